@@ -1,0 +1,83 @@
+"""Progress of long work: a bar on a terminal, a plain line every few seconds in a log."""
+
+import sys
+import time
+
+from tqdm import tqdm
+
+PLAIN_EVERY_S = 15.0  # a log of a night's work stays readable at four lines a minute
+
+
+def say(text: str) -> None:
+    """Print one line of the story, without tearing a bar that is being drawn."""
+    tqdm.write(text, file=sys.stdout)
+    sys.stdout.flush()
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them: 42 s, 3 min 05 s, 2 h 10 min."""
+    seconds = max(0, round(seconds))
+    if seconds < 60:
+        return f"{seconds} s"
+    minutes, seconds = divmod(seconds, 60)
+    if minutes < 60:
+        return f"{minutes} min {seconds:02d} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min"
+
+
+class Progress:
+    """Counts towards ``total`` (None: unknown) under a ``label``; use it with ``with``.
+
+    On a terminal it draws a bar with rate and time left. Elsewhere it prints a line at most every
+    ``PLAIN_EVERY_S`` seconds, so that a log shows life without thousands of carriage returns.
+    """
+
+    def __init__(self, label: str, total: float | None = None, unit: str = "frame"):
+        self.label, self.total, self.unit = label, total, unit
+        self.count = 0.0
+        self._note = ""
+        self._began = self._last = time.monotonic()
+        self._first = None  # count at the first update: rate leaves out what a resumed run had already
+        self._bar = None
+        if sys.stderr.isatty():
+            self._bar = tqdm(total=total, desc=label, unit=unit, file=sys.stderr, leave=False, dynamic_ncols=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        if self._bar is not None:
+            self._bar.close()
+
+    def update(self, count: float, note: str = "") -> None:
+        """Say that ``count`` (not a step: the whole so far) is done, and a short ``note``."""
+        if self._first is None:
+            self._first = self.count if self.count else 0.0
+        self.count, self._note = count, note or self._note
+        if self._bar is not None:
+            self._bar.n = round(count, 1) if isinstance(count, float) else count
+            self._bar.set_postfix_str(self._note, refresh=False)
+            self._bar.update(0)
+            return
+        now = time.monotonic()
+        if now - self._last >= PLAIN_EVERY_S:
+            self._last = now
+            print(self._line(now - self._began), flush=True)
+
+    def resume_at(self, count: float) -> None:
+        """What an earlier run had done; it counts towards the total but not towards the rate."""
+        self.count = self._first = count
+        if self._bar is not None:
+            self._bar.initial = self._bar.n = count
+
+    def _line(self, elapsed: float) -> str:
+        done = self.count - (self._first or 0.0)
+        rate = done / elapsed if elapsed > 0 else 0.0
+        text = f"{self.label}: {self.count:,.0f}"
+        if self.total:
+            text += f" of {self.total:,.0f}"
+        text += f" {self.unit}s, {rate:.1f}/s"
+        if self.total and rate > 0:
+            text += f", {duration((self.total - self.count) / rate)} left"
+        return f"{text}{', ' + self._note if self._note else ''}"

@@ -1,0 +1,182 @@
+"""Numbers about faces: landmarks, alignment and outlines. No pixels from disk, no dlib.
+
+Landmarks are (68, 2) float32 in pixels, in the order of iBUG 300-W (Sagonas et al. 2013):
+0-16 jaw, 17-21 and 22-26 brows, 27-35 nose, 36-41 and 42-47 eyes, 48-59 outer and 60-67 inner lips.
+"Left" and "right" are the picture's, not the person's.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+JAW = slice(0, 17)
+LEFT_BROW, RIGHT_BROW = slice(17, 22), slice(22, 27)
+NOSE_BASE = slice(31, 36)
+LEFT_EYE, RIGHT_EYE = slice(36, 42), slice(42, 48)
+OUTER_LIPS, INNER_LIPS = slice(48, 60), slice(60, 68)
+
+# The face crop, what the network sees, is a square of 2.65 eye distances (between the eyes' centres): from above the
+# brows to just under an open mouth's chin, with a little cheek. Jaw lines measure 2.2-2.4 eye distances across.
+CROP_EYES = 2.65
+EYES_FROM_TOP = 0.72
+# Where five anchors of a frontal face lie, in eye distances from the point between the eyes: both eyes, the base
+# of the nose, both mouth corners. Means of dlib's points over talking heads, made symmetric.
+ANCHORS = np.array([[-0.5, 0.0], [0.5, 0.0], [0.0, 0.69], [-0.42, 1.09], [0.42, 1.09]])
+# Mouth corners move when one speaks, so they count less; they keep the scale right when the head turns.
+ANCHOR_WEIGHTS = np.array([1.0, 1.0, 1.0, 0.5, 0.5])
+# Saved pictures show more than the crop, so that augmentation may turn and shift it without running out of picture.
+ALIGNED_MARGIN = 1.4
+
+
+@dataclass(frozen=True)
+class Face:
+    """One face in one frame.
+
+    ``box`` is (left, top, right, bottom) in pixels, ``landmarks`` (68, 2) float32 in pixels, ``distance`` the
+    smallest Euclidean distance of its encoding to the person's (None where nobody was asked for).
+    """
+
+    box: tuple[int, int, int, int]
+    landmarks: np.ndarray
+    distance: float | None = None
+
+    @property
+    def width(self) -> int:
+        """Width of the detector's box, pixels."""
+        return self.box[2] - self.box[0]
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """The similarity transform ``matrix`` (2, 3) from frame pixels to a square aligned face of ``size`` pixels."""
+
+    matrix: np.ndarray
+    size: int
+
+    @property
+    def scale(self) -> float:
+        """Aligned pixels per frame pixel."""
+        return float(np.hypot(self.matrix[0, 0], self.matrix[1, 0]))
+
+    def points(self, points: np.ndarray) -> np.ndarray:
+        """Frame pixels (n, 2) -> aligned pixels (n, 2)."""
+        return points @ self.matrix[:, :2].T + self.matrix[:, 2]
+
+    def warp(self, frame: np.ndarray) -> np.ndarray:
+        """Cut the aligned face out of a frame: (h, w, 3) uint8 -> (size, size, 3) uint8, edges repeated.
+
+        A face larger than ``size`` is first reduced by area, since bilinear sampling alone would alias.
+        """
+        matrix, scale = self.matrix, self.scale
+        if scale < 0.7:
+            frame, matrix = _reduced(frame, matrix, scale, self.size)
+        return cv2.warpAffine(
+            frame, matrix, (self.size, self.size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        )
+
+    def corners(self) -> np.ndarray:
+        """The aligned square's corners in frame pixels, (4, 2)."""
+        s = self.size
+        return cv2.transform(np.array([[[0, 0], [s, 0], [s, s], [0, s]]], np.float64), self.inverse())[0]
+
+    def inverse(self) -> np.ndarray:
+        """The (2, 3) matrix from aligned pixels back to frame pixels."""
+        return cv2.invertAffineTransform(self.matrix)
+
+
+def _reduced(frame, matrix, scale, size):
+    """The part of ``frame`` under the aligned square, area-reduced to about its scale, and the matrix for it."""
+    corners = cv2.transform(np.array([[[0, 0], [size, 0], [size, size], [0, size]]], np.float64),
+                            cv2.invertAffineTransform(matrix))[0]  # fmt: skip
+    h, w = frame.shape[:2]
+    left, top = np.clip(np.floor(corners.min(0)).astype(int) - 2, 0, [w - 1, h - 1])
+    right, bottom = np.clip(np.ceil(corners.max(0)).astype(int) + 2, [left + 1, top + 1], [w, h])
+    small_w, small_h = max(1, round((right - left) * scale)), max(1, round((bottom - top) * scale))
+    small = cv2.resize(frame[top:bottom, left:right], (small_w, small_h), interpolation=cv2.INTER_AREA)
+    fx, fy = (right - left) / small_w, (bottom - top) / small_h
+    # small pixel centre (i + .5) * f - .5 + left is the frame pixel (area resize aligns pixel areas, not centres)
+    to_frame = np.array([[fx, 0, 0.5 * fx - 0.5 + left], [0, fy, 0.5 * fy - 0.5 + top], [0, 0, 1]])
+    return small, (np.vstack([matrix, [0, 0, 1]]) @ to_frame)[:2]
+
+
+def anchors(landmarks: np.ndarray) -> np.ndarray:
+    """The five points that place a face: eye centres, nose base, mouth corners. (68, 2) -> (5, 2)."""
+    return np.stack([
+        landmarks[LEFT_EYE].mean(0), landmarks[RIGHT_EYE].mean(0), landmarks[NOSE_BASE].mean(0),
+        landmarks[48], landmarks[54],
+    ]).astype(np.float64)  # fmt: skip
+
+
+def similarity(points: np.ndarray, onto: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """The (2, 3) rotation, uniform scale and shift that takes ``points`` (n, 2) nearest to ``onto`` (n, 2).
+
+    Weighted least squares in closed form (Umeyama 1991, for the plane; reflections cannot occur).
+    """
+    w = weights / weights.sum()
+    from_mean, onto_mean = w @ points, w @ onto
+    p, q = points - from_mean, onto - onto_mean
+    norm = (w * (p**2).sum(1)).sum()
+    a = (w * (p * q).sum(1)).sum() / norm
+    b = (w * (p[:, 0] * q[:, 1] - p[:, 1] * q[:, 0])).sum() / norm
+    turn = np.array([[a, -b], [b, a]])
+    return np.hstack([turn, (onto_mean - turn @ from_mean)[:, None]])
+
+
+def align(landmarks: np.ndarray, size: int, margin: float = 1.0) -> Alignment:
+    """Place a face in a square of ``size`` pixels: landmarks (68, 2) -> Alignment.
+
+    ``margin`` 1.0 is the face crop; ``ALIGNED_MARGIN`` is what face sets keep on disk.
+    """
+    unit = size / (CROP_EYES * margin)  # aligned pixels per eye distance
+    middle = np.array([CROP_EYES / 2, EYES_FROM_TOP]) + CROP_EYES * (margin - 1) / 2
+    return Alignment(similarity(anchors(landmarks), (ANCHORS + middle) * unit, ANCHOR_WEIGHTS), size)
+
+
+def crop_box(aligned_size: int) -> tuple[float, float]:
+    """(first pixel, length) of the face crop inside an aligned face of ``aligned_size`` pixels, both axes alike."""
+    length = aligned_size / ALIGNED_MARGIN
+    return (aligned_size - length) / 2, length
+
+
+def crop_points(landmarks: np.ndarray) -> np.ndarray:
+    """Landmarks in crop units, 0 to 1 across the face crop: (68, 2) frame pixels -> (68, 2) float32.
+
+    This is the landmark code's raw form; position, size and roll of the head are gone, expression and turn stay.
+    """
+    return align(landmarks, 1).points(landmarks.astype(np.float64)).astype(np.float32)
+
+
+def eye_distance(landmarks: np.ndarray) -> float:
+    """Distance between the eyes' centres, in the units of the landmarks."""
+    return float(np.linalg.norm(landmarks[RIGHT_EYE].mean(0) - landmarks[LEFT_EYE].mean(0)))
+
+
+def mouth_opening(landmarks: np.ndarray) -> float:
+    """Gap between the inner lips over the eye distance; 0 is shut."""
+    return float(np.linalg.norm(landmarks[62] - landmarks[66]) / max(eye_distance(landmarks), 1e-6))
+
+
+def mouth_width(landmarks: np.ndarray) -> float:
+    """Distance between the mouth corners over the eye distance."""
+    return float(np.linalg.norm(landmarks[54] - landmarks[48]) / max(eye_distance(landmarks), 1e-6))
+
+
+def yaw(landmarks: np.ndarray) -> float:
+    """A rough turn of the head, -1 (to the picture's left) to 1: where the nose lies between the jaw's ends."""
+    left = np.linalg.norm(landmarks[30] - landmarks[0])
+    right = np.linalg.norm(landmarks[30] - landmarks[16])
+    return float((left - right) / max(left + right, 1e-6))
+
+
+def outline(landmarks: np.ndarray, forehead: bool = True) -> np.ndarray:
+    """The face's outline, a convex polygon (n, 2) float32: jaw and brows, with ``forehead`` the brows raised.
+
+    The forehead has no landmarks; each brow point is raised by 0.8 of its height above the eyes, after the
+    "extended" mask of the field's tools.
+    """
+    brows = landmarks[17:27].astype(np.float64)
+    if forehead:
+        eyes = np.stack([landmarks[LEFT_EYE].mean(0)] * 5 + [landmarks[RIGHT_EYE].mean(0)] * 5)
+        brows = brows + 0.8 * (brows - eyes) * [0.35, 1.0]
+    return cv2.convexHull(np.concatenate([landmarks[JAW], brows]).astype(np.float32))[:, 0]

@@ -1,0 +1,83 @@
+"""Pictures: reading, writing, resizing, contact sheets and grids. The one place that knows OpenCV's BGR."""
+
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from .errors import MediaError
+
+PICTURE_ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
+
+
+def read_image(path: Path) -> np.ndarray:
+    """A picture from disk, upright by its EXIF: (h, w, 3) uint8 RGB. MediaError when it is none."""
+    try:
+        data = np.fromfile(path, np.uint8)  # cv2.imread cannot open names outside ASCII on Windows
+    except FileNotFoundError:
+        raise MediaError(f"{path} is not there: check the name, or put the picture in place.") from None
+    except OSError as e:
+        raise MediaError(f"{path} cannot be read ({e.strerror}): name a picture file.") from None
+    image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    if image is None:
+        raise MediaError(f"{path} is not a picture that can be read: use a JPEG or PNG file.")
+    return np.ascontiguousarray(image[:, :, ::-1])
+
+
+def write_image(path: Path, image: np.ndarray, quality: int = 95) -> None:
+    """Write RGB (or gray) pixels as JPEG or PNG by the name's ending; the file is whole or absent."""
+    ending = path.suffix.lower()
+    if image.ndim == 3:
+        image = image[:, :, ::-1]
+    options = [cv2.IMWRITE_JPEG_QUALITY, quality] if ending in (".jpg", ".jpeg") else []
+    ok, data = cv2.imencode(ending, np.ascontiguousarray(image), options)
+    if not ok:
+        raise ValueError(f"cannot encode a picture as {ending}")
+    part = path.with_name(f".{path.name}.part")
+    try:
+        data.tofile(part)
+        os.replace(part, path)
+    except OSError as e:
+        part.unlink(missing_ok=True)
+        raise MediaError(f"{path} cannot be written ({e.strerror}): free some space or choose another place.") from None
+
+
+def resize(image: np.ndarray, width: int, height: int) -> np.ndarray:
+    """Resize by area when shrinking and by cubic interpolation when growing."""
+    shrinking = width * height < image.shape[0] * image.shape[1]
+    return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_CUBIC)
+
+
+def fit_within(image: np.ndarray, side: int) -> tuple[np.ndarray, float]:
+    """The picture with its longer side at most ``side``, and the factor it was multiplied by (1.0 or less)."""
+    factor = min(1.0, side / max(image.shape[:2]))
+    if factor == 1.0:
+        return image, 1.0
+    return resize(image, round(image.shape[1] * factor), round(image.shape[0] * factor)), factor
+
+
+def sharpness(image: np.ndarray) -> float:
+    """Variance of the Laplacian of the gray picture (Pech-Pacheco et al. 2000); higher is sharper."""
+    return float(cv2.Laplacian(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.CV_32F).var())
+
+
+def grid(images: list[np.ndarray], columns: int, gap: int = 2) -> np.ndarray:
+    """Pictures of one size (h, w, 3) in rows of ``columns``, on dark gray."""
+    h, w = images[0].shape[:2]
+    rows = -(-len(images) // columns)
+    sheet = np.full((rows * (h + gap) + gap, columns * (w + gap) + gap, 3), 32, np.uint8)
+    for i, image in enumerate(images):
+        y, x = gap + (i // columns) * (h + gap), gap + (i % columns) * (w + gap)
+        sheet[y : y + h, x : x + w] = image
+    return sheet
+
+
+def with_caption(image: np.ndarray, text: str, height: int = 22) -> np.ndarray:
+    """The picture with a line of text on dark gray above it."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    strip = Image.new("RGB", (image.shape[1], height), (32, 32, 32))
+    font = ImageFont.load_default(height * 0.62)
+    ImageDraw.Draw(strip).text((4, height / 2), text, fill=(235, 235, 235), font=font, anchor="lm")
+    return np.vstack([np.asarray(strip), image])

@@ -1,0 +1,135 @@
+"""The settings that the YAML and the command line share, with their defaults, each in one place.
+
+A setting is a dataclass field; its type says what YAML may give. ``check`` turns plain YAML values into one.
+"""
+
+import dataclasses
+import difflib
+import types
+import typing
+from dataclasses import dataclass
+
+from .errors import ConfigError
+
+
+@dataclass(frozen=True)
+class PreprocessSettings:
+    """How faces are fetched and picked."""
+
+    height: int = 1080  # pixels; the tallest picture that is downloaded
+    fps: float = 20.0  # frames looked at per second of video
+    detector: str = "hog"  # hog | cnn
+    tolerance: float = 0.6  # dlib's published threshold; lower is stricter
+    size: int = 256  # pixels of the aligned pictures on disk
+    min_face: int = 48  # pixels; smaller boxes are not worth training on
+    cookies: str | None = None  # a Netscape cookies file for yt-dlp
+    cookies_from_browser: str | None = None  # firefox, chrome ...
+    downloads: int = 3  # at a time
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """Which network."""
+
+    preset: str = "auto"  # auto (original with a GPU, lite without) | lite | original
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """How long and how."""
+
+    minutes: float | None = None  # training time in all, over every resumed run; None: the preset's
+    iterations: int | None = None  # steps in all, instead of minutes
+    batch_size: int | None = None  # faces per side and step; None: the preset's
+    seed: int = 1
+    save_seconds: float = 45.0  # between checkpoints: the most that a kill can lose
+    preview_seconds: float = 30.0  # between refreshed preview pictures
+
+
+@dataclass(frozen=True)
+class ConvertSettings:
+    """How the face goes back into the picture."""
+
+    color: str = "lab"  # lab | none
+    mask: str = "extended"  # extended (with forehead) | hull
+    feather: float = 0.08  # of the face crop's width
+    label: bool = True  # the visible AI MODIFIED mark; see the README on who may switch it off
+    crf: int = 18  # x264's quality, 0 (lossless) to 51
+    preset: str = "medium"  # x264's speed: ultrafast ... veryslow
+    tolerance: float | None = None  # None: as in preprocess
+    height: int | None = None  # pixels; None: the source's
+
+
+CHOICES = {
+    "detector": ("hog", "cnn"),
+    "PreprocessSettings.size": (128, 192, 256, 384, 512),
+    "ModelSettings.preset": ("auto", "lite", "original"),
+    "color": ("lab", "none"),
+    "mask": ("extended", "hull"),
+    "ConvertSettings.preset": (
+        "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow",
+    ),
+}  # fmt: skip
+RANGES = {
+    "ConvertSettings.height": (64, 8640), "height": (144, 8640), "fps": (0.1, 120), "tolerance": (0.1, 0.9),
+    "min_face": (16, 2000), "downloads": (1, 8), "minutes": (0.01, 100_000), "iterations": (1, 100_000_000),
+    "batch_size": (1, 4096), "save_seconds": (1, 3600), "preview_seconds": (1, 36000), "feather": (0.0, 0.3),
+    "crf": (0, 51), "seed": (0, 2**31),
+}  # fmt: skip
+
+Where = typing.Callable[[str], str]  # a key -> "faceit.yaml line 12: swaps.x.train.key"
+
+
+def nearest(word: str, words) -> str:
+    """'; did you mean X?' for the word nearest to a wrong one, or what there is."""
+    words = [str(w) for w in words]
+    close = difflib.get_close_matches(str(word), words, n=1, cutoff=0.5)
+    if close:
+        return f"; did you mean {close[0]}?"
+    return f"; known: {', '.join(words)}" if words else ""
+
+
+def check(kind: type, values: dict, where: Where):
+    """A settings dataclass from YAML values; ConfigError names the place and the nearest right key."""
+    fields = {f.name: f for f in dataclasses.fields(kind)}
+    hints = typing.get_type_hints(kind)
+    given = {}
+    for key, value in values.items():
+        if key not in fields:
+            raise ConfigError(f"{where(key)}: unknown key{nearest(key, fields)}")
+        given[key] = check_value(kind.__name__, key, value, hints[key], where)
+    return kind(**given)
+
+
+def check_value(owner: str, key: str, value, hint, where: Where):
+    """One value against its type, choices and range."""
+    kinds = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    if value is None and type(None) in kinds:
+        return None
+    wanted = next(k for k in kinds if k is not type(None))
+    value = _as(wanted, value, where(key))
+    choices = CHOICES.get(f"{owner}.{key}", CHOICES.get(key) if f"{owner}.{key}" not in RANGES else None)
+    if choices and value not in choices:
+        raise ConfigError(f"{where(key)}: {value!r} is not one of {', '.join(map(str, choices))}")
+    low, high = RANGES.get(f"{owner}.{key}", RANGES.get(key, (None, None)))
+    if low is not None and not low <= value <= high:
+        raise ConfigError(f"{where(key)}: {value} is out of range; take {low} to {high}")
+    return value
+
+
+def _as(wanted: type, value, place: str):
+    names = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
+    if wanted is float and isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(value, bool) != (wanted is bool) or not isinstance(value, wanted):
+        raise ConfigError(f"{place}: expected {names[wanted]}, not {value!r}")
+    return value
+
+
+def overridden(settings, **values):
+    """The settings with every value that is not None put over it (the command line over the YAML), checked."""
+    values = {k: v for k, v in values.items() if v is not None}
+    hints = typing.get_type_hints(type(settings))
+    for key, value in values.items():
+        check_value(type(settings).__name__, key, value, hints[key], lambda k: f"--{k.replace('_', '-')}")
+    return dataclasses.replace(settings, **values)

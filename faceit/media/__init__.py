@@ -1,0 +1,1 @@
+"""Video and sound: fetching, reading, writing, composing side by side, provenance."""

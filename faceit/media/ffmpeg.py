@@ -1,0 +1,147 @@
+"""Where ffmpeg is, and what it said last."""
+
+import atexit
+import hashlib
+import os
+import shutil
+import sys
+import tempfile
+import threading
+from pathlib import Path
+
+from faceit.errors import MediaError
+
+# what ffmpeg adds below the line that gives the reason
+SAYS_NOTHING = (
+    "Conversion failed",
+    "Exiting normally",
+    "Nothing was written into output file",
+    "Task finished with error code",
+    "Terminating thread with return code",
+    "Error sending frames to consumers",
+    "Error while filtering",
+    "Last message repeated",
+)
+
+_lock = threading.Lock()
+
+
+def ffmpeg_exe() -> str:
+    """Path of the ffmpeg program to run.
+
+    The environment variable FACEIT_FFMPEG wins, then the program that comes with imageio-ffmpeg, then PATH.
+    Raises MediaError, with the next step, when there is none.
+    """
+    chosen = os.environ.get("FACEIT_FFMPEG")
+    if chosen:
+        found = shutil.which(chosen)
+        if found is None:
+            raise MediaError(f"FACEIT_FFMPEG is {chosen!r}, which is not a program: correct it, or unset it.")
+        return os.path.abspath(found)
+    found = _bundled_ffmpeg() or shutil.which("ffmpeg")
+    if found is None:
+        raise MediaError(
+            "ffmpeg is not installed: run 'pip install imageio-ffmpeg', install ffmpeg with your system's package "
+            "manager, or set FACEIT_FFMPEG to its path."
+        )
+    return os.path.abspath(found)
+
+
+def ffmpeg_on_path() -> str:
+    """Put a directory of our own that holds a program called ``ffmpeg`` first on PATH; return that directory.
+
+    yt-dlp cuts ranges only with an ffmpeg that it finds by this very name, and imageio-ffmpeg's has another.
+    Calling it again changes nothing; threads may call it at the same time. Raises MediaError without an ffmpeg.
+    """
+    with _lock:
+        exe = ffmpeg_exe()
+        folder = _folder_with_link(exe)
+        entries = [e for e in os.environ.get("PATH", "").split(os.pathsep) if e]
+        if entries[:1] != [folder]:
+            os.environ["PATH"] = os.pathsep.join([folder, *(e for e in entries if e != folder)])
+        return folder
+
+
+def last_line(text: str | bytes | None) -> str:
+    """The last line of ``text`` (ffmpeg's stderr) that says something, without ``[mp4 @ 0x55...]``; "" for none."""
+    if text is None:
+        return ""
+    if isinstance(text, bytes):
+        text = text.decode("utf-8", errors="replace")
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = [_without_module(line) for line in lines]
+    while len(lines) > 1 and lines[-1].startswith(SAYS_NOTHING):
+        lines.pop()
+    return lines[-1] if lines else ""
+
+
+def _without_module(line: str) -> str:
+    """The line without the "[mp4 @ 0x55d0]" in front of it."""
+    while line.startswith("[") and " @ " in line.split("]", 1)[0] and line.split("]", 1)[-1].strip():
+        line = line.split("]", 1)[1].strip()
+    return line
+
+
+def _bundled_ffmpeg() -> str | None:
+    """imageio-ffmpeg's program, or None when the package or its program is missing."""
+    try:
+        import imageio_ffmpeg
+
+        return shutil.which(imageio_ffmpeg.get_ffmpeg_exe())
+    except (ImportError, RuntimeError):
+        return None
+
+
+def _folder_with_link(exe: str) -> str:
+    """A private folder that holds ``ffmpeg``, a link to (on Windows a copy of) ``exe``."""
+    # one folder per program, so that two projects with two ffmpegs never change each other's link
+    name = hashlib.sha256(exe.encode()).hexdigest()[:12]
+    for root in (_user_cache, _process_temp):
+        folder = root() / "bin" / name
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            _link(Path(exe), folder / ("ffmpeg.exe" if os.name == "nt" else "ffmpeg"))
+            return str(folder)
+        except OSError as error:
+            problem = error
+    raise MediaError(f"No place for a link to ffmpeg: {problem}. Set TMPDIR to a folder that can be written.")
+
+
+def _link(exe: Path, link: Path) -> None:
+    """Make ``link`` lead to ``exe``; other processes see the old one or the new one, never none."""
+    if os.name == "nt":
+        if link.exists() and link.stat().st_size == exe.stat().st_size:
+            return
+    elif link.is_symlink() and os.readlink(link) == str(exe):
+        return
+    fresh = link.with_name(f".{link.name}.{os.getpid()}.{threading.get_ident()}")
+    try:
+        if os.name == "nt":
+            shutil.copy2(exe, fresh)
+        else:
+            fresh.symlink_to(exe)
+        os.replace(fresh, link)
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+def _user_cache() -> Path:
+    if os.name == "nt":
+        base = os.environ.get("LOCALAPPDATA") or os.path.expanduser("~/AppData/Local")
+    elif sys.platform == "darwin":
+        base = os.path.expanduser("~/Library/Caches")
+    else:
+        base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    return Path(base) / "faceit"
+
+
+_temp_folder: Path | None = None
+
+
+def _process_temp() -> Path:
+    """A folder of this process only: one with a known name in /tmp could have been put there by someone else."""
+    global _temp_folder
+    if _temp_folder is None:
+        _temp_folder = Path(tempfile.mkdtemp(prefix="faceit-"))
+        atexit.register(shutil.rmtree, _temp_folder, ignore_errors=True)
+    return _temp_folder

@@ -1,0 +1,678 @@
+"""Videos in and out: pictures as a stream of RGB arrays, with their sound kept in step.
+
+Reading puts every source on one even beat (a constant frame rate that starts at zero of the file's own clock), upright,
+with square pixels and even sizes, so that no later stage meets variable rates, late starts, rotation flags or HDR.
+Writing encodes the pictures first and adds the sound when their length is known.
+"""
+
+import math
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from faceit.errors import MediaError
+from faceit.media.ffmpeg import ffmpeg_exe, last_line
+
+SLOWEST_FPS, FASTEST_FPS, FALLBACK_FPS = 1, 240, Fraction(30)  # containers without a rate say 1000 or 90000
+NTSC = [Fraction(n * 1000, 1001) for n in (24, 30, 60)]
+COMMON_RATES = (5, 10, 12, 15, NTSC[0], 24, 25, NTSC[1], 30, 48, 50, NTSC[2], 60)
+HDR_TRANSFERS = (16, 18)  # ITU-T H.273 transfer characteristics: PQ (SMPTE ST 2084) and HLG (ARIB STD-B67)
+UNSPECIFIED = 2  # H.273: the file does not say
+NOT_VIDEO_FORMATS = ("image2", "tty")  # a .jpg opens as a one-frame video, a .txt as a terminal's picture
+SCALING = "bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"  # swscale's defaults trade a level or two for speed
+COPIED_SOUND = frozenset({"aac", "mp3", "ac3", "eac3", "opus", "alac"})  # what an mp4 may hold and players play
+SOUND_BITRATE = "192k"
+SEEK_MARGIN_S = 10.0  # longer than the distance of key frames in most files
+TIMESTAMPS_JUMP = 0x0200  # AVFMT_TS_DISCONT: MPEG-TS, MPEG-PS and a few more
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """What a video is, as ``read_frames`` will deliver it: upright, square pixels, even width and height."""
+
+    path: Path
+    width: int
+    height: int
+    fps: Fraction
+    duration: float  # seconds from the start of the file's clock to the end of the last picture
+    has_sound: bool
+    sound_codec: str | None  # ffmpeg's name, for instance "aac"; of the first sound stream
+    hdr: bool
+    interlaced: bool = False
+
+
+def probe(path: Path | str) -> VideoInfo:
+    """Look into a video (10 ms or so). Raises MediaError, in a sentence, when it holds no picture to work on."""
+    return _inspect(path).info
+
+
+def frame_size(info: VideoInfo, height: int | None = None) -> tuple[int, int]:
+    """(width, height) of the frames that ``read_frames(..., height=height)`` gives: never larger, both even."""
+    if height is None or height >= info.height:
+        return info.width, info.height
+    small = max(2, height - height % 2)
+    return max(2, 2 * round(info.width * small / info.height / 2)), small
+
+
+def frame_count(
+    info: VideoInfo, fps: Fraction | float | None = None, start: float | None = None, end: float | None = None
+) -> int:
+    """About how many frames ``read_frames`` will give for this range; for progress, not for allocation."""
+    first = start or 0.0
+    last = info.duration if end is None else min(end, info.duration)
+    return max(0, math.ceil((last - first) * float(_rate(fps or info.fps)) - 1e-6))
+
+
+def read_frames(
+    path: Path | str,
+    *,
+    fps: Fraction | float | None = None,
+    start: float | None = None,
+    end: float | None = None,
+    height: int | None = None,
+) -> Iterator[tuple[float, np.ndarray]]:
+    """Yield (time, frame): seconds on the source's clock, and (h, w, 3) uint8 RGB, C-contiguous, writable.
+
+    Frames come at a constant ``fps`` (default: the video's own) in step with the sound, also when the source has a
+    variable rate or its picture starts late (the first picture is then repeated from the start). ``start`` and ``end``
+    are seconds on the source's clock; ``height`` makes the picture smaller, never larger (see ``frame_size``).
+    Closing the generator ends ffmpeg. What can be read of a damaged file is delivered.
+
+    Raises MediaError at once for a file that ``probe`` refuses or a range outside it, and later when not even one
+    frame can be read or ffmpeg is killed.
+    """
+    source = _inspect(path)
+    _check_range(source.info, start, end)
+    rate = _rate(fps or source.info.fps)
+    width, rows = frame_size(source.info, height)
+    command = _read_command(source, rate, start or 0.0, end, (width, rows))
+    return _frames(command, source.info.path, (rows, width, 3), rate, start or 0.0)
+
+
+class VideoWriter:
+    """Write frames, and the sound of another video, to an mp4 that is complete or absent. Use it with ``with``.
+
+    The picture is H.264 yuv420p, tagged and converted as bt709, with its index at the front for the web. All sound
+    streams of ``sound_from`` come along, untouched where mp4 allows their codec and as AAC otherwise; a source without
+    sound gives a file without. ``start`` and ``duration`` (seconds on the source's clock) say which part of the
+    sound belongs to the frames.
+
+    The picture decides the length: sound that goes on longer is cut at the end of the last frame (a copied sound ends
+    with the packet in which that is, at most some 0.1 s later), sound that ends earlier is followed by silence.
+
+    Everything is written beside ``path`` under hidden ``.part`` names and renamed at the end; on any exception these
+    are removed and ffmpeg is ended. Raises MediaError when ffmpeg fails (a full disk, for instance) or the sound cannot
+    be put in, ValueError for frames of a wrong shape or type.
+    """
+
+    def __init__(
+        self,
+        path: Path | str,
+        width: int,
+        height: int,
+        fps: Fraction | float,
+        *,
+        sound_from: Path | str | None = None,
+        start: float | None = None,
+        duration: float | None = None,
+        crf: int = 18,
+        preset: str = "medium",
+        comment: str | None = None,
+        title: str | None = None,
+    ):
+        if width < 2 or height < 2 or width % 2 or height % 2:
+            raise ValueError(f"a video needs an even width and height, not {width}x{height}")
+        self.path = Path(path)
+        if self.path.suffix.lower() != ".mp4":
+            raise MediaError(f"{self.path}: videos are written as .mp4; give a name that ends so.")
+        self.width, self.height, self.fps = width, height, _rate(fps)
+        self.sound_from = None if sound_from is None else Path(sound_from)
+        self.start, self.duration = start, duration
+        self.crf, self.preset, self.comment, self.title = crf, preset, comment, title
+        self.frames_written = 0
+        self._picture = part_path(self.path, "picture")
+        self._process: subprocess.Popen | None = None
+        self._log = None
+
+    def __enter__(self) -> "VideoWriter":
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            if self.sound_from is not None:
+                check_sound(self.sound_from, self.start)
+            self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed in _end
+            self._process = _start(self._encode_command(), stdin=subprocess.PIPE, stderr=self._log)
+        except OSError as error:
+            self._abandon()
+            raise MediaError(f"{self.path} cannot be written: {error.strerror or error}.") from error
+        except BaseException:
+            self._abandon()
+            raise
+        return self
+
+    def write(self, frame: np.ndarray) -> None:
+        """Append one frame, (height, width, 3) uint8 RGB."""
+        if frame.shape != (self.height, self.width, 3) or frame.dtype != np.uint8:
+            raise ValueError(
+                f"a frame must be ({self.height}, {self.width}, 3) uint8, not {frame.shape} {frame.dtype}"
+            )
+        if self._process is None:
+            raise ValueError("write() outside of the 'with' block")
+        try:
+            self._process.stdin.write(memoryview(np.ascontiguousarray(frame)).cast("B"))
+        except OSError as error:  # a broken pipe; Windows calls it an invalid argument
+            raise self._failure() from error
+        self.frames_written += 1
+
+    def __exit__(self, kind, error, trace) -> None:
+        try:
+            if kind is None:
+                self._finish()
+        finally:
+            self._abandon()
+
+    def _finish(self) -> None:
+        try:
+            self._process.stdin.close()
+        except OSError as error:
+            raise self._failure() from error
+        if self._process.wait() != 0:
+            raise self._failure()
+        if self.frames_written == 0:
+            raise MediaError(f"{self.path}: there was no frame to write.")
+        add_sound(
+            self._picture,
+            self.sound_from,
+            self.path,
+            length=float(self.frames_written / self.fps),
+            start=self.start,
+            duration=self.duration,
+            comment=self.comment,
+            title=self.title,
+        )
+
+    def _failure(self) -> MediaError:
+        self._process.wait()
+        return MediaError(f"{self.path} cannot be written: {_why(self._process, self._log)}.")
+
+    def _abandon(self) -> None:
+        """End ffmpeg and remove what is not finished; nothing is left to do after a success."""
+        if self._process is not None:
+            _end(self._process)
+            self._process = None
+        if self._log is not None:
+            self._log.close()
+            self._log = None
+        self._picture.unlink(missing_ok=True)
+
+    def _encode_command(self) -> list[str]:
+        import ffmpeg
+
+        pictures = ffmpeg.input(
+            "pipe:", format="rawvideo", pix_fmt="rgb24", s=f"{self.width}x{self.height}", framerate=str(self.fps)
+        ).video
+        # without these two, ffmpeg converts by bt601 and does not say so; players then take bt709 for large pictures
+        pictures = pictures.filter("scale", out_color_matrix="bt709", out_range="tv", flags=SCALING)
+        pictures = pictures.filter(
+            "setparams", range="tv", color_primaries="bt709", color_trc="bt709", colorspace="bt709"
+        )
+        encoded = pictures.output(
+            _file(self._picture), format="mp4", vcodec="libx264", crf=self.crf, preset=self.preset, pix_fmt="yuv420p"
+        )
+        return _command(encoded)
+
+
+def part_path(path: Path, what: str | None = None) -> Path:
+    """The hidden name beside ``path`` under which it is written until it is whole."""
+    return path.with_name(f".{path.stem}.{what + '.' if what else ''}part.mp4")
+
+
+def add_sound(
+    picture: Path,
+    sound_from: Path | None,
+    out: Path,
+    *,
+    length: float,
+    start: float | None = None,
+    duration: float | None = None,
+    comment: str | None = None,
+    title: str | None = None,
+) -> None:
+    """Put the pictures of the mp4 ``picture`` (``length`` seconds) and the sound of ``sound_from`` into ``out``.
+
+    The pictures are copied, the sound too where mp4 allows; see VideoWriter for the rest. ``out`` is whole or
+    unchanged. Raises MediaError when the sound cannot be put in.
+    """
+    streams = [] if sound_from is None else _sound_streams(sound_from)
+    part = part_path(out)
+    sound = _Sound(sound_from, start or 0.0, length if duration is None else min(length, duration))
+    tags = [f"{key}={value}" for key, value in (("title", title), ("comment", comment)) if value]
+    attempts = [False] if all(s.codec not in COPIED_SOUND for s in streams) else [True, False]
+    try:
+        for copy in attempts:
+            problem = _mux(picture, streams, sound, part, tags, copy=copy)
+            if problem is None and _sound_in(part) != len(streams):
+                problem = "the sound is missing in the result"
+            if problem is None:
+                os.replace(part, out)
+                return
+        raise MediaError(f"{out} cannot be written: {problem}.")
+    except OSError as error:
+        raise MediaError(f"{out} cannot be written: {error.strerror or error}.") from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def check_sound(path: Path, start: float | None = None) -> None:
+    """Try the first seconds of a video's sound, so that a bad one shows before hours of work and not after."""
+    import ffmpeg
+
+    streams = _sound_streams(path)
+    if not streams:
+        return
+    source = _sound_input(_Sound(path, start or 0.0, 2.0), streams)
+    audible = [source[f"{s.index}"] for s in streams]
+    process, log = _run(_command(ffmpeg.output(*audible, "pipe:", format="null", t=2.0)))
+    with log:
+        if process.returncode != 0:
+            raise MediaError(f"{path}: its sound cannot be read: {_why(process, log)}.")
+
+
+# --- looking into a file -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Source:
+    """A video and what ffmpeg must be told about it, beyond what others need to know."""
+
+    info: VideoInfo
+    stream: int  # index in the file
+    jumps: bool  # a format like MPEG-TS: no index, and a clock that may jump
+    late_s: float  # by how much the picture starts after the file's clock, where ffmpeg would forget it
+    colorspace: int
+    primaries: int
+
+
+@dataclass(frozen=True)
+class _SoundStream:
+    index: int  # in the file
+    codec: str
+    late_s: float
+
+
+@dataclass(frozen=True)
+class _Sound:
+    path: Path | None
+    start: float
+    length: float
+
+
+def _open(path: Path | str):
+    """PyAV's container, or MediaError in words."""
+    import av
+
+    path = Path(path)
+    if path.is_dir():
+        raise MediaError(f"{path} is a folder: name one video in it.")
+    if not path.exists():
+        raise MediaError(f"{path} does not exist.")
+    try:
+        if path.stat().st_size == 0:
+            raise MediaError(f"{path} is empty: fetch or copy it again.")
+        return av.open(_file(path), metadata_errors="replace")
+    except PermissionError as error:
+        raise MediaError(f"{path} may not be read: {error.strerror}.") from error
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        raise MediaError(f"{path} is not a video, or it is damaged or cut off ({_words(error)}).") from error
+
+
+def _words(error: Exception) -> str:
+    said = getattr(error, "strerror", None) or str(error)
+    return said[:1].lower() + said[1:]
+
+
+def _inspect(path: Path | str) -> _Source:
+    path = Path(path)
+    with _open(path) as container:
+        video = _video_stream(container, path)
+        frame = _first_frame(container, video)
+        if frame is None:
+            raise MediaError(f"{path}: not one picture in it can be decoded; it is damaged or cut off.")
+        width, height = _upright_size(frame, video.sample_aspect_ratio)
+        context = video.codec_context
+        sounds = [s for s in container.streams.audio if _decodable(s)]
+        late = _late(container, video)
+        info = VideoInfo(
+            path=path,
+            width=width,
+            height=height,
+            fps=_own_rate(video),
+            duration=_duration(container, video),
+            has_sound=bool(sounds),
+            sound_codec=sounds[0].codec_context.name if sounds else None,
+            hdr=context.color_trc in HDR_TRANSFERS,
+            interlaced=bool(frame.interlaced_frame),
+        )
+        jumps = _jumps(container)
+        return _Source(info, video.index, jumps, late if jumps else 0.0, context.colorspace, context.color_primaries)
+
+
+def _video_stream(container, path: Path):
+    import av
+
+    if container.format.name in NOT_VIDEO_FORMATS or container.format.name.endswith("_pipe"):
+        raise MediaError(f"{path} is not a video.")
+    cover = av.stream.Disposition.attached_pic  # the sleeve of a music file
+    for stream in container.streams.video:
+        if stream.codec_context is not None and not stream.disposition & cover:
+            return stream
+    if container.streams.audio:
+        raise MediaError(f"{path} has sound but no picture.")
+    raise MediaError(f"{path} is not a video.")
+
+
+def _first_frame(container, stream):
+    """The first picture that can be decoded; damaged ones before it are passed over. None when there is none."""
+    import av
+
+    packets = container.demux(stream)
+    while True:
+        try:
+            packet = next(packets, None)
+            if packet is None:
+                return None
+            frames = packet.decode()
+        except av.error.EOFError:
+            return None
+        except (av.error.InvalidDataError, av.error.PatchWelcomeError):
+            continue
+        except av.error.FFmpegError:
+            return None
+        if frames:
+            return frames[0]
+
+
+def _upright_size(frame, aspect) -> tuple[int, int]:
+    """(width, height) with square pixels, after rotation, even."""
+    width, height = round(frame.width * (aspect or 1)), frame.height
+    if round(frame.rotation / 90) % 2:
+        width, height = height, width
+    return max(2, width - width % 2), max(2, height - height % 2)
+
+
+def _own_rate(stream) -> Fraction:
+    """The rate of the pictures; of a variable one, a common rate that loses almost none of them."""
+    guess, average = (
+        rate if rate and SLOWEST_FPS <= rate <= FASTEST_FPS else None
+        for rate in (stream.guessed_rate, stream.average_rate)
+    )
+    if guess and average and guess > 1.5 * average:  # 24 and 30 a second in one file are guessed as 120
+        return _rate(next((rate for rate in COMMON_RATES if rate >= 0.99 * average), average))
+    return _rate(guess or average or FALLBACK_FPS)
+
+
+def _rate(fps: Fraction | float) -> Fraction:
+    """A rate as a fraction of numbers that fit a container's clock; 29.97002997 becomes 30000/1001."""
+    rate = Fraction(fps).limit_denominator(1001)
+    if rate <= 0:
+        raise ValueError(f"a frame rate must be above zero, not {fps}")
+    return rate
+
+
+def _jumps(container) -> bool:
+    return bool(container.format.flags & TIMESTAMPS_JUMP)
+
+
+def _late(container, stream) -> float:
+    """Seconds between the start of the file's clock (its first stream's start) and that of ``stream``."""
+    if stream.start_time is None or container.start_time is None:
+        return 0.0
+    return max(0.0, float(stream.start_time * stream.time_base) - container.start_time / 1e6)
+
+
+def _duration(container, stream) -> float:
+    if _jumps(container):  # their headers have no length, and guesses from the bit rate are 20 % off
+        return _measured_duration(container, stream)
+    if stream.duration:
+        return _late(container, stream) + float(stream.duration * stream.time_base)
+    if container.duration:
+        return container.duration / 1e6
+    return _measured_duration(container, stream)
+
+
+def _measured_duration(container, stream) -> float:
+    """The end of the last packet, for files that a recorder never finished (it reads the whole file)."""
+    import av
+
+    end, begin = 0.0, (container.start_time or 0) / 1e6
+    try:
+        container.seek(0)
+        for packet in container.demux(stream):
+            if packet.pts is not None:
+                end = max(end, float((packet.pts + (packet.duration or 0)) * packet.time_base) - begin)
+    except av.error.FFmpegError:
+        return end
+    return end
+
+
+def _decodable(stream) -> bool:
+    # phones add tracks (spatial sound) that ffmpeg can name but not decode
+    return stream.codec_context is not None and bool(stream.codec_context.codec)
+
+
+def _sound_streams(path: Path) -> list[_SoundStream]:
+    with _open(path) as container:
+        jumps = _jumps(container)
+        return [
+            _SoundStream(s.index, s.codec_context.name, _late(container, s) if jumps else 0.0)
+            for s in container.streams.audio
+            if _decodable(s)
+        ]
+
+
+def _sound_in(path: Path) -> int:
+    with _open(path) as container:
+        return len(container.streams.audio)
+
+
+def _check_range(info: VideoInfo, start: float | None, end: float | None) -> None:
+    if start is not None and start < 0:
+        raise MediaError(f"{info.path}: the start ({start:g} s) is before the video begins.")
+    if end is not None and end <= (start or 0.0):
+        raise MediaError(f"{info.path}: the end ({end:g} s) is not after the start ({start or 0.0:g} s).")
+    if start is not None and info.duration and start >= info.duration:
+        raise MediaError(f"{info.path} is {info.duration:.1f} s long, so it cannot start at {start:g} s.")
+
+
+# --- ffmpeg's command lines ------------------------------------------------------------------------------------------
+
+
+def _file(path: Path) -> str:
+    """A name that ffmpeg takes for a file, also when it begins with a dash or holds a colon."""
+    return os.path.abspath(path)
+
+
+def _command(stream) -> list[str]:
+    import ffmpeg
+
+    stream = stream.global_args("-hide_banner", "-nostdin", "-loglevel", "error").overwrite_output()
+    return ffmpeg.compile(stream, cmd=ffmpeg_exe())
+
+
+def _read_command(
+    source: _Source, rate: Fraction, start: float, end: float | None, size: tuple[int, int]
+) -> list[str]:
+    import ffmpeg
+
+    options = _seek(start, source.late_s, SEEK_MARGIN_S if source.jumps else 0.0)
+    # noaccurate_seek keeps the picture that is already on screen at the start, which "accurate" drops;
+    # reinit_filter=0: a change of size on the way would begin the filters, and the count of frames, anew
+    file = ffmpeg.input(_file(source.info.path), noaccurate_seek=None, reinit_filter=0, **options)
+    picture = file[str(source.stream)]
+    if source.info.interlaced:
+        picture = picture.filter("bwdif", mode="send_frame", deint="interlaced")
+    # start_time=0 drops what comes before and fills up to a late picture: frame n is at start + n / rate
+    picture = picture.filter("fps", fps=str(rate), start_time=0)
+    picture = _to_rgb(picture, source, size)
+    limit = {} if end is None else {"t": end - start}
+    return _command(picture.output("pipe:", format="rawvideo", pix_fmt="rgb24", **limit))
+
+
+def _to_rgb(picture, source: _Source, size: tuple[int, int]):
+    """Scale to ``size`` and convert to RGB, whatever the source's colours are."""
+    width, height = size
+    if not source.info.hdr:
+        guess = {}
+        if source.colorspace == UNSPECIFIED and (source.info.height > 576 or source.info.width >= 1280):
+            guess = {"in_color_matrix": "bt709"}  # as players do: only old, small video is bt601
+        return picture.filter("scale", width, height, flags=SCALING, **guess).filter("setsar", 1)
+    picture = picture.filter("scale", width, height, flags="bicubic").filter("setsar", 1)
+    tags = {}
+    if source.primaries == UNSPECIFIED:
+        tags["color_primaries"] = "bt2020"
+    if source.colorspace == UNSPECIFIED:
+        tags["colorspace"] = "bt2020nc"
+    if tags:
+        picture = picture.filter("setparams", **tags)
+    picture = picture.filter("zscale", t="linear", npl=203)  # nits of white: ITU-R BT.2408
+    picture = picture.filter("format", "gbrpf32le").filter("zscale", p="bt709")
+    picture = picture.filter("tonemap", tonemap="mobius", desat=0)
+    return picture.filter("zscale", t="bt709", m="bt709", r="tv").filter("format", "yuv444p")
+
+
+def _seek(start: float, late_s: float, margin_s: float) -> dict:
+    """Input options that put zero at ``start`` on the file's clock; what comes before has negative times.
+
+    Seeking goes to ``margin_s`` before it: without an index ffmpeg may land behind the key frame that is needed.
+    For MPEG-TS and its like ffmpeg moves the first stream *in use* to zero, although another may begin earlier;
+    ``late_s`` is what it forgets.
+    """
+    options = {}
+    target = start - margin_s
+    if target > 0:
+        options["ss"] = target
+    offset = max(0.0, late_s - max(0.0, target)) - (start - max(0.0, target))
+    if offset:
+        options["itsoffset"] = offset
+    if start > 0 and margin_s > 0:
+        options["dts_delta_threshold"] = 3 * margin_s  # by default 10 s before zero is taken for a jump, and "mended"
+    return options
+
+
+def _sound_input(sound: _Sound, streams: list[_SoundStream]):
+    import ffmpeg
+
+    return ffmpeg.input(_file(sound.path), **_seek(sound.start, min(s.late_s for s in streams), SEEK_MARGIN_S))
+
+
+def _mux(
+    picture: Path, streams: list[_SoundStream], sound: _Sound, part: Path, tags: list[str], *, copy: bool
+) -> str | None:
+    """Write ``part``; the reason when ffmpeg fails. ``copy`` False encodes every sound stream anew."""
+    import ffmpeg
+
+    options = {"c:v": "copy", "format": "mp4", "movflags": "+faststart", "map_chapters": -1}
+    inputs = [ffmpeg.input(_file(picture))["v:0"]]
+    if streams:
+        source = _sound_input(sound, streams)
+        inputs += [source[str(s.index)] for s in streams]
+        for n, stream in enumerate(streams):
+            options |= _sound_options(n, copy and stream.codec in COPIED_SOUND)
+        options["t"] = sound.length
+        if sound.start > 0:
+            options["copypriorss"] = 0  # else seconds from before the start come along, hidden by an edit list
+    options |= {f"metadata:g:{n}": tag for n, tag in enumerate(tags)}
+    process, log = _run(_command(ffmpeg.output(*inputs, _file(part), **options)))
+    with log:
+        return None if process.returncode == 0 else _why(process, log)
+
+
+def _sound_options(n: int, copy: bool) -> dict:
+    if copy:
+        return {f"c:a:{n}": "copy"}
+    # keep a late start and holes as silence, and fill up to the end of the picture
+    return {
+        f"c:a:{n}": "aac",
+        f"b:a:{n}": SOUND_BITRATE,
+        f"filter:a:{n}": "atrim=start=0,aresample=async=1:first_pts=0,apad",
+    }
+
+
+# --- running ffmpeg ----------------------------------------------------------------------------------------------
+
+
+def _start(command: list[str], **streams) -> subprocess.Popen:
+    """Start ffmpeg out of the terminal's reach: Ctrl-C is for us to hear, and we end it."""
+    apart = {"process_group": 0} if os.name == "posix" else {"creationflags": 0x200}  # CREATE_NEW_PROCESS_GROUP
+    defaults = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
+    try:
+        return subprocess.Popen(command, **(defaults | streams), **apart)
+    except OSError as error:
+        raise MediaError(f"{command[0]} cannot be started: {error.strerror or error}.") from error
+
+
+def _run(command: list[str]):
+    """Run ffmpeg to its end: (process, file with its stderr). An exception on the way ends it."""
+    log = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
+    try:
+        process = _start(command, stderr=log)
+        try:
+            process.wait()
+        finally:
+            _end(process)
+    except BaseException:
+        log.close()
+        raise
+    return process, log
+
+
+def _end(process: subprocess.Popen) -> None:
+    """Kill, collect and close; harmless when it has ended."""
+    if process.poll() is None:
+        process.kill()
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            try:
+                pipe.close()
+            except OSError:
+                continue  # what was buffered for a dead reader
+    process.wait()
+
+
+def _why(process: subprocess.Popen, log) -> str:
+    """Why ffmpeg ended: its own last line, or the signal that ended it."""
+    log.seek(0)
+    said = last_line(log.read()).rstrip(".")
+    if said:
+        return said
+    if process.returncode < 0:
+        return f"ffmpeg was killed by signal {-process.returncode}"
+    return f"ffmpeg ended with code {process.returncode} and no message"
+
+
+def _frames(
+    command: list[str], path: Path, shape: tuple[int, int, int], rate: Fraction, start: float
+) -> Iterator[tuple[float, np.ndarray]]:
+    # a file and not a pipe: an undrained pipe of error lines stops ffmpeg, and then us, for ever
+    with tempfile.TemporaryFile() as log:
+        process = _start(command, stdout=subprocess.PIPE, stderr=log)
+        count = 0
+        try:
+            while True:
+                frame = np.empty(shape, np.uint8)
+                if process.stdout.readinto(memoryview(frame).cast("B")) < frame.nbytes:
+                    break
+                yield start + float(count / rate), frame
+                count += 1
+            process.wait()
+            if process.returncode < 0 or (count == 0 and process.returncode != 0):
+                raise MediaError(f"{path} cannot be read: {_why(process, log)}.")
+            if count == 0:
+                raise MediaError(f"{path} has no picture in the part asked for.")
+        finally:
+            _end(process)

@@ -1,0 +1,496 @@
+"""Videos are fetched by the real yt-dlp, from a server on this machine or from a YouTube that is played."""
+
+import hashlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from faceit.errors import MediaError
+from faceit.media import fetch as fetching
+from faceit.media.fetch import Job, fetch, fetch_all, find_video
+from faceit.media.ffmpeg import ffmpeg_exe
+from faceit.media.server import serve_folder
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """A folder with clips of a few seconds and the pages around them."""
+    folder = tmp_path_factory.mktemp("site")
+
+    def ffmpeg(*args):
+        subprocess.run([ffmpeg_exe(), "-loglevel", "error", "-y", *args], cwd=folder, check=True)
+
+    def picture(size, seconds=6):
+        return ["-f", "lavfi", "-i", f"testsrc=size={size}:rate=10:duration={seconds}"]
+
+    sound = ["-f", "lavfi", "-i", "sine=duration=6"]
+    x264 = ["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-g", "20"]
+    ffmpeg(*picture("160x120"), *sound, *x264, "-c:a", "aac", "-movflags", "+faststart", "clip.mp4")
+    for height in (120, 240, 480):
+        ffmpeg(*picture(f"{height * 4 // 3}x{height}"), *x264, f"v{height}.mp4")
+    ffmpeg(*picture("240x426"), *x264, "upright.mp4")
+    ffmpeg(*sound, "-c:a", "aac", "sound.m4a")
+    ffmpeg(*sound, "-c:a", "aac", "-f", "mp4", "sound.mp4")
+    ffmpeg(*picture("160x120", 2), "-c:v", "libvpx", "-b:v", "200k", "small.webm")
+    ffmpeg("-i", "clip.mp4", "-c", "copy", "-hls_time", "2", "-hls_list_size", "0", "list.m3u8")
+    noise = ["-f", "lavfi", "-i", "nullsrc=size=320x240:rate=10:duration=4,geq=random(1)*255:128:128"]
+    ffmpeg(*noise, *x264, "-b:v", "2M", "big.mp4")
+    whole = (folder / "clip.mp4").read_bytes()
+    (folder / "half.mp4").write_bytes(whole[: len(whole) // 2])
+    (folder / "empty.mp4").write_bytes(b"")
+    (folder / "text.mp4").write_bytes(b"this is no video at all " * 99)
+    (folder / "page.html").write_text(
+        '<html><title>Talk</title><video><source src="clip.mp4" type="video/mp4"></video>'
+    )
+    (folder / "two.html").write_text('<title>x</title><video src="clip.mp4"></video><video src="v240.mp4"></video>')
+    (folder / "evil.html").write_text('<title>../../../evil</title><video src="clip.mp4"></video>')
+    (folder / "nothing.html").write_text("<html><title>Nothing</title><p>words</p>")
+    return folder
+
+
+@pytest.fixture
+def log():
+    return []
+
+
+@pytest.fixture
+def base(site, log, monkeypatch):
+    """The address of the site; ``/status/403/x.mp4`` answers 403."""
+    monkeypatch.setenv("NO_PROXY", "*")
+    monkeypatch.setattr(fetching, "RETRY_SLEEP_S", (0,))
+    with serve_folder(site, log=log, status=status_of) as url:
+        yield url
+
+
+def status_of(path):
+    return int(path.split("/")[2]) if path.startswith("/status/") else None
+
+
+def sha256(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def size_and_length(path):
+    """Width, height, seconds of the picture, and whether there is sound."""
+    import av
+
+    with av.open(str(path)) as container:
+        frames = [frame for frame in container.decode(video=0)]
+        sound = bool(container.streams.audio)
+    return frames[0].width, frames[0].height, frames[-1].time - frames[0].time + 0.1, sound
+
+
+def refusal(url, stem, **settings):
+    """The sentence of the MediaError that ``fetch`` raises; nothing may be left where the video would be."""
+    with pytest.raises(MediaError) as caught:
+        fetch(url, stem, **settings)
+    assert find_video(stem) is None
+    assert not stem.with_name(stem.name + ".mp4").exists()
+    sentence = str(caught.value)
+    assert "\n" not in sentence and len(sentence) < 400 and sentence.endswith((".", ")"))
+    return sentence
+
+
+# -- what comes
+
+
+def test_direct_file_arrives_byte_for_byte_with_its_facts(base, site, tmp_path, capfd):
+    counts = []
+    stem = tmp_path / "videos" / "talk.v1"
+    path = fetch(f"{base}/clip.mp4", stem, on_progress=lambda *count: counts.append(count))
+    assert path == tmp_path / "videos" / "talk.v1.mp4"
+    assert path.read_bytes() == (site / "clip.mp4").read_bytes()
+    facts = json.loads((tmp_path / "videos" / "talk.v1.json").read_text())
+    assert facts["url"] == f"{base}/clip.mp4"
+    assert facts["sha256"] == sha256(path) and facts["size"] == path.stat().st_size
+    assert facts["extractor"] == "generic" and facts["start"] is None and facts["height"] == 1080
+    assert sorted(p.name for p in path.parent.iterdir()) == ["talk.v1.json", "talk.v1.mp4"]
+    assert counts[-1] == (path.stat().st_size, path.stat().st_size)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_second_call_makes_no_request_and_another_height_does(base, log, tmp_path):
+    stem = tmp_path / "talk"
+    first = fetch(f"{base}/clip.mp4", stem)
+    seen = len(log)
+    assert fetch(f"{base}/clip.mp4", stem) == first == find_video(stem)
+    assert len(log) == seen
+    assert fetch(f"{base}/clip.mp4", stem, height=480) == first
+    assert len(log) > seen
+    assert json.loads((tmp_path / "talk.json").read_text())["height"] == 480
+
+
+def test_damaged_file_is_fetched_again(base, site, tmp_path):
+    path = fetch(f"{base}/clip.mp4", tmp_path / "talk")
+    path.write_bytes(path.read_bytes()[:1000])
+    assert find_video(tmp_path / "talk") is None
+    assert fetch(f"{base}/clip.mp4", tmp_path / "talk").read_bytes() == (site / "clip.mp4").read_bytes()
+
+
+def test_failed_change_leaves_the_old_video(base, tmp_path):
+    path = fetch(f"{base}/clip.mp4", tmp_path / "talk")
+    with pytest.raises(MediaError, match="HTTP 404"):
+        fetch(f"{base}/missing.mp4", tmp_path / "talk")
+    assert find_video(tmp_path / "talk") == path
+
+
+@pytest.mark.parametrize("page", ["page.html", "two.html", "evil.html"])
+def test_first_video_of_a_page_whatever_its_title(base, site, tmp_path, page):
+    path = fetch(f"{base}/{page}", tmp_path / "a" / "b" / "talk")
+    assert path.read_bytes() == (site / "clip.mp4").read_bytes()
+    made = {p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*") if p.is_file()}
+    assert made == {"a/b/talk.mp4", "a/b/talk.json"}
+
+
+def test_hls_is_joined_into_an_mp4(base, tmp_path):
+    path = fetch(f"{base}/list.m3u8", tmp_path / "talk")
+    assert path.suffix == ".mp4"
+    assert size_and_length(path) == (160, 120, pytest.approx(6, abs=0.15), True)
+
+
+def test_hls_with_a_hole_is_refused(base, site, tmp_path):
+    text = (site / "list.m3u8").read_text().replace("list1.ts", "gone.ts")
+    (site / "hole.m3u8").write_text(text)
+    assert "HTTP 404" in refusal(f"{base}/hole.m3u8", tmp_path / "talk")
+
+
+def test_webm_keeps_its_extension_and_is_found(base, tmp_path):
+    path = fetch(f"{base}/small.webm", tmp_path / "talk")
+    assert path == tmp_path / "talk.webm" == find_video(tmp_path / "talk")
+    assert fetch(f"{base}/clip.mp4", tmp_path / "talk") == tmp_path / "talk.mp4" == find_video(tmp_path / "talk")
+    assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "length"), [(1.5, 3.5, 2.0), (None, 1.3, 1.3), (4.0, None, 2.0)], ids=["middle", "head", "tail"]
+)
+def test_range_is_exact(base, tmp_path, start, end, length, capfd):
+    path = fetch(f"{base}/clip.mp4", tmp_path / "talk", start=start, end=end)
+    assert size_and_length(path) == (160, 120, pytest.approx(length, abs=0.11), True)
+    facts = json.loads((tmp_path / "talk.json").read_text())
+    assert (facts["start"], facts["end"]) == (start, end)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_range_beyond_the_end_is_refused(base, tmp_path):
+    assert "correct end" in refusal(f"{base}/clip.mp4", tmp_path / "talk", start=2, end=60)
+    assert "within the video" in refusal(f"{base}/clip.mp4", tmp_path / "talk", start=50, end=60)
+    assert "not after start" in refusal(f"{base}/clip.mp4", tmp_path / "talk", start=5, end=5)
+    assert "0 or more" in refusal(f"{base}/clip.mp4", tmp_path / "talk", start=-5)
+
+
+# -- being stopped
+
+
+def test_killed_download_goes_on_where_it_was(site, tmp_path, monkeypatch):
+    monkeypatch.setenv("NO_PROXY", "*")
+    size, log = (site / "big.mp4").stat().st_size, []
+    script = "import sys; from faceit.media.fetch import fetch; fetch(sys.argv[1], __import__('pathlib').Path('v/big'))"
+    # the whole would take eight seconds
+    with serve_folder(site, log=log, bytes_per_second=size / 8) as url:
+        env = {**os.environ, "PYTHONPATH": str(ROOT)}
+        child = subprocess.Popen([sys.executable, "-c", script, f"{url}/big.mp4"], cwd=tmp_path, env=env)
+        wait_until(lambda: sum(p.stat().st_size for p in tmp_path.rglob("*.part") if p.is_file()) > size / 10)
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+        port = url.rsplit(":", 1)[1]
+    assert not (tmp_path / "v" / "big.mp4").exists() and find_video(tmp_path / "v" / "big") is None
+    log.clear()
+    with serve_folder(site, log=log, port=int(port)) as url:
+        path = fetch(f"{url}/big.mp4", tmp_path / "v" / "big")
+    resumed = [header for _, header in log if header and header != "bytes=0-"]
+    assert resumed and int(resumed[0].removeprefix("bytes=").removesuffix("-")) > 0
+    assert sha256(path) == sha256(site / "big.mp4")
+    assert sorted(p.name for p in path.parent.iterdir()) == ["big.json", "big.mp4"]
+
+
+def wait_until(ready, seconds=20):
+    limit = time.monotonic() + seconds
+    while not ready():
+        assert time.monotonic() < limit
+        time.sleep(0.05)
+
+
+def test_kill_between_the_last_two_renames(base, log, site, tmp_path, monkeypatch):
+    stem = tmp_path / "talk"
+    replace = os.replace
+
+    def die_at_the_sheet(source, target):
+        if Path(target).name == "talk.json":
+            raise KeyboardInterrupt
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", die_at_the_sheet)
+    with pytest.raises(KeyboardInterrupt):
+        fetch(f"{base}/clip.mp4", stem)
+    assert find_video(stem) is None
+    monkeypatch.setattr(os, "replace", replace)
+    log.clear()
+    assert fetch(f"{base}/clip.mp4", stem) == find_video(stem)
+    assert log == [] and not (tmp_path / ".part").exists()
+
+
+def test_foreign_file_is_never_written_over(base, log, tmp_path):
+    (tmp_path / "talk.mp4").write_bytes(b"my holiday")
+    with pytest.raises(MediaError, match="not downloaded by faceit"):
+        fetch(f"{base}/clip.mp4", tmp_path / "talk")
+    assert (tmp_path / "talk.mp4").read_bytes() == b"my holiday" and log == []
+
+
+# -- what goes wrong
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("missing.mp4", "nothing at this address (HTTP 404)"),
+        ("status/403/x.mp4", "refuses access (HTTP 403)"),
+        ("status/410/x.mp4", "nothing at this address (HTTP 410)"),
+        ("status/429/x.mp4", "too many requests"),
+        ("status/503/x.mp4", "server is in trouble (HTTP 503)"),
+        ("nothing.html", "no video is found on this page"),
+        ("sound.m4a", "picture"),
+        ("sound.mp4", "only sound"),
+        ("empty.mp4", "empty"),
+        ("text.mp4", "cannot be read as a video"),
+        ("half.mp4", "breaks off"),
+    ],
+)
+def test_sentence_for(base, tmp_path, path, words):
+    sentence = refusal(f"{base}/{path}", tmp_path / "talk")
+    assert words in sentence and sentence.startswith(f"{base}/{path}".removeprefix("http://"))
+
+
+def test_page_that_is_there_with_media_in_trouble(base, site, tmp_path, log):
+    for status, words, requests in ((403, "HTTP 403", 2), (500, "HTTP 500", 5), (429, "too many requests", 1)):
+        (site / f"page{status}.html").write_text(f'<title>x</title><video src="/status/{status}/x.mp4"></video>')
+        log.clear()
+        assert words in refusal(f"{base}/page{status}.html", tmp_path / "talk")
+        assert sum("status" in path for path, _ in log) >= requests
+
+
+def test_nobody_answers(tmp_path, monkeypatch):
+    monkeypatch.setenv("NO_PROXY", "*")
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    sentence = refusal(f"http://127.0.0.1:{port}/x.mp4", tmp_path / "talk")
+    assert "connection failed" in sentence and "refused" in sentence and "HTTPConn" not in sentence
+
+
+@pytest.mark.parametrize("url", ["", "interview.mp4", "rtmp://example.org/x", "-o/etc/passwd"])
+def test_no_web_address(tmp_path, url):
+    assert "not a web address" in refusal(url, tmp_path / "talk")
+
+
+def test_file_address_and_missing_cookies(base, tmp_path):
+    assert "write its path" in refusal("file:///etc/passwd", tmp_path / "talk")
+    cookies = tmp_path / "cookies.txt"
+    assert "cookies.txt cannot be read" in refusal(f"{base}/clip.mp4", tmp_path / "talk", cookies=cookies)
+    assert not cookies.exists()
+    cookies.write_text("no cookies, only words\n")
+    sentence = refusal(f"{base}/clip.mp4", tmp_path / "talk", cookies=cookies)
+    assert "Netscape" in sentence and "0x" not in sentence
+    assert "use brave" in refusal(f"{base}/clip.mp4", tmp_path / "talk", cookies_from_browser="lynx")
+
+
+def test_cookies_are_read_and_never_written(base, tmp_path):
+    text = "# Netscape HTTP Cookie File\n127.0.0.1\tFALSE\t/\tFALSE\t4102444800\tsession\tsecret\n"
+    (tmp_path / "cookies.txt").write_text(text)
+    fetch(f"{base}/clip.mp4", tmp_path / "talk", cookies=tmp_path / "cookies.txt")
+    assert (tmp_path / "cookies.txt").read_text() == text
+    assert "secret" not in (tmp_path / "talk.json").read_text()
+
+
+def test_full_disk(base, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("yt_dlp.downloader.http.HttpFD.sanitize_open", full)
+    assert "no space is left" in refusal(f"{base}/clip.mp4", tmp_path / "talk")
+
+
+def test_folder_that_cannot_be_made(base, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(MediaError, match="cannot be written"):
+        fetch(f"{base}/clip.mp4", tmp_path / "file" / "talk")
+
+
+# -- a YouTube that is played
+
+WATCH = "https://www.youtube.com/watch?v=abcdefghijk"
+
+
+@pytest.fixture
+def youtube(base, monkeypatch):
+    """``youtube(dict)`` answers with this video, ``youtube("words")`` with this error; several: one after another."""
+    answers = []
+
+    def play(*more):
+        answers[:] = more
+
+    def downloader(options):
+        from yt_dlp import YoutubeDL
+        from yt_dlp.extractor.youtube import YoutubeIE
+
+        class Played(YoutubeIE):
+            @classmethod
+            def ie_key(cls):
+                return "Youtube"
+
+            def _real_initialize(self):
+                pass
+
+            def _real_extract(self, url):
+                answer = answers.pop(0) if len(answers) > 1 else answers[0]
+                if isinstance(answer, dict):
+                    return {"id": "abcdefghijk", "title": "../a/talk", **answer}
+                self.report_warning("No supported JavaScript runtime could be found.")
+                if "country" in answer:
+                    self.raise_geo_restricted(answer, countries=["DE"])
+                return self.raise_no_formats(answer, expected=True)
+
+        ydl = YoutubeDL(options)
+        ydl.add_info_extractor(Played(ydl))
+        return ydl
+
+    monkeypatch.setattr(fetching, "_downloader", downloader)
+    return play
+
+
+def video_format(base, name, height=None, **more):
+    known = {"height": height, "width": height * 4 // 3} if height else {}
+    return {
+        "format_id": name,
+        "url": f"{base}/{name}",
+        "ext": "mp4",
+        "vcodec": "avc1",
+        "acodec": "none",
+        **known,
+    } | more
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("Private video. Sign in if you've been granted access to this video", "the video is private: ask its owner"),
+        ("Sign in to confirm you’re not a bot. Use --cookies-from-browser or --cookies", "cookies_from_browser"),
+        ("Sign in to confirm your age. This video may be inappropriate for some users", "adults only"),
+        ("The uploader has not made this video available in your country", "your country (only in DE)"),
+        ("Video unavailable. This video has been removed by the uploader", "not available"),
+        ("Join this channel to get access to members-only content like this video", "for members"),
+        ("This content isn't available, try again later. The current session has been rate-limited", "wait an hour"),
+        ("This video is DRM protected", "copying"),
+        ("This live event will begin in 3 days.", "not been shown yet"),
+        ("Something new {happens}", "Something new {happens}: run 'pip install"),
+    ],
+)
+def test_youtube_says(youtube, tmp_path, words, expected):
+    youtube(words)
+    sentence = refusal(WATCH, tmp_path / "talk")
+    assert sentence.startswith("youtube.com/watch?v=abcdefghijk: ") and expected in sentence
+    assert ("JavaScript runtime" in sentence) == ("bot" in words or "Something" in words)
+
+
+@pytest.mark.parametrize(("height", "taken"), [(100, 120), (240, 240), (479, 240), (1080, 480)])
+def test_height_bounds_the_picture_and_the_sound_is_merged(youtube, base, tmp_path, height, taken):
+    formats = [video_format(base, f"v{h}.mp4", h) for h in (120, 240, 480)]
+    sound = {"format_id": "s", "url": f"{base}/sound.m4a", "ext": "m4a", "vcodec": "none", "acodec": "mp4a.40.2"}
+    youtube({"formats": [*formats, sound], "uploader": "NASA", "license": "CC BY", "duration": 6})
+    counts = []
+    path = fetch(WATCH, tmp_path / "talk", height=height, on_progress=lambda *count: counts.append(count))
+    assert size_and_length(path) == (taken * 4 // 3, taken, pytest.approx(6, abs=0.15), True)
+    assert counts == sorted(counts) and counts[-1][0] == counts[-1][1]
+    facts = json.loads((tmp_path / "talk.json").read_text())
+    assert (facts["id"], facts["title"], facts["uploader"]) == ("abcdefghijk", "../a/talk", "NASA")
+    assert (facts["licence"], facts["duration"], facts["extractor"]) == ("CC BY", 6, "youtube")
+
+
+def test_range_of_separate_picture_and_sound(youtube, base, tmp_path):
+    sound = {"format_id": "s", "url": f"{base}/sound.m4a", "ext": "m4a", "vcodec": "none", "acodec": "mp4a.40.2"}
+    youtube({"formats": [video_format(base, "v240.mp4", 240), sound], "duration": 6})
+    path = fetch(WATCH, tmp_path / "talk", start=1, end=60)  # the end is known here: it is taken
+    assert size_and_length(path) == (320, 240, pytest.approx(5, abs=0.11), True)
+    assert "the video ends at 6 s" in refusal(WATCH, tmp_path / "other", start=7)
+
+
+def test_upright_video_is_bounded_by_its_smaller_side(youtube, base, tmp_path):
+    upright = video_format(base, "upright.mp4", width=240, height=426)
+    youtube({"formats": [video_format(base, "v120.mp4", width=120, height=214), upright]})
+    assert size_and_length(fetch(WATCH, tmp_path / "talk", height=240))[:2] == (240, 426)
+
+
+def test_sound_only_and_live_are_refused(youtube, base, tmp_path):
+    youtube({"formats": [video_format(base, "sound.m4a", vcodec="none", acodec="mp4a.40.2", ext="m4a")]})
+    assert "no picture" in refusal(WATCH, tmp_path / "talk")
+    youtube({"formats": [video_format(base, "clip.mp4", 120)], "live_status": "is_live"})
+    assert "broadcast live" in refusal(WATCH, tmp_path / "talk")
+
+
+def test_expired_media_address_is_asked_for_again(youtube, base, tmp_path, site):
+    expired = {"formats": [video_format(base, "status/403/x.mp4", 120)]}
+    youtube(expired, {"formats": [video_format(base, "clip.mp4", 120)]})
+    assert fetch(WATCH, tmp_path / "talk").read_bytes() == (site / "clip.mp4").read_bytes()
+
+
+# -- several
+
+
+def test_several_at_a_time_each_with_its_own_end(base, tmp_path):
+    names = ["clip.mp4", "v120.mp4", "missing.mp4", "v240.mp4"]
+    jobs = [Job(f"{base}/{name}", tmp_path / name.replace(".", "-")) for name in names]
+    jobs.append(jobs[0])  # the same one twice is fetched once
+    results = list(fetch_all(jobs, workers=3))
+    assert sorted(job.stem.name for job, _ in results) == sorted(job.stem.name for job in jobs)
+    for job, result in results:
+        assert isinstance(result, MediaError) if "missing" in job.url else result == find_video(job.stem)
+    assert list(fetch_all([])) == []
+
+
+def test_threads_of_a_fresh_program_load_the_libraries_together(base, tmp_path):
+    script = (
+        "import sys; from pathlib import Path; from faceit.media.fetch import Job, fetch_all\n"
+        "for _, result in fetch_all([Job(sys.argv[1], Path(name)) for name in 'abcd'], workers=4): print(result)"
+    )
+    command = [sys.executable, "-c", script, f"{base}/clip.mp4"]
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
+    assert sorted(done.stdout.split()) == ["a.mp4", "b.mp4", "c.mp4", "d.mp4"] and done.stderr == ""
+
+
+def test_interrupt_stops_the_threads_and_their_ffmpeg(site, tmp_path, monkeypatch):
+    monkeypatch.setenv("NO_PROXY", "*")
+    started = threading.Event()
+    with serve_folder(site, bytes_per_second=20_000) as url:  # "big" would take a minute
+        jobs = [Job(f"{url}/big.mp4", tmp_path / f"big{i}", start=1 if i == 0 else None) for i in range(4)]
+        running = fetch_all(jobs, workers=2, on_progress=lambda *_: started.set())
+
+        def interrupt(*_):
+            assert started.wait(20)
+            wait_until(lambda: any(child.poll() is None for child in fetching._children.values()))
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(fetching, "_wait_for", interrupt)
+        before = threading.active_count()
+        with pytest.raises(KeyboardInterrupt):
+            next(running)
+        began = time.monotonic()
+        wait_until(lambda: not any(t.name.endswith("(work)") for t in threading.enumerate()), 5)
+        assert time.monotonic() - began < 5 and threading.active_count() <= before + 3
+    assert [p.name for p in tmp_path.iterdir()] == [".part"]
+
+
+def test_import_is_light():
+    code = "import sys, faceit.media.fetch, faceit.media.server; print({'yt_dlp', 'av', 'numpy'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

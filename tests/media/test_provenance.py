@@ -1,0 +1,104 @@
+"""A swapped video says so: to people by a label, to programs by a note."""
+
+import json
+
+import numpy as np
+import pytest
+
+from faceit import __version__
+from faceit.errors import MediaError
+from faceit.media.provenance import Label, note, read_note
+from faceit.media.video import VideoWriter, probe, read_frames
+
+from .flash_beep import run_ffmpeg
+
+FACTS = {
+    "from": "José",
+    "to": "hopper",
+    "consent": {"José": "he is me; a=b", "hopper": 'NASA portrait, "public domain"'},
+    "swap": "jose_to_hopper",
+    "step": 12000,
+}
+
+
+@pytest.mark.parametrize("size", [(640, 360), (1920, 1080), (1080, 1920), (360, 288)])
+@pytest.mark.parametrize("grey", [0, 120, 255])
+def test_the_label_is_legible_and_small(size, grey):
+    width, height = size
+    frame = np.full((height, width, 3), grey, np.uint8)
+    label = Label(width, height)
+    label.stamp(frame)
+    left, top, right, bottom = label.box
+    assert right > 0.9 * width and bottom < 0.15 * height and left > 0.3 * width  # top right
+    inside = frame[top:bottom, left:right]
+    core = inside[:, (bottom - top) // 2 : (top - bottom) // 2]  # without the round ends
+    letters = np.flatnonzero((core.min(2) > 230).any(1))
+    assert np.ptp(letters) + 1 >= max(14, 0.03 * height)
+    assert core.max() - core.min() > 90  # the letters stand out, also on white
+    frame[top:bottom, left:right] = grey
+    assert (frame == grey).all()  # nothing outside of its box
+
+
+def test_the_label_is_see_through():
+    frame = np.random.default_rng(0).integers(0, 255, (360, 640, 3), np.uint8)
+    frame[:] = frame[:, :1]  # stripes, so that every column can be compared
+    label = Label(640, 360)
+    left, top, right, bottom = label.box
+    before = frame[top:bottom, left:right].copy()
+    label.stamp(frame)
+    after = frame[top:bottom, left:right]
+    edge = slice(10, -10), slice(8, 11)  # between the round end and the first letter
+    assert np.corrcoef(before[edge].ravel(), after[edge].ravel())[0, 1] > 0.99
+
+
+@pytest.mark.parametrize("size", [(64, 48), (16, 8)])
+def test_a_tiny_frame_takes_what_fits(size):
+    frame = np.full((size[1], size[0], 3), 200, np.uint8)
+    Label(*size).stamp(frame)
+    assert frame.min() < 150
+
+
+def test_a_frame_of_another_size_is_refused():
+    with pytest.raises(ValueError, match="360, 640"):
+        Label(640, 360).stamp(np.zeros((640, 360, 3), np.uint8))
+
+
+def test_the_note_is_one_line_for_people_and_programs():
+    text = note(FACTS)
+    assert "\n" not in text
+    assert text.startswith(
+        "AI-modified video: the face of José was replaced by the face of hopper with faceit "
+        f"{__version__}. Consent: José: he is me; a=b; hopper: NASA"
+    )
+    assert json.loads(text[text.index('{"') :])["step"] == 12000
+    assert "Consent: not stated." in note({"from": "a", "to": "b"})
+    assert "\n" not in note({"from": "a", "to": "b", "consent": "two\nlines"})
+
+
+def test_the_note_survives_the_file(tmp_path):
+    path = tmp_path / "out.mp4"
+    with VideoWriter(path, 64, 48, 25, comment=note(FACTS), preset="ultrafast") as writer:
+        for _ in range(3):
+            writer.write(np.zeros((48, 64, 3), np.uint8))
+    assert read_note(path) == {**FACTS, "faceit": __version__}
+
+
+def test_other_files_have_no_note(tmp_path):
+    run_ffmpeg(
+        "-f", "lavfi", "-i", "color=s=64x48:d=0.1", "-metadata", "comment=faceit-note: cut {", tmp_path / "x.mp4"
+    )
+    assert read_note(tmp_path / "x.mp4") is None
+    with pytest.raises(MediaError):
+        read_note(tmp_path / "gone.mp4")
+
+
+def test_the_label_is_still_there_after_encoding(tmp_path):
+    label = Label(640, 360)
+    with VideoWriter(tmp_path / "out.mp4", 640, 360, 25, preset="ultrafast") as writer:
+        frame = np.full((360, 640, 3), 140, np.uint8)
+        label.stamp(frame)
+        writer.write(frame)
+    assert probe(tmp_path / "out.mp4").width == 640
+    got = next(read_frames(tmp_path / "out.mp4"))[1]
+    left, top, right, bottom = label.box
+    assert np.abs(got[top:bottom, left:right].astype(int) - frame[top:bottom, left:right]).mean() < 6

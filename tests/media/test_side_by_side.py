@@ -1,0 +1,116 @@
+"""Before and after next to each other."""
+
+import os
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from faceit.errors import MediaError
+from faceit.media.side_by_side import side_by_side
+from faceit.media.video import VideoWriter, probe, read_frames
+
+from .flash_beep import flashes_and_beeps, make_flash_beep
+
+LEFT, RIGHT = (200, 60, 40), (30, 90, 220)
+
+
+def video(path, colour, size=(160, 120), count=20, rate=Fraction(24000, 1001), **options):
+    """A plain picture whose lower right corner counts the frames in its brightness."""
+    with VideoWriter(path, *size, rate, preset="ultrafast", crf=10, **options) as writer:
+        for n in range(count):
+            frame = np.full((size[1], size[0], 3), colour, np.uint8)
+            frame[-40:, -40:] = 10 * n
+            writer.write(frame)
+    return path
+
+
+def frames_of(path):
+    return [frame.astype(int) for _, frame in read_frames(path)]
+
+
+def both(folder, **options):
+    return video(folder / "left.mp4", LEFT, **options), video(folder / "right.mp4", RIGHT, **options)
+
+
+def test_both_pictures_frame_by_frame_in_true_colours(tmp_path, capfd):
+    left, right = both(tmp_path)
+    out = side_by_side(left, right, tmp_path / "out.mp4", preset="ultrafast", comment="José: both")
+    frames = frames_of(out)
+    assert len(frames) == 20 and frames[0].shape == (120, 320, 3)
+    for n, frame in enumerate(frames):
+        assert np.abs(frame[60:100, 20:100] - LEFT).max() <= 3
+        assert np.abs(frame[60:100, 180:260] - RIGHT).max() <= 3
+        assert np.abs(frame[-30:-10, 130:150] - 10 * n).max() <= 4
+        assert np.abs(frame[-30:-10, 290:310] - 10 * n).max() <= 4
+    assert sorted(os.listdir(tmp_path)) == ["left.mp4", "out.mp4", "right.mp4"]
+    assert capfd.readouterr() == ("", "")
+
+
+def test_is_tagged_and_timed_like_the_rest(tmp_path):
+    import av
+
+    out = side_by_side(*both(tmp_path), tmp_path / "out.mp4", preset="ultrafast", comment="José: both")
+    with av.open(str(out)) as container:
+        stream = container.streams.video[0]
+        context = stream.codec_context
+        assert (context.name, context.pix_fmt, context.colorspace, context.color_trc) == ("h264", "yuv420p", 1, 1)
+        assert stream.average_rate == Fraction(24000, 1001) and stream.start_time == 0
+        assert container.metadata["comment"] == "José: both"
+
+
+def test_captions_are_drawn_with_accents_too(tmp_path):
+    left, right = both(tmp_path, size=(320, 240), count=3)
+    frames = [
+        frames_of(side_by_side(left, right, tmp_path / f"{text}.mp4", captions=(text, ""), preset="ultrafast"))[1]
+        for text in ("e", "é")
+    ]
+    corners = [frame[:40, :60] for frame in frames]
+    assert all(corner.max() > 230 for corner in corners)  # white letters on a box
+    assert np.abs(corners[0] - corners[1]).max() > 60  # and the accent is there
+
+
+def test_very_wide_ones_are_stacked(tmp_path):
+    out = side_by_side(*both(tmp_path, size=(320, 120), count=3), tmp_path / "out.mp4", preset="ultrafast")
+    assert (probe(out).width, probe(out).height) == (320, 240)
+
+
+def test_portraits_stay_side_by_side_and_the_left_takes_the_size_of_the_right(tmp_path):
+    left = video(tmp_path / "left.mp4", LEFT, size=(240, 320), count=3)
+    right = video(tmp_path / "right.mp4", RIGHT, size=(120, 160), count=3)
+    out = side_by_side(left, right, tmp_path / "out.mp4", preset="ultrafast")
+    assert (probe(out).width, probe(out).height) == (240, 160)
+
+
+def test_the_sound_is_the_rights_and_in_step(tmp_path):
+    """Also when it begins late, which moviepy's own sound path would shift."""
+    source = make_flash_beep(tmp_path, "late_sound")
+    info = probe(source)
+    right = tmp_path / "right.mp4"
+    with VideoWriter(right, info.width, info.height, info.fps, sound_from=source, preset="ultrafast") as writer:
+        for _, frame in read_frames(source):
+            writer.write(frame)
+    out = side_by_side(right, right, tmp_path / "out.mp4", preset="ultrafast")
+    expected, got = flashes_and_beeps(right), flashes_and_beeps(out)
+    assert got[0] == pytest.approx(expected[0], abs=0.001) and got[1] == pytest.approx(expected[1], abs=0.001)
+
+
+def test_no_sound_stays_no_sound(tmp_path):
+    out = side_by_side(*both(tmp_path, count=3), tmp_path / "out.mp4", preset="ultrafast")
+    assert not probe(out).has_sound
+
+
+def test_a_failure_leaves_nothing_behind(tmp_path, monkeypatch):
+    left, right = both(tmp_path, count=3)
+    with pytest.raises(MediaError, match="out.mp4 cannot be written"):
+        side_by_side(left, right, tmp_path / "out.mp4", preset="no-such-preset")
+    with pytest.raises(MediaError, match="does not exist"):
+        side_by_side(left, tmp_path / "gone.mp4", tmp_path / "out.mp4")
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("faceit.media.side_by_side._Canvas.draw", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        side_by_side(left, right, tmp_path / "out.mp4")
+    assert sorted(os.listdir(tmp_path)) == ["left.mp4", "right.mp4"]

@@ -1,0 +1,1 @@
+"""Pixels back into the frame: masks, colour, blending."""

@@ -1,0 +1,49 @@
+"""Blend: a swapped face back into its frame, within its own rectangle."""
+
+import cv2
+import numpy as np
+
+from ..geometry import Alignment, align
+from ..settings import ConvertSettings
+from .color import match_lab
+from .masks import face_mask
+
+SMALLEST, LARGEST = 64, 1024  # pixels of the square in which colour and mask are worked out
+
+
+def put_back(frame: np.ndarray, landmarks: np.ndarray, face: np.ndarray, settings: ConvertSettings) -> None:
+    """Put a swapped face crop (s, s, 3) float32 in 0..1 over the face with these landmarks, in place.
+
+    ``frame`` (h, w, 3) uint8 RGB changes only where the mask is.
+    """
+    size = _work_size(landmarks)
+    place = align(landmarks, size)
+    here = place.warp(frame).astype(np.float32) / 255
+    face = np.clip(cv2.resize(face, (size, size), interpolation=cv2.INTER_CUBIC), 0, 1)
+    points = place.points(landmarks.astype(np.float64))
+    mask = face_mask(points, size, settings.mask == "extended", settings.feather)
+    if settings.color == "lab":
+        face = match_lab(face, here, mask)
+    _paste(frame, place, face, mask)
+
+
+def _work_size(landmarks: np.ndarray) -> int:
+    """Pixels of the crop at the frame's own resolution."""
+    return int(np.clip(round(1 / align(landmarks, 1).scale), SMALLEST, LARGEST))
+
+
+def _paste(frame: np.ndarray, place: Alignment, face: np.ndarray, mask: np.ndarray) -> None:
+    corners = place.corners()
+    h, w = frame.shape[:2]
+    left, top = np.clip(np.floor(corners.min(0)).astype(int), 0, [w, h])
+    right, bottom = np.clip(np.ceil(corners.max(0)).astype(int) + 1, 0, [w, h])
+    if right <= left or bottom <= top:
+        return
+    back = place.inverse()
+    back[:, 2] -= [left, top]
+    size = (int(right - left), int(bottom - top))
+    there = cv2.warpAffine(mask, back, size, flags=cv2.INTER_LINEAR)[..., None]
+    pixels = cv2.warpAffine(face, back, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) * 255
+    region = frame[top:bottom, left:right]
+    blended = region + there * (pixels - region)
+    region[:] = np.where(there > 0, np.clip(blended + 0.5, 0, 255), region).astype(np.uint8)

@@ -1,0 +1,1 @@
+"""Who and where: detection, landmarks, identity, and the folder of aligned faces."""

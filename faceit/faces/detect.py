@@ -1,0 +1,104 @@
+"""Where faces are, and their 68 landmarks: dlib's detectors and shape predictor.
+
+HOG: Dalal and Triggs 2005 as in dlib; ``cnn``: dlib's max-margin CNN (King 2015, arXiv 1502.00046); landmarks:
+an ensemble of regression trees (Kazemi and Sullivan 2014) trained on iBUG 300-W.
+"""
+
+import os
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+
+import numpy as np
+
+from ..geometry import Face
+from ..images import fit_within, resize
+from .weights import weights
+
+LONGEST_SIDE = 1280  # pixels of the picture that is searched; HOG then finds faces from 80 px, 1/16 of the width
+THREADS = min(8, os.cpu_count() or 2)
+SMALL_PICTURE = 640  # pixels; a smaller picture without a face is searched once more at twice its size
+
+
+@cache
+def shape_predictor():
+    """dlib's 68-point predictor, loaded once (0.6 s); it may be used from several threads."""
+    import dlib
+
+    return dlib.shape_predictor(weights("landmarks"))
+
+
+class FaceFinder:
+    """Finds faces and their landmarks in frames; keeps dlib's detector open, one for each thread."""
+
+    def __init__(self, detector: str = "hog", min_face: int = 0):
+        self.detector, self.min_face = detector, min_face
+        self._local = threading.local()
+
+    def find(self, frame: np.ndarray) -> list[Face]:
+        """All faces in a frame (h, w, 3) uint8 RGB, largest first, at least ``min_face`` pixels wide."""
+        # dlib silently misses faces in a view that is not contiguous
+        frame = np.ascontiguousarray(frame)
+        boxes = self._boxes(frame)
+        faces = [Face(box, find_landmarks(frame, box)) for box in boxes if box[2] - box[0] >= self.min_face]
+        return sorted(faces, key=lambda face: -face.width)
+
+    def find_all(self, frames: Iterable, threads: int = THREADS) -> Iterator[tuple[float, np.ndarray, list[Face]]]:
+        """(time, frame) pairs -> (time, frame, faces), in order, searched by ``threads`` threads at once.
+
+        dlib lets go of Python's lock while it searches. At most twice ``threads`` frames are held.
+        """
+        if threads < 2:
+            yield from ((time, frame, self.find(frame)) for time, frame in frames)
+            return
+        waiting: deque = deque()
+        with ThreadPoolExecutor(threads) as pool:
+            try:
+                for time, frame in frames:
+                    waiting.append((time, frame, pool.submit(self.find, frame)))
+                    if len(waiting) >= 2 * threads:
+                        time, frame, future = waiting.popleft()
+                        yield time, frame, future.result()
+                while waiting:
+                    time, frame, future = waiting.popleft()
+                    yield time, frame, future.result()
+            finally:
+                for *_, future in waiting:
+                    future.cancel()
+
+    def _boxes(self, frame: np.ndarray) -> list[tuple[int, int, int, int]]:
+        small, factor = fit_within(frame, LONGEST_SIDE)
+        boxes = self._search(small)
+        if not boxes and max(frame.shape[:2]) <= SMALL_PICTURE:
+            factor = 2.0
+            boxes = self._search(resize(frame, frame.shape[1] * 2, frame.shape[0] * 2))
+        return [tuple(round(side / factor) for side in box) for box in boxes]
+
+    def _search(self, picture: np.ndarray) -> list[tuple[int, int, int, int]]:
+        picture = np.ascontiguousarray(picture)
+        if self.detector == "cnn":
+            rectangles = [found.rect for found in self._open()(picture, 0)]
+        else:
+            rectangles = list(self._open()(picture, 0))
+        return [(r.left(), r.top(), r.right() + 1, r.bottom() + 1) for r in rectangles]
+
+    def _open(self):
+        if not hasattr(self._local, "detector"):
+            import dlib
+
+            if self.detector == "cnn":
+                self._local.detector = dlib.cnn_face_detection_model_v1(weights("cnn"))
+            else:
+                self._local.detector = dlib.get_frontal_face_detector()
+        return self._local.detector
+
+
+def find_landmarks(frame: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
+    """The 68 landmarks of the face in ``box``: contiguous (h, w, 3) uint8 RGB -> (68, 2) float32, pixels."""
+    import dlib
+
+    left, top, right, bottom = box
+    shape = shape_predictor()(frame, dlib.rectangle(left, top, right - 1, bottom - 1))
+    return np.array([(p.x, p.y) for p in shape.parts()], np.float32)

@@ -1,0 +1,163 @@
+"""The face set: a person's aligned faces on disk, with their table.
+
+A folder for each video: pictures named by their time in milliseconds, ``faces.jsonl`` with a line for each,
+``sheet.jpg`` to look at, and ``done.json``, written last. A picture that a person deletes is no longer in the set.
+"""
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from ..errors import FaceitError
+from ..geometry import ALIGNED_MARGIN, Face, align, crop_box, crop_points, yaw
+from ..images import grid, read_image, resize, sharpness, write_image
+
+TABLE, DONE, SHEET = "faces.jsonl", "done.json", "sheet.jpg"
+
+
+@dataclass(frozen=True)
+class FaceRow:
+    """One aligned face. ``time`` in seconds of the video (None for a photo); lengths in frame pixels."""
+
+    file: str
+    time: float | None
+    frame: tuple[int, int]  # (width, height)
+    box: tuple[int, int, int, int]
+    landmarks: tuple[tuple[float, float], ...]
+    distance: float | None
+    sharpness: float
+    yaw: float
+
+    def points(self) -> np.ndarray:
+        """Landmarks, (68, 2) float32."""
+        return np.array(self.landmarks, np.float32)
+
+
+def cut_face(frame: np.ndarray, face: Face, size: int, file: str, time: float | None) -> tuple[np.ndarray, FaceRow]:
+    """The aligned face (size, size, 3) and its row."""
+    picture = align(face.landmarks, size, ALIGNED_MARGIN).warp(frame)
+    first, length = crop_box(size)
+    inner = picture[round(first) : round(first + length), round(first) : round(first + length)]
+    row = FaceRow(
+        file, None if time is None else round(time, 4), (frame.shape[1], frame.shape[0]), face.box,
+        tuple((round(float(x), 2), round(float(y), 2)) for x, y in face.landmarks),
+        None if face.distance is None else round(face.distance, 4), round(sharpness(inner), 2),
+        round(yaw(face.landmarks), 4),
+    )  # fmt: skip
+    return picture, row
+
+
+def write_table(folder: Path, rows: list[FaceRow]) -> None:
+    """Write the whole table; whole or absent."""
+    write_text(folder / TABLE, "".join(json.dumps(asdict(row)) + "\n" for row in rows))
+
+
+def read_table(folder: Path) -> list[FaceRow]:
+    """The rows of a folder, in the order of time; an unfinished last line (a kill) is left out."""
+    try:
+        lines = (folder / TABLE).read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return []
+    rows = []
+    for i, line in enumerate(lines):
+        try:
+            rows.append(_row(json.loads(line)))
+        except (ValueError, TypeError, KeyError):
+            if i + 1 < len(lines):
+                raise FaceitError(
+                    f"{folder / TABLE} is damaged at line {i + 1}: delete the folder {folder.name} and run "
+                    "preprocess again."
+                ) from None
+    return rows
+
+
+def _row(values: dict) -> FaceRow:
+    if Path(values["file"]).name != values["file"] or len(values["landmarks"]) != 68:
+        raise ValueError("not a face's row")
+    for key in ("frame", "box"):
+        values[key] = tuple(values[key])
+    values["landmarks"] = tuple(map(tuple, values["landmarks"]))
+    return FaceRow(**values)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file; whole or absent."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        part.write_text(text, encoding="utf-8")
+        os.replace(part, path)
+    except OSError as e:
+        part.unlink(missing_ok=True)
+        raise FaceitError(f"{path} cannot be written ({e.strerror}): free some space and run it again.") from None
+
+
+def read_json(path: Path) -> dict | None:
+    """A JSON object from disk; None when absent or unreadable (then it counts as not done)."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def present(folder: Path) -> list[FaceRow]:
+    """The rows whose pictures are there."""
+    names = {entry.name for entry in os.scandir(folder)} if folder.is_dir() else set()
+    return [row for row in read_table(folder) if row.file in names]
+
+
+def finished(folders: list[Path]) -> list[Path]:
+    """Those of the folders that preprocess has finished."""
+    return [folder for folder in folders if (folder / DONE).exists() and (folder / TABLE).exists()]
+
+
+def write_sheet(folder: Path, rows: list[FaceRow], most: int = 96, side: int = 96) -> None:
+    """A contact sheet of faces spread evenly over the set."""
+    if not rows:
+        return
+    picked = [rows[i] for i in np.unique(np.linspace(0, len(rows) - 1, min(most, len(rows))).astype(int))]
+    pictures = [resize(read_image(folder / row.file), side, side) for row in picked]
+    write_image(folder / SHEET, grid(pictures, columns=12), quality=88)
+
+
+@dataclass(frozen=True)
+class FaceSet:
+    """A person's faces in memory, for training: ``faces`` (n, w, w, 3) uint8 RGB with the margin around the crop,
+    ``points`` (n, 68, 2) float32 landmarks in crop units."""
+
+    faces: np.ndarray
+    points: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.faces)
+
+
+def load_faceset(folders: list[Path], size: int, most: int = 6000) -> FaceSet:
+    """Load faces for a network of ``size`` pixels; of more than ``most``, evenly spread ones.
+
+    The pictures are area-reduced so that the face crop is ``size`` pixels: (n, 1.4 size, 1.4 size, 3).
+    """
+    found = [(folder, row) for folder in folders for row in present(folder)]
+    if len(found) > most:
+        found = [found[i] for i in np.linspace(0, len(found) - 1, most).astype(int)]
+    side = work_size(size)
+    faces = np.empty((len(found), side, side, 3), np.uint8)
+    points = np.empty((len(found), 68, 2), np.float32)
+    for i, (folder, row) in enumerate(found):
+        faces[i] = reduced(read_image(folder / row.file), side)
+        points[i] = crop_points(row.points())
+    return FaceSet(faces, points)
+
+
+def work_size(size: int) -> int:
+    """Pixels of a face with its margin when the crop is ``size`` pixels."""
+    return round(size * ALIGNED_MARGIN)
+
+
+def reduced(picture: np.ndarray, side: int) -> np.ndarray:
+    """An aligned picture at the network's working size; the one path that training and converting share."""
+    return cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA)

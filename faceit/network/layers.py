@@ -1,0 +1,81 @@
+"""The few layers that Keras does not have, on keras.ops alone."""
+
+import keras
+import numpy as np
+from keras import ops
+
+LANDMARKS = 68
+
+
+class SpaceToDepth(keras.layers.Layer):
+    """Patches into channels: (n, h, w, c) -> (n, h/block, w/block, block*block*c)."""
+
+    def __init__(self, block: int, **kwargs):
+        super().__init__(**kwargs)
+        self.block = block
+
+    def call(self, x):
+        _, h, w, c = x.shape
+        b = self.block
+        x = ops.reshape(x, (-1, h // b, b, w // b, b, c))
+        return ops.reshape(ops.transpose(x, (0, 1, 3, 2, 4, 5)), (-1, h // b, w // b, b * b * c))
+
+
+class DepthToSpace(keras.layers.Layer):
+    """Channels into patches, the sub-pixel shuffle (Shi et al. 2016): (n, h, w, b*b*c) -> (n, h*b, w*b, c)."""
+
+    def __init__(self, block: int, **kwargs):
+        super().__init__(**kwargs)
+        self.block = block
+
+    def call(self, x):
+        _, h, w, c = x.shape
+        b = self.block
+        x = ops.reshape(x, (-1, h, w, b, b, c // (b * b)))
+        return ops.reshape(ops.transpose(x, (0, 1, 3, 2, 4, 5)), (-1, h * b, w * b, c // (b * b)))
+
+
+class PersonInput(keras.layers.Layer):
+    """What a person looks like on average, taken off the encoder's input: (x - mean) / deviation.
+
+    The mean image (size, size, 3) and the deviation (one number) are weights that do not train.
+    """
+
+    def __init__(self, size: int, **kwargs):
+        super().__init__(**kwargs)
+        self.mean = self.add_weight(shape=(size, size, 3), initializer="zeros", trainable=False, name="mean")
+        self.deviation = self.add_weight(shape=(1,), initializer="ones", trainable=False, name="deviation")
+
+    def call(self, x):
+        return (x - self.mean) / self.deviation
+
+
+class LandmarkCode(keras.layers.Layer):
+    """Landmarks in crop units, standardised for a person and clipped: (n, 68, 2) -> (n, 136) within +-3."""
+
+    FLOOR = 0.004  # crop widths; added to the deviation, so that a point that never moves does not shout
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.mean = self.add_weight(shape=(LANDMARKS, 2), initializer="zeros", trainable=False, name="mean")
+        self.deviation = self.add_weight(shape=(LANDMARKS, 2), initializer="ones", trainable=False, name="deviation")
+
+    def call(self, points):
+        code = (points - self.mean) / (self.deviation + self.FLOOR)
+        return ops.reshape(ops.clip(code, -3.0, 3.0), (-1, LANDMARKS * 2))
+
+
+class StartAtMean(keras.layers.Layer):
+    """Adds the logit of a person's mean face, a bias for each pixel that goes on training, before the sigmoid."""
+
+    def __init__(self, size: int, **kwargs):
+        super().__init__(**kwargs)
+        self.logit = self.add_weight(shape=(size, size, 3), initializer="zeros", name="logit")
+
+    def call(self, x):
+        return ops.sigmoid(x + self.logit)
+
+    def start_at(self, mean: np.ndarray) -> None:
+        """``mean`` (size, size, 3) in 0..1."""
+        mean = np.clip(mean, 0.02, 0.98)
+        self.logit.assign(np.log(mean / (1 - mean)))

@@ -1,0 +1,126 @@
+"""A trained swap: the network with its settings and people, on disk as ``model.json`` and ``weights.safetensors``."""
+
+import contextlib
+import json
+import os
+import re
+import sys
+import tempfile
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import WeightsError
+from .presets import Preset, from_json
+
+MODEL, WEIGHTS, STATE = "model.json", "weights.safetensors", "state.safetensors"
+FORMAT = 1  # of model.json; a larger one was written by a newer faceit
+PERSON = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")  # names become file names
+BATCH = 16  # faces at a time when swapping; one size, so that nothing is compiled twice
+
+
+@cache
+def start_backend() -> bool:
+    """Import Keras and its backend without their start-up chatter; whether there is a GPU."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with _silent_stderr():
+        import keras
+
+        try:
+            return bool(keras.distribution.list_devices("gpu"))
+        except Exception:  # some backends fail rather than answer none
+            return False
+
+
+@contextlib.contextmanager
+def _silent_stderr():
+    """Hold back what C++ code writes to the terminal; it is shown when an exception goes through."""
+    sys.stderr.flush()
+    own = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            held.seek(0)
+            os.write(own, held.read())
+            raise
+        finally:
+            sys.stderr.flush()
+            os.dup2(own, 2)
+            os.close(own)
+
+
+@dataclass
+class SwapModel:
+    """A network with its weights, ready to swap; ``about`` is what model.json says."""
+
+    network: object
+    about: dict
+    folder: Path
+
+    @property
+    def preset(self) -> Preset:
+        return self.network.preset
+
+    def swap(self, faces: np.ndarray, points: np.ndarray, from_side: str, to_side: str) -> np.ndarray:
+        """Faces of one side as the other: (n, w, w, 3) uint8 with their margin and landmarks in crop units
+        (n, 68, 2) -> (n, size, size, 3) float32 in 0..1. The same side gives the reconstruction."""
+        from keras import ops
+
+        from ..geometry import ALIGNED_MARGIN
+        from .augment import middle
+
+        crops = middle(faces, self.preset.size, ALIGNED_MARGIN)
+        made = []
+        for i in range(0, len(crops), BATCH):
+            some, at = crops[i : i + BATCH], points[i : i + BATCH].astype(np.float32)
+            out = self.network.reconstruct(ops.convert_to_tensor(some), ops.convert_to_tensor(at), from_side, to_side)
+            made.append(ops.convert_to_numpy(out))
+        return np.concatenate(made)
+
+
+def read_about(folder: Path) -> dict:
+    """model.json, checked: WeightsError when there is none, or a newer faceit wrote it."""
+    path = folder / MODEL
+    try:
+        about = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise WeightsError(f"There is no model in {folder}: run `python faceit.py train {folder.name}` first.") from None
+    except (OSError, ValueError) as e:
+        raise WeightsError(f"{path} is damaged ({e}): restore it, or train again.") from None
+    return check_about(about, str(path))
+
+
+def check_about(about, source: str) -> dict:
+    """The checks of model.json, wherever it came from."""
+    if not isinstance(about, dict) or not isinstance(about.get("format"), int):
+        raise WeightsError(f"{source} is not a model of faceit.")
+    if about["format"] > FORMAT:
+        raise WeightsError(f"{source} was written by a newer faceit ({about.get('faceit')}): update faceit to use it.")
+    people = about.get("people")
+    if not isinstance(people, dict) or any(not isinstance(people.get(side), dict) for side in ("a", "b")):
+        raise WeightsError(f"{source} does not say whose faces it knows.")
+    for side in ("a", "b"):
+        name, consent = people[side].get("name"), people[side].get("consent")
+        if not isinstance(consent, str) or not isinstance(name, str) or not PERSON.fullmatch(name):
+            raise WeightsError(f"{source} does not name person {side} and their consent.")
+    if not isinstance(about.get("preset"), dict):
+        raise WeightsError(f"{source} does not say which network it is.")
+    from_json(about["preset"])
+    return about
+
+
+def load_model(folder: Path) -> SwapModel:
+    """Load a trained swap from its folder."""
+    start_backend()
+    from .architectures import build
+    from .weights import load_tensors, put
+
+    about = read_about(folder)
+    tensors, _ = load_tensors(folder / WEIGHTS)
+    network = build(from_json(about["preset"]))
+    put(network.variables, tensors, str(folder / WEIGHTS))
+    return SwapModel(network, about, folder)

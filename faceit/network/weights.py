@@ -1,0 +1,66 @@
+"""Weights on disk: safetensors, which are data and nothing else, written whole or not at all."""
+
+import contextlib
+import os
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import WeightsError
+
+
+def save_tensors(path: Path, tensors: dict[str, np.ndarray], about: dict[str, str]) -> None:
+    """Write named arrays and a few strings; the file before survives until the new one is on the disk."""
+    from safetensors.numpy import save_file
+
+    part = path.with_name(f".{path.name}.part")
+    try:
+        save_file({k: np.ascontiguousarray(v) for k, v in tensors.items()}, part, metadata=about)
+        with open(part, "rb+") as f:
+            os.fsync(f.fileno())
+        os.replace(part, path)
+    except Exception as e:  # safetensors wraps the system's error in one of its own
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+        if not isinstance(e, OSError) and type(e).__name__ != "SafetensorError":
+            raise
+        reason = getattr(e, "strerror", None) or str(e)
+        raise WeightsError(f"{path} cannot be written ({reason}): free some space; the last save is intact.") from None
+
+
+def load_tensors(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """Read (arrays, strings). WeightsError when the file is missing, damaged or not safetensors."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as f:
+            return {key: f.get_tensor(key) for key in f.keys()}, dict(f.metadata() or {})  # noqa: SIM118
+    except FileNotFoundError:
+        raise WeightsError(f"{path} is not there: train the swap first.") from None
+    except (SafetensorError, OSError, ValueError, TypeError, KeyError) as e:
+        raise WeightsError(f"{path} is damaged ({e}): restore it, or train again.") from None
+
+
+def put(variables, tensors: dict[str, np.ndarray], source: str) -> None:
+    """Give every Keras variable its array by its path; WeightsError unless names and shapes are the same."""
+    names = {variable.path: variable for variable in variables}
+    if missing := sorted(names.keys() - tensors.keys()):
+        raise WeightsError(f"{source} does not fit this network: {missing[0]} is missing. Was it trained with "
+                           "other settings?")  # fmt: skip
+    for name, variable in names.items():
+        if tuple(variable.shape) != tensors[name].shape:
+            raise WeightsError(
+                f"{source} does not fit this network: {name} is {tensors[name].shape}, not {tuple(variable.shape)}. "
+                "Was it trained with other settings?"
+            )
+    for name, variable in names.items():
+        if not np.all(np.isfinite(tensors[name])):
+            raise WeightsError(f"{source} has values that are not numbers in {name}: it is damaged; train again.")
+        variable.assign(tensors[name])
+
+
+def take(variables) -> dict[str, np.ndarray]:
+    """Every variable's array by its path."""
+    from keras import ops
+
+    return {variable.path: np.array(ops.convert_to_numpy(variable)) for variable in variables}

@@ -1,0 +1,272 @@
+"""convert: a video in which one person's face has become another's, with its sound."""
+
+import contextlib
+import json
+import re
+import time as clock
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from ..compose.blend import put_back
+from ..errors import FaceitError
+from ..faces.detect import FaceFinder, find_landmarks
+from ..faces.faceset import reduced, work_size, write_text
+from ..faces.identity import Identity, IdentityFollower, best_match, learn_identity, likeness, look_of
+from ..geometry import ALIGNED_MARGIN, Face, align, crop_points
+from ..media.fetch import fetch
+from ..media.provenance import Label, note
+from ..media.side_by_side import side_by_side
+from ..media.video import VideoWriter, frame_count, frame_size, probe, read_frames
+from ..network.swapmodel import SwapModel, load_model, read_about
+from ..progress import Progress, duration, say
+from ..project import Person, Project, Video, video_name
+from ..settings import ConvertSettings
+from .downloads import cookie_options, fetch_job
+
+SAVED_SIZE = 256  # pixels; a face is cut out at the size of training pictures, then reduced as they are
+BRIDGE_FRAMES = 5  # a face that the detector loses is looked for where it was, so many frames long
+BRIDGE_LOOK = 0.85  # correlation of the aligned grays that says it is still the same face
+
+
+@dataclass(frozen=True)
+class Task:
+    """What to convert and how: the whole of the command line's part."""
+
+    swap: str
+    video: str
+    reverse: bool = False
+    everyone: bool = False
+    start: float | None = None
+    end: float | None = None
+    side_by_side: bool = False
+    output: Path | None = None
+    overwrite: bool = False
+
+
+@dataclass
+class Counts:
+    """What became of the frames."""
+
+    frames: int = 0
+    swapped: int = 0
+    no_face: int = 0
+    someone_else: int = 0
+    nearest: float = 9.0
+
+
+@dataclass(frozen=True)
+class Result:
+    """Where the videos are, and what was done."""
+
+    output: Path
+    side_by_side: Path | None
+    counts: Counts
+    seconds: float
+
+
+class Converter:
+    """Swaps faces in frames, one after another: finder, identity, model and settings between calls."""
+
+    def __init__(self, model: SwapModel, identity: Identity | None, settings: ConvertSettings, tolerance: float,
+                 reverse: bool = False, finder: FaceFinder | None = None):  # fmt: skip
+        self.model, self.identity, self.settings, self.tolerance = model, identity, settings, tolerance
+        self.sides = ("b", "a") if reverse else ("a", "b")
+        self.finder = finder or FaceFinder()
+        self.counts = Counts()
+        self._follower = IdentityFollower(identity) if identity else None
+        self._last: tuple[Face, np.ndarray, int] | None = None
+
+    def convert(self, frames):
+        """(time, frame) pairs -> (time, frame, swapped frame), in order."""
+        for time, frame, faces in self.finder.find_all(frames):
+            yield time, frame, self._frame(frame, faces)
+
+    def _frame(self, frame: np.ndarray, faces: list[Face]) -> np.ndarray:
+        self.counts.frames += 1
+        chosen = self._choose(frame, faces)
+        if not chosen:
+            return frame
+        self.counts.swapped += 1
+        out = frame.copy()
+        for face, made in zip(chosen, self._swap(frame, chosen), strict=True):
+            put_back(out, face.landmarks, made, self.settings)
+        return out
+
+    def _choose(self, frame: np.ndarray, faces: list[Face]) -> list[Face]:
+        """The faces to swap: the person's one, or everyone's."""
+        if self._follower is None:
+            self.counts.no_face += not faces
+            return faces
+        faces = self._follower.measured(frame, faces)
+        face = best_match(faces, self.tolerance)
+        if face is not None:
+            self._last = (face, look_of(frame, face), 0)
+            return [face]
+        bridged = self._bridge(frame) if not faces else None
+        if bridged is not None:
+            return [bridged]
+        self.counts.no_face += not faces
+        self.counts.someone_else += bool(faces)
+        self.counts.nearest = min([self.counts.nearest, *(f.distance for f in faces)])
+        return []
+
+    def _bridge(self, frame: np.ndarray) -> Face | None:
+        """The face of the last frame, found again by its landmarks where the detector blinked."""
+        if self._last is None or self._last[2] >= BRIDGE_FRAMES:
+            self._last = None
+            return None
+        before, look, gap = self._last
+        face = Face(before.box, find_landmarks(np.ascontiguousarray(frame), before.box), before.distance)
+        now = look_of(frame, face)
+        if likeness(look, now) < BRIDGE_LOOK:
+            self._last = None
+            return None
+        self._last = (face, now, gap + 1)
+        return face
+
+    def _swap(self, frame: np.ndarray, faces: list[Face]) -> np.ndarray:
+        size = self.model.preset.size
+        cut = [align(face.landmarks, SAVED_SIZE, ALIGNED_MARGIN).warp(frame) for face in faces]
+        pictures = np.stack([reduced(picture, work_size(size)) for picture in cut])
+        points = np.stack([crop_points(face.landmarks) for face in faces])
+        return self.model.swap(pictures, points, *self.sides)
+
+
+def convert(project: Project, task: Task, settings: ConvertSettings | None = None,
+            portraits: tuple[Path, ...] = ()) -> Result:  # fmt: skip
+    """Convert one video. FaceitError for whatever stands in the way; no half-written file is left."""
+    folder = project.model_dir(task.swap)
+    about = read_about(folder)
+    people = _people(project, about)
+    if settings is None:
+        settings = project.swaps[task.swap].convert if task.swap in project.swaps else ConvertSettings()
+    driver, giver = (people["b"], people["a"]) if task.reverse else (people["a"], people["b"])
+    source = _source(project, task)
+    info = probe(source)
+    output = _output(project, task, source)
+    beside = output.with_name(f"{output.stem}-side-by-side.mp4") if task.side_by_side else None
+    _refuse_to_overwrite([output, beside], source, task.overwrite)
+    identity = None
+    if not task.everyone:
+        identity = learn_identity(driver.name, portraits or driver.portraits, project.preprocess.detector)
+    tolerance = settings.tolerance or project.preprocess.tolerance
+    model = load_model(folder)
+    converter = Converter(model, identity, settings, tolerance, task.reverse, FaceFinder(project.preprocess.detector))
+    facts = {
+        "swap": task.swap, "from": driver.name, "to": giver.name,
+        "consent": {p.name: p.consent for p in (driver, giver)}, "everyone": task.everyone,
+        "model": {"preset": about["preset"]["name"], "step": about.get("step")},
+        "made": datetime.now(UTC).isoformat(timespec="seconds"),
+    }  # fmt: skip
+    began = clock.monotonic()
+    _write(converter, source, info, task, settings, output, beside, facts)
+    seconds = clock.monotonic() - began
+    result = Result(output, beside, converter.counts, seconds)
+    _report(result, facts, settings, source)
+    return result
+
+
+def _write(converter, source, info, task, settings, output, beside, facts) -> None:
+    """Stream the video through; with ``beside``, keep the untouched frames for the side-by-side."""
+    width, height = frame_size(info, settings.height)
+    start, end = task.start, task.end
+    total = frame_count(info, None, start, end)
+    comment = note(facts)
+    label = Label(width, height) if settings.label else None
+    untouched = output.with_name(f".{output.stem}.original.mp4")
+    frames = read_frames(source, start=start, end=end, height=settings.height)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with contextlib.ExitStack() as stack:
+            span = None if end is None else end - (start or 0.0)
+            writer = stack.enter_context(VideoWriter(
+                output, width, height, info.fps, sound_from=source if info.has_sound else None, start=start,
+                duration=span, crf=settings.crf, preset=settings.preset, comment=comment,
+            ))  # fmt: skip
+            plain = None
+            if beside:
+                plain = stack.enter_context(VideoWriter(untouched, width, height, info.fps, crf=12, preset="veryfast"))
+            with Progress(f"convert {source.name}", total) as progress:
+                for _, frame, swapped in converter.convert(frames):
+                    if label:
+                        if swapped is frame:
+                            swapped = frame.copy()
+                        label.stamp(swapped)
+                    writer.write(swapped)
+                    if plain:
+                        plain.write(frame)
+                    progress.update(converter.counts.frames, f"{converter.counts.swapped:,} swapped")
+            if not converter.counts.swapped:
+                raise _nobody(converter, facts, source)
+        if beside:
+            captions = (facts["from"] if not task.everyone else "original", f"as {facts['to']}")
+            side_by_side(untouched, output, beside, captions=captions, comment=comment, crf=settings.crf)
+    finally:
+        untouched.unlink(missing_ok=True)
+
+
+def _nobody(converter: Converter, facts: dict, source: Path) -> FaceitError:
+    counts = converter.counts
+    if converter.identity is None or not counts.someone_else:
+        return FaceitError(f"No face in any of the {counts.frames:,} frames of {source.name}: nothing to swap.")
+    return FaceitError(
+        f"{facts['from']} is in none of the {counts.frames:,} frames of {source.name}: the nearest face is "
+        f"{counts.nearest:.2f} away (tolerance {converter.tolerance}). Is the portrait right? --everyone swaps every "
+        "face, --reverse the other person's."
+    )
+
+
+def _people(project: Project, about: dict) -> dict[str, Person]:
+    """The model's people: as the YAML has them, or, for a model from elsewhere, with the portrait's usual place."""
+    people = {}
+    for side in ("a", "b"):
+        name, consent = (about["people"][side][key] for key in ("name", "consent"))
+        usual = Person(name, (project.data / "persons" / f"{Path(name).name}.jpg",), consent)
+        people[side] = project.people.get(name, usual)
+    return people
+
+
+def _source(project: Project, task: Task) -> Path:
+    """The video on this disk; a URL is fetched into the project first."""
+    if re.match(r"https?://", task.video, re.IGNORECASE):
+        video = Video(task.video, video_name(task.video))
+        job = fetch_job(project, video)
+        project.videos_dir().mkdir(parents=True, exist_ok=True)
+        return fetch(job.url, job.stem, height=job.height, **cookie_options(project))
+    path = Path(task.video).expanduser()
+    inside = project.videos_dir() / task.video
+    return inside if not path.exists() and inside.is_file() else path
+
+
+def _output(project: Project, task: Task, source: Path) -> Path:
+    if task.output is not None:
+        return task.output / f"{source.stem}.mp4" if task.output.is_dir() else task.output
+    span = "" if task.start is None and task.end is None else f"-{task.start or 0:g}-{task.end or 'end'}"
+    return project.output_dir(task.swap) / f"{source.stem}{span}{'-reverse' if task.reverse else ''}.mp4"
+
+
+def _refuse_to_overwrite(outputs: list[Path | None], source: Path, overwrite: bool) -> None:
+    for path in filter(None, outputs):
+        if path.suffix.lower() != ".mp4":
+            raise FaceitError(f"{path}: videos are written as .mp4; give a name that ends so.")
+        if path.resolve() == source.resolve():
+            raise FaceitError(f"{path} is the video itself: give the result another name with --output.")
+        if path.exists() and not overwrite:
+            raise FaceitError(f"{path} is there already: add --overwrite, or another name with --output.")
+
+
+def _report(result: Result, facts: dict, settings: ConvertSettings, source: Path) -> None:
+    """The result's story beside it, and on the terminal."""
+    counts = result.counts
+    story = facts | {"source": source.name, "counts": asdict(counts), "settings": asdict(settings),
+                     "seconds": round(result.seconds, 1)}  # fmt: skip
+    write_text(result.output.with_suffix(".json"), json.dumps(story, indent=1))
+    say(f"{source.name}: {counts.frames:,} frames, {counts.swapped:,} swapped, {counts.no_face:,} without a face, "
+        f"{counts.someone_else:,} with only other people; {duration(result.seconds)}, "
+        f"{counts.frames / max(result.seconds, 1e-9):.1f} frames/s.")  # fmt: skip
+    say(f"Wrote {result.output}" + (f" and {result.side_by_side}" if result.side_by_side else ""))
+
+

@@ -1,0 +1,145 @@
+"""demo: the whole job on clips made on the spot, for a newcomer's first five minutes.
+
+Two public-domain portraits are made to talk, served by a local HTTP server, and then go the way of any video: the
+real downloader, detector, training and conversion. This chapter tells the others' story, so it alone calls them.
+"""
+
+import json
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import FaceitError
+from ..faces.detect import FaceFinder
+from ..faces.faceset import read_json, write_text
+from ..faces.identity import portrait_face
+from ..images import write_image
+from ..media.server import serve_folder
+from ..progress import duration, say
+from ..project import Project, load_project
+from ..settings import overridden
+
+SWAP = "collins_to_hopper"
+CONSENT = {"collins": "NASA portrait of Eileen Collins, public domain (from scikit-image)",
+           "hopper": "US Navy portrait of Grace Hopper, public domain (from matplotlib)"}  # fmt: skip
+PITCH = {"collins": 205.0, "hopper": 175.0}  # Hz, of the made-up voices
+TRAIN_S, TALK_S = 12.0, 6.0  # seconds of the clips to train on and of the one to convert
+TALK = "collins_talk.mp4"
+
+
+def demo(folder: Path, minutes: float) -> None:
+    """Make, fetch, train and convert in ``folder``; run again, it goes on where it was."""
+    began = time.monotonic()
+    folder.mkdir(parents=True, exist_ok=True)
+    say(f"The demo is in {folder.resolve()}. Ctrl-C stops it, the same command goes on.")
+    say("1/4 Two portraits learn to talk")
+    clips = make_clips(folder)
+    with _served(folder, clips) as project:
+        from .convert import Task, convert
+        from .preprocess import preprocess
+        from .train import train
+
+        swap = project.swap(SWAP)
+        say("2/4 preprocess: fetch the clips, find the faces")
+        preprocess(project, [swap.a, swap.b])
+        say(f"3/4 train: {minutes:g} minutes")
+        settings = overridden(swap.train, minutes=minutes)
+        train(project, swap, None, settings)
+        say("4/4 convert: a talk of Collins, with Hopper's face")
+        output = project.output_dir(SWAP) / "collins_talk.mp4"
+        task = Task(SWAP, str(clips / TALK), side_by_side=True, output=output, overwrite=True)
+        if not _converted(project, output):
+            convert(project, task)
+    _tell(folder, project, output, time.monotonic() - began)
+
+
+def make_clips(folder: Path) -> Path:
+    """Portraits and clips of the demo; those that are there are kept."""
+    from .puppet import make_clip, portraits
+
+    persons, clips = folder / "data" / "persons", folder / "clips"
+    persons.mkdir(parents=True, exist_ok=True)
+    clips.mkdir(exist_ok=True)
+    finder = None
+    for seed, (name, picture) in enumerate(portraits().items()):
+        portrait = persons / f"{name}.png"
+        if not portrait.exists():
+            write_image(portrait, picture)
+        wanted = [(clips / f"{name}.mp4", TRAIN_S, seed)] + ([(clips / TALK, TALK_S, 7)] if name == "collins" else [])
+        for path, seconds, number in wanted:
+            if path.exists():
+                continue
+            finder = finder or FaceFinder()
+            pixels, face = portrait_face(finder, portrait, name)
+            make_clip(np.ascontiguousarray(pixels), face.landmarks, path, seconds=seconds, seed=number,
+                      pitch=PITCH[name])  # fmt: skip
+    return clips
+
+
+class _served:
+    """The clips on a local server while the block runs; gives the project whose YAML names their URLs."""
+
+    def __init__(self, folder: Path, clips: Path):
+        self.folder, self.clips = folder, clips
+
+    def __enter__(self) -> Project:
+        file = self.folder / "faceit.yaml"
+        self.server, base = self._serve(_port(file))
+        try:
+            write_text(file, _yaml(base))
+            return load_project(file)
+        except BaseException:
+            self.server.__exit__(None, None, None)
+            raise
+
+    def _serve(self, port: int):
+        """On the port of the first run, so that its URLs stay true; on any when that is taken."""
+        for choice in (port, 0):
+            server = serve_folder(self.clips, port=choice)
+            try:
+                return server, server.__enter__()
+            except OSError:
+                if choice == 0:
+                    raise FaceitError("No local port can be opened for the demo's server.") from None
+        raise AssertionError("unreachable")
+
+    def __exit__(self, *exc) -> None:
+        self.server.__exit__(*exc)
+
+
+def _port(file: Path) -> int:
+    try:
+        return int(file.read_text(encoding="utf-8").split("http://127.0.0.1:")[1].split("/")[0])
+    except (OSError, IndexError, ValueError):
+        return 0
+
+
+def _yaml(base: str) -> str:
+    lines = ["# The demo's project. The URLs are of a server that runs while the demo does.", "people:"]
+    for name, consent in CONSENT.items():
+        lines += [f"  {name}:", f"    portrait: data/persons/{name}.png", f"    consent: {json.dumps(consent)}",
+                  "    videos:", f"      - {{url: \"{base}/{name}.mp4\", name: {name}}}"]  # fmt: skip
+    return "\n".join([*lines, "swaps:", f"  {SWAP}:", "    from: collins", "    to: hopper", ""])
+
+
+def _converted(project: Project, output: Path) -> bool:
+    """Whether the result there is of the model as it is now."""
+    story = read_json(output.with_suffix(".json"))
+    about = read_json(project.model_dir(SWAP) / "model.json") or {}
+    beside = output.with_name(f"{output.stem}-side-by-side.mp4")
+    return bool(story and output.exists() and beside.exists() and story["model"]["step"] == about.get("step"))
+
+
+def _tell(folder: Path, project: Project, output: Path, seconds: float) -> None:
+    def short(path: Path) -> str:
+        return os.path.relpath(path)
+
+    model = project.model_dir(SWAP)
+    say("")
+    say(f"Done in {duration(seconds)}. Look at:")
+    say(f"  {short(output.with_name(f'{output.stem}-side-by-side.mp4'))}  Collins, and the same talk with Hopper's face")
+    say(f"  {short(folder / 'data' / 'processed')}/*/*/sheet.jpg  the faces that were found")
+    say(f"  {short(model / 'preview.jpg')}  each face as itself and as the other")
+    say(f"  {short(model / 'loss.png')}  how the losses fell; more --minutes make it sharper")

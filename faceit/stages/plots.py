@@ -1,0 +1,39 @@
+"""Pictures of a training: the preview grid and the loss plot."""
+
+from pathlib import Path
+
+import numpy as np
+
+from ..images import grid, resize, with_caption, write_image
+
+COLUMNS = ("{a}", "{a} as {a}", "{a} as {b}", "{b}", "{b} as {b}", "{b} as {a}")
+
+
+def preview_grid(columns: list[np.ndarray], names: dict[str, str], side: int = 128) -> np.ndarray:
+    """Six columns of faces (n, s, s, 3) in 0..1 as one captioned picture, a row for each face."""
+    tops = []
+    for faces, text in zip(columns, COLUMNS, strict=True):
+        pictures = [resize(np.clip(face * 255 + 0.5, 0, 255).astype(np.uint8), side, side) for face in faces]
+        tops.append(with_caption(grid(pictures, columns=1), text.format(**names)))
+    return np.hstack(tops)
+
+
+def loss_plot(path: Path, history: list[dict], names: dict[str, str]) -> None:
+    """Both losses over the minutes of training, as a PNG."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # no pyplot: no window system, no global state
+    from matplotlib.figure import Figure
+
+    minutes = [row["seconds"] / 60 for row in history]
+    figure = Figure(figsize=(8, 4.5), dpi=110, layout="constrained")
+    axes = figure.add_subplot()
+    for side, color in (("a", "tab:blue"), ("b", "tab:orange")):
+        axes.plot(minutes, [row[f"loss_{side}"] for row in history], color=color, label=names[side], linewidth=1.4)
+    axes.set(xlabel="minutes of training", ylabel="loss")
+    axes.set_title(f"{names['a']} and {names['b']}: {history[-1]['step']:,} steps")
+    if len(history) > 1 and min(row["loss_a"] for row in history) > 0:
+        axes.set_yscale("log")
+    axes.grid(alpha=0.3, which="both")
+    axes.legend()
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    write_image(path, np.asarray(canvas.buffer_rgba())[:, :, :3])

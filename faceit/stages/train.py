@@ -1,0 +1,354 @@
+"""train: from two face sets to a swap model, resumable at any moment.
+
+``state.safetensors`` holds everything that resuming needs, step and seconds included, in one file that is replaced at
+once; the other files of the model are made from it. A kill loses what came after the last save.
+"""
+
+import contextlib
+import csv
+import io
+import json
+import math
+import signal
+import time
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from .. import __version__
+from ..errors import FaceitError, WeightsError
+from ..faces.faceset import FaceSet, finished, load_faceset, write_text
+from ..network.presets import Preset, choose, from_json, to_json
+from ..network.swapmodel import FORMAT, MODEL, STATE, WEIGHTS, SwapModel, read_about, start_backend
+from ..progress import Progress, duration, say
+from ..project import Project, Swap
+from ..settings import TrainSettings
+from .plots import loss_plot, preview_grid
+
+FEWEST_FACES = 16  # fewer cannot teach a face
+HISTORY_EVERY_S = 2.0
+PREVIEW_ROWS = 6
+SIDES = ("a", "b")
+
+
+def train(project: Project, swap: Swap, preset_name: str | None = None, settings: TrainSettings | None = None,
+          warm_start: str | None = None) -> SwapModel:  # fmt: skip
+    """Train a swap to the end of its budget, or further from where an earlier run was stopped."""
+    settings = settings or swap.train
+    folder = project.model_dir(swap.name)
+    preset = _pick_preset(folder, swap, preset_name or swap.model.preset, settings)
+    settings = _with_budget(settings, preset)
+    sets = {side: _load(project, person, preset) for side, person in (("a", swap.a), ("b", swap.b))}
+    run = _Run(project, swap, preset, settings, sets, folder)
+    run.open(warm_start)
+    return run.go()
+
+
+def _pick_preset(folder: Path, swap: Swap, name: str, settings: TrainSettings) -> Preset:
+    """The preset asked for; a model that exists keeps its own and refuses another."""
+    if (folder / STATE).exists():
+        about = read_about(folder)
+        preset = from_json(about["preset"])
+        if name not in ("auto", preset.name):
+            raise FaceitError(
+                f"models/{swap.name} was trained with the preset {preset.name}: use --preset {preset.name}, or move "
+                f"that folder away to start afresh with {name}."
+            )
+        for side, person in (("a", swap.a), ("b", swap.b)):
+            if about["people"][side]["name"] != person.name:
+                raise FaceitError(
+                    f"models/{swap.name} was trained on {about['people'][side]['name']}, not {person.name}: give the "
+                    "swap another name, or move that folder away."
+                )
+        if settings.batch_size not in (None, preset.batch_size):
+            preset = replace(preset, batch_size=settings.batch_size)
+        return preset
+    preset = choose(name, name == "auto" and start_backend())
+    return replace(preset, batch_size=settings.batch_size or preset.batch_size)
+
+
+def _with_budget(settings: TrainSettings, preset: Preset) -> TrainSettings:
+    if settings.minutes is None and settings.iterations is None:
+        return replace(settings, minutes=preset.minutes)
+    return settings
+
+
+def _load(project: Project, person, preset: Preset) -> FaceSet:
+    found = load_faceset(finished(project.face_dirs(person)), preset.size)
+    if len(found) < FEWEST_FACES:
+        has = f"only {len(found)} faces" if len(found) else "no faces yet"
+        raise FaceitError(
+            f"{person.name} has {has}, and {FEWEST_FACES} are the least: run preprocess, or add videos of them."
+        )
+    return found
+
+
+class _Run:
+    """One training: the clock, the files, and the network between them."""
+
+    def __init__(self, project, swap, preset, settings, sets, folder):
+        self.project, self.swap, self.preset, self.settings = project, swap, preset, settings
+        self.sets, self.folder = sets, folder
+        self.names = {"a": swap.a.name, "b": swap.b.name}
+        self.step, self.seconds, self.history = 0, 0.0, []
+        self.warm_start = None
+        self._stop = False
+
+    def open(self, warm_start: str | None) -> None:
+        """Build the network; put back what an earlier run saved, or begin."""
+        start_backend()
+        import keras
+
+        from ..network.architectures import build
+        from ..network.training import Training
+
+        keras.utils.set_random_seed(self.settings.seed)
+        network = build(self.preset)
+        state_file = self.folder / STATE
+        if state_file.exists():
+            self.training = Training(network, self.settings.seed)
+            self._resume(state_file)
+            return
+        if (self.folder / WEIGHTS).exists():
+            raise FaceitError(
+                f"models/{self.swap.name} holds a finished or imported model without its training state: begin from "
+                f"it under another name with --warm-start {self.swap.name}."
+            )
+        for side in SIDES:
+            network.meet(side, self._crops(side), self.sets[side].points)
+        if warm_start:
+            self._warm(network, warm_start)
+        self.training = Training(network, self.settings.seed)
+
+    def _resume(self, state_file: Path) -> None:
+        from ..network.weights import load_tensors
+
+        state, about = load_tensors(state_file)
+        self.training.restore(state, str(state_file))
+        try:
+            self.step, self.seconds = int(about["step"]), float(about["seconds"])
+            self.warm_start = about.get("warm_start") or None
+        except (KeyError, ValueError):
+            raise WeightsError(f"{state_file} is damaged: move the folder away and train again.") from None
+        self.history = [row for row in read_history(self.folder / "history.csv") if row["step"] <= self.step]
+        say(f"Going on at step {self.step:,}, after {duration(self.seconds)} of training.")
+
+    def _warm(self, network, other: str) -> None:
+        """Take over another swap's weights where they fit; what is one person's comes only from that person."""
+        from ..network.weights import load_tensors, take
+
+        folder = self.project.model_dir(other)
+        about = read_about(folder)
+        if from_json(about["preset"]).name != self.preset.name:
+            raise FaceitError(
+                f"models/{other} has the preset {about['preset']['name']}: start it warm with "
+                f"--preset {about['preset']['name']}."
+            )
+        theirs, _ = load_tensors(folder / WEIGHTS)
+        sides = _match_people({s: about["people"][s]["name"] for s in SIDES}, self.names)
+        taken = 0
+        for variable in network.variables:
+            source = _renamed(variable.path, sides)
+            personal = any(f"{part}_{s}" in variable.path for part in ("input", "code", "start") for s in SIDES)
+            if personal and not _same_person(variable.path, sides, about, self.names):
+                continue
+            if source in theirs and theirs[source].shape == tuple(variable.shape):
+                variable.assign(theirs[source])
+                taken += 1
+        if not taken:
+            raise FaceitError(f"models/{other} shares no weights with this network.")
+        self.warm_start = other
+        say(f"Starting warm from {other}: {taken} of {len(take(network.variables))} weight arrays taken over.")
+
+    def _crops(self, side: str, rows=slice(None)) -> np.ndarray:
+        from ..geometry import ALIGNED_MARGIN
+        from ..network.augment import middle
+
+        return middle(self.sets[side].faces[rows], self.preset.size, ALIGNED_MARGIN)
+
+    # --- the loop ---
+
+    def done(self) -> float:
+        """How much of the run is over, 0..1."""
+        if self.settings.iterations is not None:
+            return self.step / self.settings.iterations
+        return self.seconds / (self.settings.minutes * 60)
+
+    def go(self) -> SwapModel:
+        if self.done() >= 1:
+            more = "--iterations" if self.settings.iterations is not None else "--minutes"
+            say(f"{self.swap.name} is trained: {self.step:,} steps in {duration(self.seconds)}. "
+                f"A larger {more} trains it on.")  # fmt: skip
+            return self._model()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "previews").mkdir(exist_ok=True)
+        faces = " and ".join(f"{len(self.sets[s]):,} faces of {self.names[s]}" for s in SIDES)
+        say(f"Training {self.swap.name}: {self.preset.name}, {self.preset.size} px, {faces}.")
+        first_step, began = self.step, time.monotonic()
+        with self._stoppable(), Progress(f"train {self.swap.name}", self._total(), self._unit()) as progress:
+            progress.resume_at(self._count())
+            self._loop(progress)
+        took = max(time.monotonic() - began, 1e-9)
+        images = (self.step - first_step) * 2 * self.preset.batch_size
+        last = self.history[-1] if self.history else {"loss_a": math.nan, "loss_b": math.nan}
+        word = "Stopped" if self._stop else "Trained"
+        say(f"{word} at step {self.step:,} after {duration(self.seconds)} ({images / took:,.0f} faces/s in this run); "
+            f"loss {last['loss_a']:.3f} {self.names['a']}, {last['loss_b']:.3f} {self.names['b']}.")  # fmt: skip
+        say(f"Look at {self.folder / 'preview.jpg'} and {self.folder / 'loss.png'}.")
+        if self._stop:
+            say("The same command goes on from here.")
+            raise KeyboardInterrupt
+        return self._model()
+
+    def _total(self) -> float:
+        return self.settings.iterations or self.settings.minutes * 60
+
+    def _unit(self) -> str:
+        return "step" if self.settings.iterations is not None else "second"
+
+    def _count(self) -> float:
+        return self.step if self.settings.iterations is not None else round(self.seconds)
+
+    def _loop(self, progress: Progress) -> None:
+        clock = time.monotonic()
+        saved = noted = clock
+        looked, tenth, first = clock, int(self.done() * 10), True
+        rate_from, rate_step = clock, self.step
+        while self.done() < 1 and not self._stop:
+            self.training.step(self.sets, self.step, self.done())
+            self.step += 1
+            now = time.monotonic()
+            self.seconds += now - clock
+            clock = now
+            ending = self.done() >= 1 or self._stop
+            if now - noted >= HISTORY_EVERY_S or ending:
+                loss_a, loss_b = self._note()
+                rate = (self.step - rate_step) / max(now - rate_from, 1e-9)
+                progress.update(self._count(), f"step {self.step:,}, {rate:.1f} steps/s, loss {loss_a:.3f} {loss_b:.3f}")
+                noted = rate_from = now
+                rate_step = self.step
+            if now - looked >= self.settings.preview_seconds or first or ending:
+                self._preview(keep=first or ending or int(self.done() * 10) > tenth)
+                looked, tenth, first = now, int(self.done() * 10), False
+            if now - saved >= self.settings.save_seconds or ending:
+                self.save()
+                saved = time.monotonic()
+            # previews and saves are not training: they do not use up its minutes
+            clock = time.monotonic()
+
+    def _note(self) -> tuple[float, float]:
+        loss_a, loss_b = self.training.mean_losses()
+        if not (math.isfinite(loss_a) and math.isfinite(loss_b)):
+            raise FaceitError(
+                f"The loss of {self.swap.name} is no longer a number at step {self.step:,}; the last save is intact. "
+                "Run it again; if it comes back, look through the faces for broken pictures."
+            )
+        self.history.append({"step": self.step, "seconds": round(self.seconds, 2), "loss_a": round(loss_a, 5),
+                             "loss_b": round(loss_b, 5)})  # fmt: skip
+        return loss_a, loss_b
+
+    @contextlib.contextmanager
+    def _stoppable(self):
+        """Ctrl-C and a polite kill end the run after the step at hand, with a save; a second Ctrl-C ends it now."""
+
+        def stop(number, frame):
+            if self._stop:
+                raise KeyboardInterrupt
+            self._stop = True
+
+        try:
+            old = {s: signal.signal(s, stop) for s in (signal.SIGINT, signal.SIGTERM)}
+        except ValueError:  # not in the main thread
+            old = {}
+        try:
+            yield
+        finally:
+            for number, handler in old.items():
+                signal.signal(number, handler)
+
+    # --- the files ---
+
+    def save(self) -> None:
+        """Write the model: the state last, so that it never tells of files that are not there."""
+        from ..network.weights import save_tensors, take
+
+        about = {"step": str(self.step), "seconds": f"{self.seconds:.3f}", "warm_start": self.warm_start or ""}
+        write_text(self.folder / "history.csv", history_text(self.history))
+        with self.training.averaged():
+            save_tensors(self.folder / WEIGHTS, take(self.training.network.variables), {"step": str(self.step)})
+        write_text(self.folder / MODEL, self._about_text())
+        save_tensors(self.folder / STATE, self.training.state(), about)
+
+    def _about_text(self) -> str:
+        import keras
+
+        about = {
+            "format": FORMAT, "faceit": __version__, "keras": keras.__version__, "backend": keras.backend.backend(),
+            "swap": self.swap.name,
+            "people": {s: {"name": p.name, "consent": p.consent} for s, p in (("a", self.swap.a), ("b", self.swap.b))},
+            "preset": to_json(self.preset), "train": asdict(self.settings),
+            "faces": {s: len(self.sets[s]) for s in SIDES}, "step": self.step, "seconds": round(self.seconds, 1),
+            "loss": self.history[-1] if self.history else None, "warm_start": self.warm_start,
+            "saved": datetime.now(UTC).isoformat(timespec="seconds"),
+        }  # fmt: skip
+        return json.dumps(about, indent=1)
+
+    def _preview(self, keep: bool) -> None:
+        from ..images import write_image
+
+        with self.training.averaged():
+            model = self._model()
+            columns = []
+            for side, other in (("a", "b"), ("b", "a")):
+                rows = np.linspace(0, len(self.sets[side]) - 1, PREVIEW_ROWS).astype(int)
+                faces, points = self.sets[side].faces[rows], self.sets[side].points[rows]
+                columns += [self._crops(side, rows)] + [model.swap(faces, points, side, to) for to in (side, other)]
+        picture = preview_grid(columns, self.names)
+        write_image(self.folder / "preview.jpg", picture, quality=90)
+        if keep:
+            write_image(self.folder / "previews" / f"{self.step:08d}.jpg", picture, quality=85)
+        if self.history:
+            loss_plot(self.folder / "loss.png", self.history, self.names)
+
+    def _model(self) -> SwapModel:
+        return SwapModel(self.training.network, {"preset": to_json(self.preset)}, self.folder)
+
+
+def _match_people(theirs: dict[str, str], ours: dict[str, str]) -> dict[str, str]:
+    """Which of their sides each of our sides takes weights from: the same person's where there is one."""
+    flipped = theirs["b"] == ours["a"] or theirs["a"] == ours["b"]
+    straight = theirs["a"] == ours["a"] or theirs["b"] == ours["b"]
+    return {"a": "b", "b": "a"} if flipped and not straight else {"a": "a", "b": "b"}
+
+
+def _renamed(path: str, sides: dict[str, str]) -> str:
+    for ours, theirs in sides.items():
+        for part in ("decoder", "input", "code", "start"):
+            if f"{part}_{ours}/" in path:
+                return path.replace(f"{part}_{ours}/", f"{part}_{theirs}/")
+    return path
+
+
+def _same_person(path: str, sides: dict[str, str], about: dict, names: dict[str, str]) -> bool:
+    side = next(s for s in SIDES if any(f"{part}_{s}/" in path for part in ("input", "code", "start")))
+    return about["people"][sides[side]]["name"] == names[side]
+
+
+def read_history(path: Path) -> list[dict]:
+    """history.csv as rows of numbers; a file that cannot be read counts as empty."""
+    try:
+        rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
+        return [{k: int(v) if k == "step" else float(v) for k, v in row.items()} for row in rows]
+    except (OSError, ValueError, TypeError):
+        return []
+
+
+def history_text(history: list[dict]) -> str:
+    out = io.StringIO()
+    writer = csv.DictWriter(out, ["step", "seconds", "loss_a", "loss_b"], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(history)
+    return out.getvalue()
+

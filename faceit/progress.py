@@ -30,7 +30,8 @@ class Progress:
     """Counts towards ``total`` (None: unknown) under a ``label``; use it with ``with``.
 
     On a terminal it draws a bar with rate and time left. Elsewhere it prints a line at most every
-    ``PLAIN_EVERY_S`` seconds, so that a log shows life without thousands of carriage returns.
+    ``PLAIN_EVERY_S`` seconds, so that a log shows life without thousands of carriage returns. The unit "second" is for
+    work that has a time budget: it is shown as time, without a rate.
     """
 
     def __init__(self, label: str, total: float | None = None, unit: str = "frame"):
@@ -41,7 +42,9 @@ class Progress:
         self._first = None  # count at the first update: rate leaves out what a resumed run had already
         self._bar = None
         if sys.stderr.isatty():
-            self._bar = tqdm(total=total, desc=label, unit=unit, file=sys.stderr, leave=False, dynamic_ncols=True)
+            shape = "{l_bar}{bar}| {n:.0f}/{total:.0f} s{postfix}" if unit == "second" else None
+            self._bar = tqdm(total=total, desc=label, unit=unit, file=sys.stderr, leave=False, dynamic_ncols=True,
+                             bar_format=shape)  # fmt: skip
 
     def __enter__(self):
         return self
@@ -72,6 +75,10 @@ class Progress:
             self._bar.initial = self._bar.n = count
 
     def _line(self, elapsed: float) -> str:
+        note = f", {self._note}" if self._note else ""
+        if self.unit == "second" and self.total:
+            left = duration(self.total - self.count)
+            return f"{self.label}: {duration(self.count)} of {duration(self.total)}, {left} left{note}"
         done = self.count - (self._first or 0.0)
         rate = done / elapsed if elapsed > 0 else 0.0
         text = f"{self.label}: {self.count:,.0f}"
@@ -80,4 +87,4 @@ class Progress:
         text += f" {self.unit}s, {rate:.1f}/s"
         if self.total and rate > 0:
             text += f", {duration((self.total - self.count) / rate)} left"
-        return f"{text}{', ' + self._note if self._note else ''}"
+        return text + note

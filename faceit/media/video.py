@@ -158,9 +158,7 @@ class VideoWriter:
     def write(self, frame: np.ndarray) -> None:
         """Append one frame, (height, width, 3) uint8 RGB."""
         if frame.shape != (self.height, self.width, 3) or frame.dtype != np.uint8:
-            raise ValueError(
-                f"a frame must be ({self.height}, {self.width}, 3) uint8, not {frame.shape} {frame.dtype}"
-            )
+            raise ValueError(f"a frame must be ({self.height}, {self.width}, 3) uint8, not {frame.shape} {frame.dtype}")
         if self._process is None:
             raise ValueError("write() outside of the 'with' block")
         try:
@@ -276,8 +274,9 @@ def check_sound(path: Path, start: float | None = None) -> None:
     if not streams:
         return
     source = _sound_input(_Sound(path, start or 0.0, 2.0), streams)
-    audible = [source[f"{s.index}"] for s in streams]
-    process, log = _run(_command(ffmpeg.output(*audible, "pipe:", format="null", t=2.0)))
+    audible = [source[str(s.index)] for s in streams]
+    copied = {f"c:a:{n}": "copy" for n, s in enumerate(streams) if s.codec in COPIED_SOUND}
+    process, log = _run(_command(ffmpeg.output(*audible, "pipe:", format="null", t=2.0, **copied)))
     with log:
         if process.returncode != 0:
             raise MediaError(f"{path}: its sound cannot be read: {_why(process, log)}.")
@@ -504,9 +503,7 @@ def _command(stream) -> list[str]:
     return ffmpeg.compile(stream, cmd=ffmpeg_exe())
 
 
-def _read_command(
-    source: _Source, rate: Fraction, start: float, end: float | None, size: tuple[int, int]
-) -> list[str]:
+def _read_command(source: _Source, rate: Fraction, start: float, end: float | None, size: tuple[int, int]) -> list[str]:
     import ffmpeg
 
     options = _seek(start, source.late_s, SEEK_MARGIN_S if source.jumps else 0.0)

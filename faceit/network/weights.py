@@ -15,9 +15,10 @@ def save_tensors(path: Path, tensors: dict[str, np.ndarray], about: dict[str, st
 
     part = path.with_name(f".{path.name}.part")
     try:
-        save_file({k: np.ascontiguousarray(v) for k, v in tensors.items()}, part, metadata=about)
+        save_file({k: np.asarray(v, order="C") for k, v in tensors.items()}, part, metadata=about)
         with open(part, "rb+") as f:
             os.fsync(f.fileno())
+        part.chmod(0o666 & ~_umask())  # safetensors writes files that only their owner may read
         os.replace(part, path)
     except Exception as e:  # safetensors wraps the system's error in one of its own
         with contextlib.suppress(OSError):
@@ -26,6 +27,12 @@ def save_tensors(path: Path, tensors: dict[str, np.ndarray], about: dict[str, st
             raise
         reason = getattr(e, "strerror", None) or str(e)
         raise WeightsError(f"{path} cannot be written ({reason}): free some space; the last save is intact.") from None
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
 
 
 def load_tensors(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:

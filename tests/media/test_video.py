@@ -196,6 +196,26 @@ class TestReading:
         assert probe(path).hdr and frame.shape == (90, 160, 3)
         assert frame.reshape(-1, 3).mean(0) == pytest.approx([128] * 3, abs=8)  # without tone mapping it is 104
 
+    def test_hdr_that_does_not_name_its_colours_is_read_too(self, tmp_path):
+        path = tmp_path / "hlg.mp4"
+        run_ffmpeg(
+            "-f", "lavfi", "-i", "testsrc2=s=320x180:d=0.2,format=yuv420p10le,setparams=color_trc=arib-std-b67",
+            "-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=none:transfer=arib-std-b67", path,
+        )  # fmt: skip
+        assert probe(path).hdr and 60 < frames_of(path)[0].mean() < 200
+
+    def test_interlaced_lines_are_put_together(self, tmp_path):
+        """A white bar that moves sideways: each field shows it elsewhere, which looks like a comb."""
+        path = tmp_path / "tv.mpg"
+        bar = "color=black:s=352x288:r=50:d=1[b];color=white:s=40x200:r=50[w];[b][w]overlay=x=t*300:y=40:shortest=1"
+        run_ffmpeg(
+            "-f", "lavfi", "-i", f"{bar},tinterlace=interleave_top,fieldorder=tff", "-c:v", "mpeg2video",
+            "-flags", "+ildct+ilme", "-b:v", "6M", path,
+        )  # fmt: skip
+        rows = frames_of(path)[10][60:220, :, 1].astype(int)
+        assert probe(path).interlaced
+        assert np.abs(rows[1:] - rows[:-1]).sum(1).mean() < 500  # a comb has some 2,000
+
     def test_a_damaged_start_is_passed_over(self, tmp_path):
         path = make(tmp_path / "clip.ts", "testsrc2=s=320x180:r=25:d=2", "-g", 10)
         content = bytearray(path.read_bytes())
@@ -429,4 +449,5 @@ class TestFfmpeg:
         said = "a first line\n[mp4 @ 0x55d0] [x @ 0x1] Could not find tag\nConversion failed!\n\n"
         assert last_line(said) == "Could not find tag"
         assert last_line(said.encode()) == "Could not find tag"
+        assert last_line("No path\n[out#0 @ 0x1] Nothing was written into output file, because") == "No path"
         assert last_line("") == last_line(None) == ""

@@ -1,0 +1,79 @@
+"""What the stories share: talking clips of two people, made once for all tests, and small projects around them."""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # the same on every machine
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+
+SECONDS, FPS, SIDE = 3.0, 15, 320  # of the clips: the smallest in which dlib's HOG finds every face
+
+
+@pytest.fixture(scope="session")
+def people(tmp_path_factory) -> Path:
+    """A folder with {collins,hopper}.{png,mp4} and talk.mp4 (Collins, other words, 2 s). Read only."""
+    from faceit.faces.detect import FaceFinder
+    from faceit.images import write_image
+    from faceit.stages.puppet import make_clip, portraits
+
+    folder = tmp_path_factory.mktemp("people")
+    for seed, (name, picture) in enumerate(portraits().items()):
+        write_image(folder / f"{name}.png", picture)
+        face = FaceFinder().find(picture)[0]
+        make_clip(picture, face.landmarks, folder / f"{name}.mp4", seconds=SECONDS, fps=FPS, size=(SIDE, SIDE), seed=seed)
+        if name == "collins":
+            make_clip(picture, face.landmarks, folder / "talk.mp4", seconds=2.0, fps=FPS, size=(SIDE, SIDE), seed=5)
+    return folder
+
+
+def write_project(root: Path, people: Path, videos: dict | None = None, **top) -> Path:
+    """faceit.yaml in ``root`` for the swap ``c2h`` (Collins to Hopper), fps 10; other top-level keys from ``top``."""
+    videos = videos or {name: [str(people / f"{name}.mp4")] for name in ("collins", "hopper")}
+    project = {
+        "people": {name: {"portrait": str(people / f"{name}.png"), "consent": f"{name}: public domain", "videos": urls}
+                   for name, urls in videos.items()},
+        "swaps": {"c2h": {"from": "collins", "to": "hopper"}}, "preprocess": {"fps": 10}, **top,
+    }  # fmt: skip
+    root.mkdir(parents=True, exist_ok=True)
+    (root / "faceit.yaml").write_text(yaml.safe_dump(project, sort_keys=False), encoding="utf-8")
+    return root / "faceit.yaml"
+
+
+@pytest.fixture(scope="session")
+def prepared(people, tmp_path_factory) -> Path:
+    """The YAML of a project whose faces are extracted (30 a person). Read only: take ``copied``."""
+    from faceit.cli import main
+
+    file = write_project(tmp_path_factory.mktemp("prepared"), people)
+    assert main(["preprocess", "c2h", "--config", str(file)]) == 0
+    return file
+
+
+@pytest.fixture(scope="session")
+def trained(prepared, tmp_path_factory) -> Path:
+    """The YAML of a project with a model of 30 steps. Read only: take ``copied``."""
+    from faceit.cli import main
+
+    file = copied(prepared, tmp_path_factory.mktemp("trained"))
+    words = ["train", "c2h", "--preset", "lite", "--iterations", "30", "--batch-size", "4"]
+    assert main([*words, "--config", str(file)]) == 0
+    return file
+
+
+def copied(file: Path, root: Path) -> Path:
+    """A project of one's own: everything beside ``file`` copied into ``root``; returns the YAML there."""
+    shutil.copytree(file.parent, root, dirs_exist_ok=True)
+    return root / file.name
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)

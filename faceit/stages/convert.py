@@ -244,7 +244,9 @@ def _source(project: Project, task: Task) -> Path:
 def _output(project: Project, task: Task, source: Path) -> Path:
     if task.output is not None:
         return task.output / f"{source.stem}.mp4" if task.output.is_dir() else task.output
-    span = "" if task.start is None and task.end is None else f"-{task.start or 0:g}-{task.end or 'end'}"
+    span = ""
+    if task.start is not None or task.end is not None:
+        span = f"-{task.start or 0:g}-{'end' if task.end is None else format(task.end, 'g')}"
     return project.output_dir(task.swap) / f"{source.stem}{span}{'-reverse' if task.reverse else ''}.mp4"
 
 

@@ -15,8 +15,9 @@ from ..errors import FaceitError
 from ..faces.detect import FaceFinder
 from ..faces.faceset import read_json, write_text
 from ..faces.identity import portrait_face
-from ..images import write_image
+from ..images import grid, write_image
 from ..media.server import serve_folder
+from ..media.video import read_frames
 from ..progress import duration, say
 from ..project import Project, load_project
 from ..settings import overridden
@@ -52,6 +53,7 @@ def demo(folder: Path, minutes: float) -> None:
         task = Task(SWAP, str(clips / TALK), side_by_side=True, output=output, overwrite=True)
         if not _converted(project, output):
             convert(project, task)
+    _still(folder / "demo.jpg", output)
     _tell(folder, project, output, time.monotonic() - began)
 
 
@@ -132,6 +134,14 @@ def _converted(project: Project, output: Path) -> bool:
     return bool(story and output.exists() and beside.exists() and story["model"]["step"] == about.get("step"))
 
 
+def _still(path: Path, output: Path) -> None:
+    """Four moments of the side-by-side as one picture."""
+    beside = output.with_name(f"{output.stem}-side-by-side.mp4")
+    moments = [TALK_S * part for part in (0.1, 0.35, 0.6, 0.85)]
+    frames = [next(read_frames(beside, start=at, end=at + 1))[1] for at in moments]
+    write_image(path, grid(frames, columns=2), quality=88)
+
+
 def _tell(folder: Path, project: Project, output: Path, seconds: float) -> None:
     def short(path: Path) -> str:
         return os.path.relpath(path)
@@ -139,7 +149,9 @@ def _tell(folder: Path, project: Project, output: Path, seconds: float) -> None:
     model = project.model_dir(SWAP)
     say("")
     say(f"Done in {duration(seconds)}. Look at:")
-    say(f"  {short(output.with_name(f'{output.stem}-side-by-side.mp4'))}  Collins, and the same talk with Hopper's face")
+    beside = output.with_name(f"{output.stem}-side-by-side.mp4")
+    say(f"  {short(beside)}  Collins, and the same talk with Hopper's face")
+    say(f"  {short(folder / 'demo.jpg')}  four moments of it as a picture")
     say(f"  {short(folder / 'data' / 'processed')}/*/*/sheet.jpg  the faces that were found")
     say(f"  {short(model / 'preview.jpg')}  each face as itself and as the other")
-    say(f"  {short(model / 'loss.png')}  how the losses fell; more --minutes make it sharper")
+    say(f"  {short(model / 'loss.png')}  how the losses fell; more --minutes make the face sharper")

@@ -40,10 +40,16 @@ def run_ffmpeg(*arguments) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def make_flash_beep(folder: Path, kind: str = "constant") -> Path:
-    """Make the clip ``kind`` (see KINDS) in ``folder``, 160x120 and 5 s long, and return its path."""
+def make_flash_beep(folder: Path, kind: str = "constant", portrait: Path | None = None) -> Path:
+    """Make the clip ``kind`` (see KINDS) in ``folder``, 160x120 and 5 s long, and return its path.
+
+    With a ``portrait`` the clip is 320x240 and shows it between the flashes.
+    """
     suffix, rate, picture_filter, sound_filter, codecs = KINDS[kind]
-    picture = f"color=c=black:s=160x120:r={rate}:d={SECONDS},drawbox=c=white:t=fill:enable='{_FLASH}'"
+    flash = f"drawbox=c=white:t=fill:enable='{_FLASH}'"
+    picture = f"color=c=black:s=160x120:r={rate}:d={SECONDS},{flash}"
+    if portrait is not None:
+        picture = f"[0:v]scale=240:240,pad=320:240:0:0:black,fps={rate},trim=duration={SECONDS},{flash}"
     sound = f"aevalsrc='{_BEEP}':s=44100:d={SECONDS}"
     if kind == "mkv_opus":
         sound = sound.replace("44100", "48000")
@@ -52,8 +58,9 @@ def make_flash_beep(folder: Path, kind: str = "constant") -> Path:
         f"{sound}{',' + sound_filter if sound_filter else ''}[a]",
     ]
     path = folder / f"{kind}{suffix}"
+    still = [] if portrait is None else ["-loop", "1", "-framerate", rate, "-i", portrait]
     run_ffmpeg(
-        "-filter_complex", ";".join(filters), "-map", "[v]", "-map", "[a]",
+        *still, "-filter_complex", ";".join(filters), "-map", "[v]", "-map", "[a]",
         "-pix_fmt", "yuv420p", *codecs, path,
     )  # fmt: skip
     return path

@@ -1,0 +1,232 @@
+"""Converting: the right face, the right sound, the right part, and nothing half-written."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from faceit.cli import main
+from faceit.faces.detect import FaceFinder
+from faceit.faces.identity import Identity, encode, learn_identity
+from faceit.images import read_image
+from faceit.media.provenance import read_note
+from faceit.media.video import VideoWriter, probe, read_frames
+from faceit.network.swapmodel import load_model
+from faceit.settings import ConvertSettings
+from faceit.stages.convert import Converter
+
+from ..conftest import ROOT, copied
+from ..media.flash_beep import make_flash_beep, offsets, run_ffmpeg
+
+
+@pytest.fixture
+def project(trained, tmp_path):
+    """A trained project of one's own."""
+    return copied(trained, tmp_path / "project")
+
+
+def convert(project, video, *words) -> int:
+    return main(["convert", "c2h", str(video), *words, "--config", str(project)])
+
+
+def result(project, name="talk.mp4"):
+    return project.parent / "data" / "output" / "c2h" / name
+
+
+def parts(folder) -> list:
+    return [path.name for path in folder.rglob("*") if path.name.startswith(".")]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["constant", "variable", "late_video", "late_sound"])
+def test_flash_and_beep_stay_within_a_frame(project, people, tmp_path, kind):
+    clip = make_flash_beep(tmp_path, kind, people / "collins.png")
+    assert len(offsets(clip)) >= 3
+    out = tmp_path / "out.mp4"
+    assert convert(project, clip, "--output", str(out)) == 0
+    apart = offsets(out)
+    assert len(apart) == len(offsets(clip))
+    assert max(map(abs, apart)) <= 1 / probe(out).fps
+    trimmed = tmp_path / "trimmed.mp4"
+    assert convert(project, clip, "--output", str(trimmed), "--start", "1.3", "--duration", "2.5") == 0
+    assert len(offsets(trimmed)) >= 2
+    assert max(map(abs, offsets(trimmed))) <= 1 / probe(trimmed).fps
+    assert probe(trimmed).duration == pytest.approx(2.5, abs=0.1)
+
+
+def test_the_note_the_story_and_the_label_tell_what_was_done(project, people):
+    assert convert(project, people / "talk.mp4") == 0
+    facts = read_note(result(project))
+    assert (facts["from"], facts["to"], facts["swap"]) == ("collins", "hopper", "c2h")
+    story = json.loads(result(project, "talk.json").read_text())
+    assert story["counts"]["frames"] == story["counts"]["swapped"] == 30
+    assert story["consent"]["hopper"] == "hopper: public domain"
+    (_, before), (_, after) = (next(read_frames(p)) for p in (people / "talk.mp4", result(project)))
+    top_right = np.s_[:40, -160:]
+    assert np.abs(before[top_right].astype(int) - after[top_right]).mean() > 10
+    project.write_text(project.read_text().replace("to: hopper", "to: hopper\n    convert: {label: false}"))
+    assert convert(project, people / "talk.mp4", "--overwrite") == 0
+    _, plain = next(read_frames(result(project)))
+    assert np.abs(before[top_right].astype(int) - plain[top_right]).mean() < 3
+    assert read_note(result(project))["from"] == "collins"
+
+
+def test_reverse_swaps_the_other_person_and_only_them(project, people, capsys):
+    assert convert(project, people / "hopper.mp4", "--reverse", "--duration", "1") == 0
+    assert read_note(result(project, "hopper-0-1-reverse.mp4"))["from"] == "hopper"
+    assert convert(project, people / "hopper.mp4") == 1
+    said = capsys.readouterr().err
+    assert "collins is in none of the 45 frames of hopper.mp4" in said and "--everyone" in said
+    assert not result(project, "hopper.mp4").exists()
+    assert not parts(project.parent / "data" / "output")
+    assert convert(project, people / "hopper.mp4", "--everyone", "--duration", "1") == 0
+
+
+def test_of_two_people_in_the_picture_one_is_swapped(trained, people):
+    left, right = (read_image(people / f"{name}.png") for name in ("collins", "hopper"))
+    frame = np.ascontiguousarray(np.hstack([left, right]))
+    identity = learn_identity("collins", (people / "collins.png",))
+    model = load_model(trained.parent / "models" / "c2h")
+    converter = Converter(model, identity, ConvertSettings(), 0.6)
+    [(_, _, out)] = list(converter.convert([(0.0, frame)]))
+    assert np.array_equal(out[:, 480:], frame[:, 480:])
+    assert not np.array_equal(out[:, :480], frame[:, :480])
+    everyone = Converter(model, None, ConvertSettings(), 0.6)
+    [(_, _, out)] = list(everyone.convert([(0.0, frame)]))
+    assert not np.array_equal(out[:, 480:], frame[:, 480:])
+
+
+def test_a_face_that_the_detector_loses_is_bridged_but_a_cut_is_not(trained, people):
+    class Blinking(FaceFinder):
+        def find(self, frame):
+            return [] if frame[0, 0, 0] == 1 else super().find(frame)
+
+    frame, other = (read_image(people / f"{name}.png") for name in ("collins", "hopper"))
+    lost, cut = frame.copy(), other.copy()
+    lost[0, 0], cut[0, 0] = 1, 1
+    identity = learn_identity("collins", (people / "collins.png",))
+    model = load_model(trained.parent / "models" / "c2h")
+    converter = Converter(model, identity, ConvertSettings(), 0.6, finder=Blinking())
+    frames = [frame, lost, lost, cut, lost]
+    changed = [not np.array_equal(f, out) for _, f, out in converter.convert((float(i), f) for i, f in enumerate(frames))]
+    assert changed == [True, True, True, False, False]
+
+
+def test_a_silent_video_stays_silent_and_a_small_height_is_kept_to(project, people, tmp_path):
+    silent = tmp_path / "silent.mp4"
+    run_ffmpeg("-i", people / "talk.mp4", "-an", "-c:v", "copy", silent)
+    assert convert(project, silent, "--height", "240") == 0
+    info = probe(result(project, "silent.mp4"))
+    assert (info.height, info.has_sound) == (240, False)
+
+
+def test_a_rotated_phone_video_comes_out_upright_and_swapped(project, people, tmp_path):
+    turned, phone = tmp_path / "turned.mp4", tmp_path / "phone.mp4"
+    run_ffmpeg("-i", people / "talk.mp4", "-vf", "transpose=1", "-c:a", "copy", turned)
+    run_ffmpeg("-display_rotation", "90", "-i", turned, "-c", "copy", phone)
+    assert convert(project, phone) == 0
+    assert json.loads(result(project, "phone.json").read_text())["counts"]["swapped"] >= 28
+
+
+def test_what_is_there_is_not_overwritten_unasked(project, people, capsys):
+    assert convert(project, people / "talk.mp4", "--duration", "0.5") == 0
+    first = result(project, "talk-0-0.5.mp4").read_bytes()
+    assert convert(project, people / "talk.mp4", "--duration", "0.5") == 1
+    assert "--overwrite" in capsys.readouterr().err
+    assert result(project, "talk-0-0.5.mp4").read_bytes() == first
+
+
+@pytest.mark.parametrize(("make", "words"), [
+    (lambda path: path.write_bytes(b""), "is empty"),
+    (lambda path: path.write_bytes(b"not a video at all" * 99), "not a video"),
+    (lambda path: run_ffmpeg("-f", "lavfi", "-i", "sine=d=1", path), "no picture"),
+    (lambda path: None, "does not exist"),
+])  # fmt: skip
+def test_a_bad_video_is_one_sentence(project, tmp_path, capsys, make, words):
+    video = tmp_path / "bad.mp4"
+    make(video)
+    assert convert(project, video) == 1
+    said = capsys.readouterr().err.strip().splitlines()
+    assert len(said) == 1 and words in said[0]
+    assert not result(project).parent.exists() or not list(result(project).parent.iterdir())
+
+
+def test_a_video_without_the_model_or_with_a_wrong_name(prepared, people, capsys):
+    assert convert(prepared, people / "talk.mp4") == 1
+    assert "faceit.py train c2h" in capsys.readouterr().err
+    assert main(["convert", "c2hh", str(people / "talk.mp4"), "--config", str(prepared)]) == 1
+    assert "did you mean c2h?" in capsys.readouterr().err
+
+
+def test_several_videos_go_on_past_a_bad_one(project, people, tmp_path, capsys):
+    bad = tmp_path / "bad.mp4"
+    bad.write_bytes(b"")
+    words = ["convert", "c2h", str(bad), str(people / "talk.mp4"), "--duration", "0.5", "--config", str(project)]
+    assert main(words) == 1
+    assert "1 of 2 videos" in capsys.readouterr().err
+    assert result(project, "talk-0-0.5.mp4").exists()
+
+
+def test_the_same_video_twice_gives_the_same_frames(project, people, tmp_path):
+    for name in ("one.mp4", "two.mp4"):
+        assert convert(project, people / "talk.mp4", "--duration", "1", "--output", str(tmp_path / name)) == 0
+    one, two = (list(read_frames(tmp_path / name)) for name in ("one.mp4", "two.mp4"))
+    assert len(one) == 15
+    assert all(np.array_equal(a, b) for (_, a), (_, b) in zip(one, two, strict=True))
+
+
+@pytest.mark.slow
+def test_killed_in_the_middle_and_run_again(project, people):
+    assert convert(project, people / "talk.mp4") == 0
+    undisturbed = [frame for _, frame in read_frames(result(project))]
+    result(project).unlink()
+    driver = (
+        "import os, signal, sys\n"
+        "from faceit.cli import main\n"
+        "from faceit.media.video import VideoWriter\n"
+        "write = VideoWriter.write\n"
+        "def killing(self, frame):\n"
+        "    write(self, frame)\n"
+        "    if self.frames_written == 12:\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "VideoWriter.write = killing\n"
+        "main(sys.argv[1:])\n"
+    )
+    words = ["convert", "c2h", str(people / "talk.mp4"), "--config", str(project)]
+    killed = subprocess.run([sys.executable, "-c", driver, *words], cwd=ROOT, env=os.environ, capture_output=True)
+    assert killed.returncode == -signal.SIGKILL
+    assert not result(project).exists()
+    assert main(words) == 0
+    again = [frame for _, frame in read_frames(result(project))]
+    assert len(again) == 30
+    assert all(np.array_equal(a, b) for a, b in zip(undisturbed, again, strict=True))
+    assert not parts(result(project).parent)
+
+
+def test_the_swapped_face_is_nearer_to_the_mean_of_the_other_person(project, people):
+    """Thirty steps give hardly more than Hopper's mean face, and that is whose face it must be."""
+    assert convert(project, people / "talk.mp4", "--duration", "0.4") == 0
+    collins, hopper = (learn_identity(n, (people / f"{n}.png",)) for n in ("collins", "hopper"))
+    _, frame = next(read_frames(result(project, "talk-0-0.4.mp4")))
+    [face, *_] = FaceFinder().find(frame)
+    code = encode(frame, face.landmarks)
+    assert isinstance(hopper, Identity)
+    assert hopper.distance(code) < collins.distance(code)
+
+
+def test_a_video_larger_than_the_encoder_takes_is_no_crash(project, people, tmp_path):
+    odd = tmp_path / "odd.mkv"
+    run_ffmpeg("-i", people / "talk.mp4", "-vf", "scale=321:301,format=yuv444p", "-c:v", "ffv1", "-c:a", "flac", odd)
+    assert convert(project, odd, "--duration", "0.5") == 0
+    info = probe(result(project, "odd-0-0.5.mp4"))
+    assert (info.width % 2, info.height % 2, info.sound_codec) == (0, 0, "aac")
+
+
+def test_no_frame_written_means_no_file(tmp_path):
+    with pytest.raises(Exception, match="no frame"), VideoWriter(tmp_path / "x.mp4", 64, 64, 25):
+        pass
+    assert not list(tmp_path.iterdir())

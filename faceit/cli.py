@@ -5,12 +5,16 @@ commands that need them, so that --help answers at once.
 """
 
 import argparse
+import contextlib
 import errno
+import io
+import os
+import re
 import sys
 from pathlib import Path
 
-from . import __version__
-from .errors import FaceitError
+from faceit import __version__
+from faceit.errors import FaceitError
 
 DESCRIPTION = "From a list of videos to a face-swapped video: preprocess, train, convert."
 EPILOG = "Start with `python faceit.py demo`. Docs: README.md, docs/configuration.md, docs/troubleshooting.md."
@@ -19,22 +23,33 @@ CONFIG = "faceit.yaml"
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; returns the exit code."""
-    args = _parser().parse_args(argv)
+    _print_anything()
+    args = _parser().parse_args(argv, argparse.Namespace(config=Path(CONFIG), debug=False))
     try:
-        return args.run(args) or 0
+        args.run(args)
+        sys.stdout.flush()
+        return 0
     except FaceitError as error:
         return _failed(error, args, str(error))
     except KeyboardInterrupt:
-        print("\nStopped. The same command goes on from here.", file=sys.stderr)
+        resumes = args.command in ("preprocess", "train", "demo")
+        rest = "The same command goes on from here." if resumes else "Nothing half-written is left."
+        print(f"\nStopped. {rest}", file=sys.stderr)
         return 130
     except BrokenPipeError:  # `faceit.py status | head`
-        sys.stderr.close()
+        with contextlib.suppress(OSError, ValueError):  # or Python complains once more at its end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:
         said = {errno.ENOSPC: "the disk is full: free some space and run the same command again",
                 errno.EDQUOT: "your disk quota is used up: free some space and run the same command again",
                 errno.EACCES: "no permission: check whose file it is",
-                errno.EROFS: "this disk can only be read: work in another folder"}.get(error.errno)  # fmt: skip
+                errno.EPERM: "no permission: check whose file it is",
+                errno.EROFS: "this disk can only be read: work in another folder",
+                errno.EEXIST: "a file is where a folder should be: move it away, or name another place",
+                errno.ENOTDIR: "a file is where a folder should be: move it away, or name another place",
+                errno.EISDIR: "a folder is where a file should be: move it away, or name another place",
+                errno.ENAMETOOLONG: "this name is too long for the disk"}.get(error.errno)  # fmt: skip
         if said is None:
             raise
         return _failed(error, args, f"{error.filename or 'Writing'}: {said}.")
@@ -43,17 +58,29 @@ def main(argv: list[str] | None = None) -> int:
 def _failed(error: Exception, args, text: str) -> int:
     if args.debug:
         raise error
-    print(f"faceit: {text}", file=sys.stderr)
+    _complain(text)
     return 1
 
 
+def _complain(text: str) -> None:
+    print(f"faceit: {' '.join(text.splitlines())}", file=sys.stderr)
+
+
+def _print_anything() -> None:
+    """A name that the terminal cannot spell is printed with escapes, rather than ending a night's work."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="faceit.py", description=DESCRIPTION, epilog=EPILOG)
-    parser.add_argument("--version", action="version", version=f"faceit {__version__}")
-    everywhere = argparse.ArgumentParser(add_help=False)
-    everywhere.add_argument("--config", type=Path, default=Path(CONFIG), metavar="FILE",
+    # before COMMAND or after it; without defaults of its own, so that neither place undoes the other
+    everywhere = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    everywhere.add_argument("--config", type=_path, metavar="FILE",
                             help=f"the project's YAML file (default: {CONFIG} in this folder)")  # fmt: skip
     everywhere.add_argument("--debug", action="store_true", help="show the traceback of errors too")
+    parser = argparse.ArgumentParser(prog="faceit.py", description=DESCRIPTION, epilog=EPILOG, parents=[everywhere])
+    parser.add_argument("--version", action="version", version=f"faceit {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     def command(name: str, run, text: str):
@@ -68,7 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_convert(command)
     _add_share(command)
     sub = command("demo", _demo, "the whole job on two public-domain portraits, in about five minutes")
-    sub.add_argument("--dir", type=Path, default=Path("demo"), help="where to put it (default: demo)")
+    sub.add_argument("--dir", type=_path, default=Path("demo"), help="where to put it (default: demo)")
     sub.add_argument("--minutes", type=_minutes, default=3.0, help="of training (default: 3)")
     return parser
 
@@ -82,8 +109,9 @@ def _add_preprocess(command) -> None:
 def _add_train(command) -> None:
     sub = command("train", _train, "train the swap's network; run again, it goes on")
     sub.add_argument("name", metavar="NAME", help="a swap of the YAML")
-    sub.add_argument("--minutes", type=_minutes, help="of training in all, earlier runs counted in")
-    sub.add_argument("--iterations", type=_count, help="steps in all, instead of minutes")
+    length = sub.add_mutually_exclusive_group()
+    length.add_argument("--minutes", type=_minutes, help="of training in all, earlier runs counted in")
+    length.add_argument("--iterations", type=_count, help="steps in all, instead of minutes")
     sub.add_argument("--batch-size", type=_count, help="faces per side and step")
     sub.add_argument("--preset", choices=("auto", "lite", "original"), help="the network (default: as in the YAML)")
     sub.add_argument("--warm-start", metavar="SWAP", help="begin from another trained swap's weights")
@@ -95,7 +123,7 @@ def _add_convert(command) -> None:
     sub.add_argument("videos", nargs="+", metavar="VIDEO", help="files or URLs")
     sub.add_argument("--reverse", action="store_true", help="the other way: the `to` person gets the `from` face")
     sub.add_argument("--everyone", action="store_true", help="swap every face, whoever it is")
-    sub.add_argument("--portrait", type=Path, action="append", default=[], metavar="FILE",
+    sub.add_argument("--portrait", type=_path, action="append", default=[], metavar="FILE",
                      help="who is to be swapped (default: the person's portrait)")  # fmt: skip
     sub.add_argument("--start", type=_time, help="seconds, or minutes:seconds")
     length = sub.add_mutually_exclusive_group()
@@ -103,22 +131,22 @@ def _add_convert(command) -> None:
     length.add_argument("--end", type=_time, help="where to end")
     sub.add_argument("--height", type=_count, help="pixels of the result, at most the source's")
     sub.add_argument("--side-by-side", action="store_true", help="also write the original and the result together")
-    sub.add_argument("--output", type=Path, metavar="FILE", help="where to (default: data/output/NAME/)")
+    sub.add_argument("--output", type=_path, metavar="FILE", help="where to (default: data/output/NAME/)")
     sub.add_argument("--overwrite", action="store_true", help="replace results that are there")
 
 
 def _add_share(command) -> None:
     sub = command("export", _export, "write a trained swap as one file, to share")
     sub.add_argument("name", metavar="SWAP")
-    sub.add_argument("file", type=Path, metavar="FILE")
+    sub.add_argument("file", type=_path, metavar="FILE")
     sub.add_argument("--overwrite", action="store_true", help="replace the file if it is there")
     sub = command("import", _import, "put an exported swap in place")
-    sub.add_argument("file", type=Path, metavar="FILE")
+    sub.add_argument("file", type=_path, metavar="FILE")
     sub.add_argument("--as", dest="name", metavar="NAME", help="under this name")
 
 
 def _time(text: str) -> float:
-    from .project import parse_time
+    from faceit.project import parse_time
 
     try:
         return parse_time(text)
@@ -127,79 +155,96 @@ def _time(text: str) -> float:
 
 
 def _minutes(text: str) -> float:
-    value = float(text)
+    value = float(text) if re.fullmatch(r"[0-9]{1,9}(\.[0-9]*)?|\.[0-9]+", text) else 0.0
     if not 0.01 <= value <= 100_000:
-        raise argparse.ArgumentTypeError("expected 0.01 to 100000 minutes")
+        raise argparse.ArgumentTypeError(f"expected 0.01 to 100000 minutes, not {text!r}")
     return value
 
 
 def _count(text: str) -> int:
-    value = int(text)
+    value = int(text) if re.fullmatch("[0-9]{1,12}", text) else 0
     if value < 1:
-        raise argparse.ArgumentTypeError("expected a whole number from 1 on")
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1 on, not {text!r}")
     return value
+
+
+def _path(text: str) -> Path:
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise argparse.ArgumentTypeError(f"there is no such home folder: {text!r}") from None
 
 
 # --- the commands ---
 
 
 def _init(args) -> None:
-    from .stages.overview import init
+    from faceit.stages.overview import init
 
-    print(init(args.config.expanduser()))
+    print(init(args.config))
 
 
 def _status(args) -> None:
-    from .project import load_project
-    from .stages.overview import status
+    from faceit.project import load_project
+    from faceit.stages.overview import status
 
     print(status(load_project(args.config)))
 
 
 def _preprocess(args) -> None:
-    from .project import load_project
+    from faceit.project import load_project
 
     project = load_project(args.config)
-    if args.person:
-        people = [project.person(name) for name in args.person]
-    elif args.name in project.people and args.name not in project.swaps:
+    if args.name is None and not args.person:
+        raise FaceitError(f"Name a swap ({', '.join(project.swaps) or 'none yet'}), or people with --person.")
+    people = list(project.people.values())
+    if args.name in project.people and args.name not in project.swaps:
         people = [project.person(args.name)]
-    elif args.name:
+    elif args.name is not None:
         swap = project.swap(args.name)
         people = [swap.a, swap.b]
-    else:
-        raise FaceitError(f"Name a swap ({', '.join(project.swaps) or 'none yet'}), or people with --person.")
-    from .stages.preprocess import preprocess
+    if args.person:
+        wanted = [project.person(name) for name in dict.fromkeys(args.person)]
+        strangers = [person.name for person in wanted if person not in people]
+        if strangers:
+            raise FaceitError(f"{strangers[0]} is not in {args.name}: leave out the one or the other.")
+        people = wanted
+    from faceit.stages.preprocess import preprocess
 
     preprocess(project, people)
 
 
 def _train(args) -> None:
-    from .project import load_project
-    from .settings import overridden
+    from faceit.project import load_project
+    from faceit.settings import overridden
 
     project = load_project(args.config)
     swap = project.swap(args.name)
     settings = overridden(swap.train, minutes=args.minutes, iterations=args.iterations, batch_size=args.batch_size)
-    if args.minutes is not None and args.iterations is None:
+    if args.minutes is not None:
         import dataclasses
 
         settings = dataclasses.replace(settings, iterations=None)  # the command line's budget is the budget
-    from .stages.train import train
+    from faceit.stages.train import train
 
     train(project, swap, args.preset, settings, args.warm_start)
 
 
 def _convert(args) -> None:
-    from .settings import ConvertSettings, overridden
+    from faceit.project import load_project
+    from faceit.settings import ConvertSettings, nearest, overridden
 
     project = _project_or_none(args)
     if args.name in project.swaps:
         settings = project.swaps[args.name].convert
     else:
         settings = ConvertSettings()
-        if not (project.model_dir(args.name) / "model.json").exists():
-            project.swap(args.name)  # fails with the nearest name
+        project.model_dir(args.name)  # fails for what can be no name
+        models = project.model_names()
+        if args.name not in models and not project.file.exists():
+            load_project(project.file)  # fails with what to do about that
+        if args.name not in models:
+            raise FaceitError(f"There is no swap '{args.name}'{nearest(args.name, [*project.swaps, *models])}")
     settings = overridden(settings, height=args.height)
     end = args.end
     if args.duration is not None:
@@ -208,7 +253,7 @@ def _convert(args) -> None:
         raise FaceitError(f"The end ({end:g} s) is not after the start ({args.start or 0:g} s).")
     if args.output is not None and len(args.videos) > 1 and not args.output.is_dir():
         raise FaceitError("With several videos --output is a folder that is there.")
-    from .stages.convert import Task, convert
+    from faceit.stages.convert import Task, convert
 
     failed = []
     for video in args.videos:
@@ -220,33 +265,33 @@ def _convert(args) -> None:
             if len(args.videos) == 1:
                 raise
             failed.append(error)
-            print(f"faceit: {error}", file=sys.stderr)
+            _complain(str(error))
     if failed:
         raise FaceitError(f"{len(failed)} of {len(args.videos)} videos could not be converted; see above.")
 
 
 def _export(args) -> None:
-    from .stages.share import export_model
+    from faceit.stages.share import export_model
 
-    export_model(_project_or_none(args), args.name, args.file.expanduser(), args.overwrite)
+    export_model(_project_or_none(args), args.name, args.file, args.overwrite)
 
 
 def _import(args) -> None:
-    from .stages.share import import_model
+    from faceit.stages.share import import_model
 
-    import_model(_project_or_none(args), args.file.expanduser(), args.name)
+    import_model(_project_or_none(args), args.file, args.name)
 
 
 def _demo(args) -> None:
-    from .stages.demo import demo
+    from faceit.stages.demo import demo
 
-    demo(args.dir.expanduser(), args.minutes)
+    demo(args.dir, args.minutes)
 
 
 def _project_or_none(args):
     """The project, or an empty one here: an imported model needs no YAML."""
-    from .project import Project, load_project
-    from .settings import PreprocessSettings
+    from faceit.project import Project, load_project
+    from faceit.settings import PreprocessSettings
 
     if args.config == Path(CONFIG) and not args.config.exists():
         return Project(args.config.absolute(), {}, {}, PreprocessSettings())

@@ -49,7 +49,11 @@ class Face:
 
 @dataclass(frozen=True)
 class Alignment:
-    """The similarity transform ``matrix`` (2, 3) from frame pixels to a square aligned face of ``size`` pixels."""
+    """The similarity transform ``matrix`` (2, 3) from frame pixels to a square aligned face of ``size`` pixels.
+
+    Whole numbers are the centres of pixels, as OpenCV's warps and dlib's landmarks have it, so the square reaches
+    from -0.5 to ``size`` - 0.5. Then alignments of one face at several sizes are resized versions of each other.
+    """
 
     matrix: np.ndarray
     size: int
@@ -77,18 +81,22 @@ class Alignment:
 
     def corners(self) -> np.ndarray:
         """The aligned square's corners in frame pixels, (4, 2)."""
-        s = self.size
-        return cv2.transform(np.array([[[0, 0], [s, 0], [s, s], [0, s]]], np.float64), self.inverse())[0]
+        return _corners(self.matrix, self.size)
 
     def inverse(self) -> np.ndarray:
         """The (2, 3) matrix from aligned pixels back to frame pixels."""
         return cv2.invertAffineTransform(self.matrix)
 
 
+def _corners(matrix, size):
+    low, high = -0.5, size - 0.5
+    square = np.array([[[low, low], [high, low], [high, high], [low, high]]], np.float64)
+    return cv2.transform(square, cv2.invertAffineTransform(matrix))[0]
+
+
 def _reduced(frame, matrix, scale, size):
     """The part of ``frame`` under the aligned square, area-reduced to about its scale, and the matrix for it."""
-    corners = cv2.transform(np.array([[[0, 0], [size, 0], [size, size], [0, size]]], np.float64),
-                            cv2.invertAffineTransform(matrix))[0]  # fmt: skip
+    corners = _corners(matrix, size)
     h, w = frame.shape[:2]
     left, top = np.clip(np.floor(corners.min(0)).astype(int) - 2, 0, [w - 1, h - 1])
     right, bottom = np.clip(np.ceil(corners.max(0)).astype(int) + 2, [left + 1, top + 1], [w, h])
@@ -130,7 +138,8 @@ def align(landmarks: np.ndarray, size: int, margin: float = 1.0) -> Alignment:
     """
     unit = size / (CROP_EYES * margin)  # aligned pixels per eye distance
     middle = np.array([CROP_EYES / 2, EYES_FROM_TOP]) + CROP_EYES * (margin - 1) / 2
-    return Alignment(similarity(anchors(landmarks), (ANCHORS + middle) * unit, ANCHOR_WEIGHTS), size)
+    # the square reaches from -0.5 to size - 0.5: without that half pixel, faces would move when they are resized
+    return Alignment(similarity(anchors(landmarks), (ANCHORS + middle) * unit - 0.5, ANCHOR_WEIGHTS), size)
 
 
 def crop_box(aligned_size: int) -> tuple[float, float]:
@@ -144,7 +153,7 @@ def crop_points(landmarks: np.ndarray) -> np.ndarray:
 
     This is the landmark code's raw form; position, size and roll of the head are gone, expression and turn stay.
     """
-    return align(landmarks, 1).points(landmarks.astype(np.float64)).astype(np.float32)
+    return (align(landmarks, 1).points(landmarks.astype(np.float64)) + 0.5).astype(np.float32)
 
 
 def eye_distance(landmarks: np.ndarray) -> float:

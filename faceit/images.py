@@ -1,12 +1,13 @@
 """Pictures: reading, writing, resizing, contact sheets and grids. The one place that knows OpenCV's BGR."""
 
+import contextlib
 import os
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from .errors import MediaError
+from faceit.errors import MediaError
 
 PICTURE_ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 
@@ -19,7 +20,10 @@ def read_image(path: Path) -> np.ndarray:
         raise MediaError(f"{path} is not there: check the name, or put the picture in place.") from None
     except OSError as e:
         raise MediaError(f"{path} cannot be read ({e.strerror}): name a picture file.") from None
-    image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    try:
+        image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    except cv2.error:  # a picture of more than 2**30 pixels
+        image = None
     if image is None:
         raise MediaError(f"{path} is not a picture that can be read: use a JPEG or PNG file.")
     return np.ascontiguousarray(image[:, :, ::-1])
@@ -36,10 +40,11 @@ def write_image(path: Path, image: np.ndarray, quality: int = 95) -> None:
         raise ValueError(f"cannot encode a picture as {ending}")
     part = path.with_name(f".{path.name}.part")
     try:
-        data.tofile(part)
+        part.write_bytes(data)
         os.replace(part, path)
     except OSError as e:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.unlink()
         raise MediaError(f"{path} cannot be written ({e.strerror}): free some space or choose another place.") from None
 
 
@@ -54,7 +59,8 @@ def fit_within(image: np.ndarray, side: int) -> tuple[np.ndarray, float]:
     factor = min(1.0, side / max(image.shape[:2]))
     if factor == 1.0:
         return image, 1.0
-    return resize(image, round(image.shape[1] * factor), round(image.shape[0] * factor)), factor
+    width, height = (max(1, round(length * factor)) for length in (image.shape[1], image.shape[0]))
+    return resize(image, width, height), factor
 
 
 def sharpness(image: np.ndarray) -> float:

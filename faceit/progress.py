@@ -42,7 +42,7 @@ class Progress:
         self._first = None  # count at the first update: rate leaves out what a resumed run had already
         self._bar = None
         if sys.stderr.isatty():
-            shape = "{l_bar}{bar}| {n:.0f}/{total:.0f} s{postfix}" if unit == "second" else None
+            shape = "{l_bar}{bar}| {n:.0f}/{total:.0f} s{postfix}" if unit == "second" and total else None
             self._bar = tqdm(total=total, desc=label, unit=unit, file=sys.stderr, leave=False, dynamic_ncols=True,
                              bar_format=shape)  # fmt: skip
 

@@ -13,8 +13,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import yaml
 
-from .errors import ConfigError, FaceitError
-from .settings import (
+from faceit.errors import ConfigError, FaceitError
+from faceit.settings import (
     ConvertSettings,
     ModelSettings,
     PreprocessSettings,
@@ -22,9 +22,13 @@ from .settings import (
     check,
     check_value,
     nearest,
+    shown,
 )
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+# of people, videos and swaps; CON and its like are devices on Windows, in every folder
+NAME = re.compile(r"(?!(?i:con|prn|aux|nul|com[0-9]|lpt[0-9])\Z)[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+NAME_RULE = "letters, digits, - and _, at most 64, and not con, nul and the like"
+MOST_NODES = 100_000  # of a YAML file, aliases counted each time; ten thousand videos are half of it
 VIDEO_ENDINGS = (".mp4", ".mkv", ".webm", ".mov", ".avi", ".m4v", ".mpg", ".mpeg", ".ts", ".flv", ".wmv", ".3gp")
 
 
@@ -99,8 +103,13 @@ class Project:
 
     def model_dir(self, swap: str) -> Path:
         if not NAME.fullmatch(swap):
-            raise FaceitError(f"'{swap}' cannot be a swap's name: use letters, digits, - and _, at most 64.")
+            raise FaceitError(f"{swap!r} cannot be a swap's name: use {NAME_RULE}.")
         return self.root / "models" / swap
+
+    def model_names(self) -> list[str]:
+        """The swaps that have a model, in the YAML or not."""
+        names = (file.parent.name for file in (self.root / "models").glob("*/model.json"))
+        return sorted(name for name in names if NAME.fullmatch(name))
 
     def output_dir(self, swap: str) -> Path:
         return self.data / "output" / swap
@@ -118,15 +127,23 @@ class Project:
 
 def load_project(file: Path) -> Project:
     """Read the YAML file. ConfigError: one line with the file, the line, the place, what is wrong."""
-    file = Path(file).expanduser().absolute()
+    try:
+        file = Path(file).expanduser().absolute()
+    except RuntimeError:
+        raise ConfigError(f"{file}: there is no such home folder; give the whole path of the YAML file.") from None
     try:
         text = file.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise ConfigError(
             f"{file} is not there: write one with `python faceit.py init`, or name yours with --config."
         ) from None
-    except (OSError, UnicodeDecodeError) as e:
-        raise ConfigError(f"{file} cannot be read as UTF-8 text: {e}") from None
+    except UnicodeDecodeError as e:
+        raise ConfigError(
+            f"{file} is not UTF-8 text (byte {e.start + 1}): name the project's YAML file, or save it as UTF-8."
+        ) from None
+    except OSError as e:
+        why = "is a folder" if file.is_dir() else f"cannot be read ({e.strerror})"
+        raise ConfigError(f"{file} {why}: name the project's YAML file with --config.") from None
     return _Reader(file, text).project()
 
 
@@ -136,6 +153,7 @@ class _Reader:
     def __init__(self, file: Path, text: str):
         self.file = file
         self.lines: dict[str, int] = {}
+        self.nodes = 0
         try:
             loader = yaml.SafeLoader(text)
             try:
@@ -153,8 +171,10 @@ class _Reader:
             raise ConfigError(f"{file.name}: this is not YAML: {str(e).splitlines()[0]}") from None
 
     def _note_lines(self, node, path: str, depth: int = 0) -> None:
-        if depth > 20:
-            raise ConfigError(f"{self.file.name}: this is nested too deeply")
+        # an alias is its anchor's node again: one in itself never ends, and ten in a row in ten others are a billion
+        self.nodes += 1
+        if depth > 20 or self.nodes > MOST_NODES:
+            raise ConfigError(f"{self.file.name}: this is nested too deeply, or its aliases (*) multiply too much")
         if isinstance(node, yaml.MappingNode):
             seen = set()
             for key, value in node.value:
@@ -172,8 +192,10 @@ class _Reader:
 
     def where(self, place: str) -> str:
         """'faceit.yaml line 7: people.collins.videos'."""
-        line = self.lines.get(place) or self.lines.get(place.rpartition(".")[0])
-        return f"{self.file.name}{f' line {line}' if line else ''}: {place}"
+        near = place
+        while near and near not in self.lines:  # what is missing has no line: the line of what it is missing from
+            near = near.rpartition(".")[0]
+        return f"{self.file.name}{f' line {self.lines[near]}' if near else ''}: {place}"
 
     def fail(self, place: str, text: str):
         raise ConfigError(f"{self.where(place)}: {text}")
@@ -189,9 +211,15 @@ class _Reader:
         return value
 
     def names(self, value, place: str) -> dict:
+        seen: dict[str, str] = {}
         for name in self.mapping(value, place):
-            if not isinstance(name, str) or not NAME.fullmatch(name):
-                self.fail(f"{place}.{name}", "names are letters, digits, - and _, at most 64, quoted if all digits")
+            if not isinstance(name, str):
+                self.fail(f"{place}.{name}", f"write this name in quotes; without them YAML reads {shown(name)}")
+            if not NAME.fullmatch(name):
+                self.fail(f"{place}.{name}", f"names are {NAME_RULE}")
+            other = seen.setdefault(name.lower(), name)
+            if other != name:  # one folder on macOS and Windows
+                self.fail(f"{place}.{name}", f"this is {other} but for capital letters; give it another name")
         return value or {}
 
     def project(self) -> Project:
@@ -216,7 +244,7 @@ class _Reader:
         consent = value.get("consent")
         if not isinstance(consent, str) or not consent.strip():
             self.fail(f"{place}.consent", "say how you may use this face, for example: consent: \"my own face\"")
-        portraits = self.paths(value.get("portrait", f"data/persons/{name}.jpg"), f"{place}.portrait")
+        portraits = self.paths(value.get("portrait") or f"data/persons/{name}.jpg", f"{place}.portrait")
         videos = value.get("videos") or []
         if not isinstance(videos, list):
             self.fail(f"{place}.videos", "expected a list: one `- URL` or `- file` a line")
@@ -231,10 +259,15 @@ class _Reader:
         for i, v in enumerate(values):
             if not isinstance(v, str) or not v.strip():
                 self.fail(f"{place}[{i}]" if isinstance(value, list) else place, "expected a file name, or a list")
-        return tuple(self.path(v) for v in values)
+        return tuple(self.path(v, place) for v in values)
 
-    def path(self, text: str) -> Path:
-        return self.file.parent / Path(text).expanduser()
+    def path(self, text: str, place: str) -> Path:
+        if "\0" in text:
+            self.fail(place, "a file name cannot hold a zero byte")
+        try:
+            return self.file.parent / Path(text).expanduser()
+        except RuntimeError:
+            self.fail(place, f"there is no such home folder: {text}")
 
     def video(self, value, place: str) -> Video:
         if isinstance(value, str):
@@ -249,36 +282,43 @@ class _Reader:
             self.fail(f"{place}.end", f"the end ({end:g} s) is not after the start ({start or 0:g} s)")
         name = value.get("name")
         if name is not None and (not isinstance(name, str) or not NAME.fullmatch(name)):
-            self.fail(f"{place}.name", "names are letters, digits, - and _, at most 64")
+            self.fail(f"{place}.name", f"names are {NAME_RULE}")
         fps = value.get("fps")
         if fps is not None:
             fps = check_value("Video", "fps", fps, float, lambda key: self.where(f"{place}.{key}"))
         is_url = re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", url) is not None
         if is_url and not url.lower().startswith(("http://", "https://")):
             self.fail(f"{place}.url", "only http and https URLs are fetched; for a file write its path alone")
-        file = None if is_url else self.path(url)
+        if is_url and not _host(url):
+            self.fail(f"{place}.url", f"this is not a whole URL: {url}")
+        if re.match(r"(www\.[\w-]+\.\w+|(m\.)?youtube\.com|youtu\.be)/", url, re.IGNORECASE):
+            self.fail(f"{place}.url", f"write it as https://{url}")
+        file = None if is_url else self.path(url, f"{place}.url")
         return Video(url, name or video_name(url, start, end), start, end, fps, file)
 
     def seconds(self, value, place: str) -> float | None:
         try:
             return None if value is None else parse_time(value)
         except ValueError:
-            self.fail(place, f"expected seconds or \"minutes:seconds\", not {value!r}")
+            self.fail(place, f"expected seconds or \"minutes:seconds\", not {shown(value)}")
 
     def swap(self, name: str, value, people: dict[str, Person]) -> Swap:
         place = f"swaps.{name}"
         value = self.mapping(value, place, ("from", "to", "model", "train", "convert"))
         for side in ("from", "to"):
             who = value.get(side)
+            if not isinstance(who, str):
+                self.fail(f"{place}.{side}", f"name a person here{nearest('', people)}")
             if who not in people:
-                text = f"no person '{who}' under people{nearest(who, people)}" if who else "name a person here"
-                self.fail(f"{place}.{side}", text)
+                self.fail(f"{place}.{side}", f"no person '{who}' under people{nearest(who, people)}")
         if value["from"] == value["to"]:
             self.fail(f"{place}.to", "from and to are the same person")
+        train = self.settings(TrainSettings, value.get("train"), f"{place}.train")
+        if train.minutes is not None and train.iterations is not None:
+            self.fail(f"{place}.train", "minutes or iterations say how long; take one of them out")
         return Swap(
             name, people[value["from"]], people[value["to"]],
-            self.settings(ModelSettings, value.get("model"), f"{place}.model"),
-            self.settings(TrainSettings, value.get("train"), f"{place}.train"),
+            self.settings(ModelSettings, value.get("model"), f"{place}.model"), train,
             self.settings(ConvertSettings, value.get("convert"), f"{place}.convert"),
         )  # fmt: skip
 
@@ -290,12 +330,14 @@ class _Reader:
                 place = f"people.{person.name}.videos[{i}]"
                 if video.name == "photos":
                     self.fail(place, "a video cannot be called photos; give it another name")
+                other = urls.setdefault(video.name.lower(), video)  # names are one on macOS and Windows
+                if (other.url, other.start, other.end) != (video.url, video.start, video.end):
+                    self.fail(place, f"another video has the name {other.name} already; give this one its own")
+                if other.name != video.name:
+                    self.fail(place, f"this video is called {other.name} elsewhere; call it that here too")
                 if video.name in mine:
                     self.fail(place, f"this video is listed twice (name {video.name}); take one out or name it")
                 mine.add(video.name)
-                other = urls.setdefault(video.name, video)
-                if (other.url, other.start, other.end) != (video.url, video.start, video.end):
-                    self.fail(place, f"another video has the name {video.name} already; give this one its own")
 
 
 def parse_time(value) -> float:
@@ -303,22 +345,35 @@ def parse_time(value) -> float:
     if isinstance(value, bool):
         raise ValueError(value)
     if isinstance(value, int | float):
-        seconds = float(value)
+        seconds = value
     else:
-        parts = [float(p) for p in str(value).strip().split(":")]
-        if not 1 <= len(parts) <= 3 or any(p < 0 for p in parts) or any(p >= 60 for p in parts[1:]):
+        words = str(value).strip().split(":")
+        if not all(re.fullmatch(r"[0-9]{1,9}(\.[0-9]*)?", word) for word in words):
+            raise ValueError(value)
+        parts = [float(word) for word in words]
+        if not 1 <= len(parts) <= 3 or any(p >= 60 for p in parts[1:]):
             raise ValueError(value)
         seconds = 0.0
         for p in parts:
             seconds = seconds * 60 + p
     if not 0 <= seconds < 1e7:  # also refuses nan
         raise ValueError(value)
-    return seconds
+    return float(seconds)
+
+
+def _host(url: str) -> str | None:
+    try:
+        return urlsplit(url).hostname
+    except ValueError:  # a bracket alone, for example
+        return None
 
 
 def video_name(url: str, start: float | None = None, end: float | None = None) -> str:
     """A short readable name for a video, made from its URL or file name, unique by a hash of URL and range."""
-    parts = urlsplit(url)
-    words = parse_qs(parts.query).get("v", [""])[0] or Path(parts.path.rstrip("/")).stem or parts.netloc
+    if "://" in url and _host(url):
+        parts = urlsplit(url)
+        words = parse_qs(parts.query).get("v", [""])[0] or Path(parts.path.rstrip("/")).stem or parts.netloc
+    else:
+        words = Path(url).stem
     slug = re.sub(r"[^A-Za-z0-9]+", "-", words).strip("-")[:40] or "video"
     return f"{slug}-{hashlib.sha1(f'{url}|{start}|{end}'.encode()).hexdigest()[:6]}"

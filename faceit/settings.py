@@ -9,7 +9,7 @@ import types
 import typing
 from dataclasses import dataclass
 
-from .errors import ConfigError
+from faceit.errors import ConfigError
 
 
 @dataclass(frozen=True)
@@ -89,6 +89,12 @@ def nearest(word: str, words) -> str:
     return f"; known: {', '.join(words)}" if words else ""
 
 
+def shown(value) -> str:
+    """A wrong value as a message shows it: its beginning."""
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
 def check(kind: type, values: dict, where: Where):
     """A settings dataclass from YAML values; ConfigError names the place and the nearest right key."""
     fields = {f.name: f for f in dataclasses.fields(kind)}
@@ -110,19 +116,22 @@ def check_value(owner: str, key: str, value, hint, where: Where):
     value = _as(wanted, value, where(key))
     choices = CHOICES.get(f"{owner}.{key}", CHOICES.get(key) if f"{owner}.{key}" not in RANGES else None)
     if choices and value not in choices:
-        raise ConfigError(f"{where(key)}: {value!r} is not one of {', '.join(map(str, choices))}")
+        raise ConfigError(f"{where(key)}: {shown(value)} is not one of {', '.join(map(str, choices))}")
     low, high = RANGES.get(f"{owner}.{key}", RANGES.get(key, (None, None)))
     if low is not None and not low <= value <= high:
-        raise ConfigError(f"{where(key)}: {value} is out of range; take {low} to {high}")
+        raise ConfigError(f"{where(key)}: {shown(value)} is out of range; take {low} to {high}")
     return value
 
 
 def _as(wanted: type, value, place: str):
     names = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
     if wanted is float and isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:  # a whole number of 400 digits
+            raise ConfigError(f"{place}: this number is too large") from None
     if isinstance(value, bool) != (wanted is bool) or not isinstance(value, wanted):
-        raise ConfigError(f"{place}: expected {names[wanted]}, not {value!r}")
+        raise ConfigError(f"{place}: expected {names[wanted]}, not {shown(value)}")
     return value
 
 

@@ -3,10 +3,10 @@
 import cv2
 import numpy as np
 
-from ..geometry import Alignment, align
-from ..settings import ConvertSettings
-from .color import match_lab
-from .masks import face_mask
+from faceit.compose.color import match_lab
+from faceit.compose.masks import face_mask
+from faceit.geometry import Alignment, align
+from faceit.settings import ConvertSettings
 
 SMALLEST, LARGEST = 64, 1024  # pixels of the square in which colour and mask are worked out
 

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from ..geometry import outline
+from faceit.geometry import outline
 
 BORDER = 0.06  # of the crop's width; the mask is gone before the crop ends, so that no box can show
 
@@ -11,22 +11,23 @@ BORDER = 0.06  # of the crop's width; the mask is gone before the crop ends, so 
 def face_mask(points: np.ndarray, size: int, forehead: bool = True, feather: float = 0.08) -> np.ndarray:
     """A feathered hull of the landmarks: (68, 2) in pixels of a crop of ``size`` -> (size, size) float32 in 0..1.
 
-    ``feather`` is the width of the soft edge in crop widths. The edge lies inside the hull, so what is outside the
-    face stays the frame's.
+    ``feather`` is the width of the soft edge in crop widths. The edge lies inside the hull (but for a few percent
+    of its tail), so what is outside the face stays the frame's. The crop's own border is 0.
     """
-    mask = np.zeros((size, size), np.float32)
-    cv2.fillConvexPoly(mask, np.round(outline(points, forehead) * 16).astype(np.int32), 1.0, cv2.LINE_AA, 4)
-    mask *= _inside(size)
+    filled = np.zeros((size, size), np.uint8)  # OpenCV draws smooth edges in 8 bits only
+    cv2.fillConvexPoly(filled, np.round(outline(points, forehead) * 16).astype(np.int32), 255, cv2.LINE_AA, 4)
+    mask = filled.astype(np.float32) / 255 * _inside(size)
     if feather <= 0:
         return mask
     reach = max(1, round(size * feather / 2))
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
     mask = cv2.erode(mask, kernel, borderType=cv2.BORDER_CONSTANT, borderValue=0)
-    return cv2.GaussianBlur(mask, (0, 0), reach / 2, borderType=cv2.BORDER_CONSTANT)
+    mask = cv2.GaussianBlur(mask, (0, 0), reach / 2, borderType=cv2.BORDER_CONSTANT)
+    return np.minimum(mask, _inside(size))
 
 
 def _inside(size: int) -> np.ndarray:
-    """1 in the crop, falling to 0 towards its border."""
-    at = (np.arange(size, dtype=np.float32) + 0.5) / size
+    """1 in the crop, falling to 0 on its outermost pixels."""
+    at = np.arange(size, dtype=np.float32) / (size - 1)
     ramp = np.clip(np.minimum(at, 1 - at) / BORDER, 0, 1)
     return np.minimum(ramp[:, None], ramp[None, :])

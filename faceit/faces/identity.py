@@ -6,11 +6,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ..errors import FaceitError
-from ..geometry import Face, align
-from ..images import fit_within, read_image
-from .detect import FaceFinder
-from .weights import weights
+from faceit.errors import FaceitError
+from faceit.faces.detect import FaceFinder
+from faceit.faces.weights import weights
+from faceit.geometry import Face, align
+from faceit.images import fit_within, read_image
 
 CARRY_FRAMES = 8  # a followed face is encoded again at the latest after so many frames
 CARRY_LOOK = 0.85  # correlation of two tiny aligned grays below which a face must be encoded again
@@ -71,7 +71,7 @@ def portrait_face(finder: FaceFinder, path: Path, name: str) -> tuple[np.ndarray
     # HOG also fires on patches; a second box counts as a face when it is of like size and elsewhere
     others = [face for face in faces[1:] if face.width > 0.6 * faces[0].width and overlap(face.box, faces[0].box) < 0.2]
     if others:
-        raise FaceitError(f"{1 + len(others)} faces in {path}: crop it so that only {name}'s remains.")
+        raise FaceitError(f"{1 + len(others)} faces in {path}: crop it so that only {name}'s is left.")
     return picture, faces[0]
 
 

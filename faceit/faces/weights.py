@@ -8,7 +8,7 @@ import os
 from functools import cache
 from pathlib import Path
 
-from ..errors import FaceitError
+from faceit.errors import FaceitError
 
 FILES = {
     "landmarks": "shape_predictor_68_face_landmarks.dat",

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from ..errors import FaceitError, WeightsError
-from ..faces.faceset import DONE, present, read_json, write_text
-from ..media.fetch import find_video
-from ..network.swapmodel import MODEL, read_about
-from ..progress import duration
-from ..project import Person, Project, load_project
+from faceit.errors import FaceitError, WeightsError
+from faceit.faces.faceset import DONE, present_names, read_json, write_text
+from faceit.media.fetch import find_video
+from faceit.network.swapmodel import MODEL, read_about
+from faceit.progress import duration
+from faceit.project import Person, Project, load_project
 
 TEMPLATE = """\
 # A faceit project. Paths are beside this file. Every field but `people`, their `consent` and `from`/`to` has a default;
@@ -43,7 +43,7 @@ swaps:
 
 def init(file: Path) -> str:
     """Write a commented project that validates; returns what to do next."""
-    if file.exists():
+    if file.exists() or file.is_symlink():
         raise FaceitError(f"{file} is there already: edit it, or name another with --config.")
     file.parent.mkdir(parents=True, exist_ok=True)
     write_text(file, TEMPLATE)
@@ -51,7 +51,8 @@ def init(file: Path) -> str:
     (project.data / "persons").mkdir(parents=True, exist_ok=True)
     return (
         f"Wrote {file}. Put in your people, their videos and how you may use their faces; put a portrait of each in "
-        f"{project.data / 'persons'}; then run `python faceit.py preprocess NAME`."
+        f"{project.data / 'persons'}; then run `python faceit.py preprocess NAME`, where NAME is a swap of yours "
+        f"({', '.join(project.swaps)} in the example)."
     )
 
 
@@ -64,8 +65,7 @@ def status(project: Project) -> str:
         lines += [f"{swap.name}: {swap.a.name} gets the face of {swap.b.name}; {_model(project, swap.name)}"]
         videos = sorted(project.output_dir(swap.name).glob("*.mp4"))
         lines += [f"    {path.relative_to(project.root)}" for path in videos]
-    models = project.root / "models"
-    others = [path.parent.name for path in sorted(models.glob("*/" + MODEL)) if path.parent.name not in project.swaps]
+    others = [name for name in project.model_names() if name not in project.swaps]
     lines += [f"{name}: not in the YAML; {_model(project, name)}" for name in others]
     return "\n".join(lines)
 
@@ -78,7 +78,7 @@ def _person(project: Project, person: Person) -> list[str]:
     for video in person.videos:
         folder = project.faces_dir(person, video.name)
         if read_json(folder / DONE):
-            count = len(present(folder))
+            count = len(present_names(folder))
             total += count
             state = f"{count:,} faces"
         elif video.file is not None:
@@ -88,7 +88,7 @@ def _person(project: Project, person: Person) -> list[str]:
         lines.append(f"    {video.name}: {state}")
     if person.photos:
         folder = project.faces_dir(person, "photos")
-        count = len(present(folder)) if read_json(folder / DONE) else None
+        count = len(present_names(folder)) if read_json(folder / DONE) else None
         total += count or 0
         lines.append(f"    photos: {'no faces yet' if count is None else f'{count:,} faces'}")
     return [*lines, f"    {total:,} faces in all", ""]

@@ -1,0 +1,153 @@
+"""Blend: the face goes back to where it was, and nothing else changes."""
+
+import cv2
+import numpy as np
+import pytest
+
+from faceit.compose.blend import put_back
+from faceit.faces.detect import FaceFinder
+from faceit.geometry import ALIGNED_MARGIN, align
+from faceit.images import resize
+from faceit.settings import ConvertSettings
+from faceit.stages.puppet import portraits
+
+from ..shift import shift_between
+
+PLAIN = ConvertSettings(color="none")
+
+
+@pytest.fixture(scope="module")
+def portrait():
+    """Hopper's portrait and its landmarks."""
+    picture = portraits()["hopper"]
+    return picture, FaceFinder().find(picture)[0].landmarks
+
+
+def crop(frame, landmarks, size=125):
+    """The face crop as a network would see it, and here gives it back: float32 in 0..1. Whole with its margin."""
+    picture = align(landmarks, round(size * ALIGNED_MARGIN), ALIGNED_MARGIN).warp(frame)
+    first = (len(picture) - size) // 2
+    assert (len(picture), 2 * first) == (size * ALIGNED_MARGIN, len(picture) - size)
+    return picture[first : first + size, first : first + size].astype(np.float32) / 255
+
+
+def test_only_what_is_under_the_mask_changes(portrait):
+    picture, landmarks = portrait
+    green = np.zeros((128, 128, 3), np.float32)
+    green[..., 1] = 1
+    frame = picture.copy()
+    put_back(frame, landmarks, green, PLAIN)
+    changed = (frame != picture).any(2)
+    assert (frame[landmarks[30].astype(int)[1], landmarks[30].astype(int)[0]] == [0, 255, 0]).all()  # her nose
+    place = align(landmarks, 1)
+    y, x = np.nonzero(changed)
+    at = place.points(np.stack([x, y], 1).astype(float)) + 0.5
+    assert at.min() > 0 and at.max() < 1  # all inside the crop
+    left, top = landmarks.min(0) - 12
+    right, bottom = landmarks.max(0) + 12
+    above = 0.5 * (landmarks[8, 1] - landmarks[27, 1])  # the forehead has no landmarks
+    outside = np.ones_like(changed)
+    outside[int(top - above) : int(bottom), int(left) : int(right)] = False
+    np.testing.assert_array_equal(frame[outside], picture[outside])  # to the bit
+    assert 0.05 < changed.mean() < 0.3
+
+
+@pytest.mark.parametrize("color", ["lab", "none"])
+def test_a_face_put_back_as_it_was_leaves_nearly_the_same_frame(portrait, color):
+    picture, landmarks = portrait
+    frame = picture.copy()
+    put_back(frame, landmarks, crop(picture, landmarks, 250), ConvertSettings(color=color))
+    changed = (frame != picture).any(2)
+    assert changed.any()
+    error = ((frame.astype(float) - picture)[changed] ** 2).mean()
+    assert 10 * np.log10(255**2 / error) > 34  # dB, in the changed pixels alone
+
+
+@pytest.mark.parametrize("scale", [0.5, 1.0, 2.5])
+@pytest.mark.parametrize("size", [65, 125])
+def test_a_face_comes_back_to_its_place_and_not_beside_it(portrait, size, scale):
+    # a network's crop is smaller than the face in the frame; half a pixel of it is one or two of the frame's
+    picture, landmarks = portrait
+    side = round(480 * scale)
+    frame, there = resize(picture, side, side), (landmarks + 0.5) * scale - 0.5
+    blurred = cv2.GaussianBlur(frame, (0, 0), 2.5 * scale * 128 / size)
+    out = blurred.copy()
+    put_back(out, there, crop(blurred, there, size), PLAIN)
+    middle = np.zeros((side, side), bool)
+    left, top = there[36:68].min(0).astype(int)
+    right, bottom = there[36:68].max(0).astype(int)
+    middle[top:bottom, left:right] = True
+    assert np.hypot(*shift_between(blurred, out, middle)) < 0.06
+
+
+def test_the_face_takes_the_frames_light(portrait):
+    picture, landmarks = portrait
+    dark = (picture * 0.5).astype(np.uint8)
+    face = crop(picture, landmarks)
+    brightness = {}
+    for color in ("lab", "none"):
+        frame = dark.copy()
+        put_back(frame, landmarks, face, ConvertSettings(color=color))
+        x, y = landmarks[30].astype(int)
+        nose = np.s_[y - 15 : y + 15, x - 15 : x + 15]
+        brightness[color] = frame[nose].mean() / dark[nose].mean()
+    assert brightness["lab"] == pytest.approx(1, abs=0.1)
+    assert brightness["none"] > 1.7
+
+
+@pytest.mark.parametrize("shift", [(-250, 0), (240, 0), (0, -260), (0, 200), (-230, -260), (230, 230)])
+def test_a_face_half_out_of_the_frame(portrait, shift):
+    picture, landmarks = portrait
+    x, y = shift
+    beside = cv2.warpAffine(picture, np.float32([[1, 0, x], [0, 1, y]]), (480, 480), borderMode=cv2.BORDER_REPLICATE)
+    there = landmarks + np.float32(shift)
+    frame = beside.copy()
+    put_back(frame, there, np.zeros((128, 128, 3), np.float32), PLAIN)
+    assert (frame != beside).any()
+    away = np.s_[:, 300:] if x < 0 else np.s_[:, :180] if x > 0 else np.s_[330:] if y < 0 else np.s_[:150]
+    np.testing.assert_array_equal(frame[away], beside[away])
+
+
+@pytest.mark.parametrize("shift", [(-2000, 0), (0, 2000), (5000, 5000)])
+def test_a_face_out_of_the_frame_changes_nothing(portrait, shift):
+    picture, landmarks = portrait
+    frame = picture.copy()
+    put_back(frame, landmarks + np.float32(shift), np.zeros((128, 128, 3), np.float32), PLAIN)
+    np.testing.assert_array_equal(frame, picture)
+
+
+@pytest.mark.parametrize("scale", [0.08, 5.0])
+def test_very_small_and_very_large_faces(portrait, scale):
+    picture, landmarks = portrait
+    side = round(480 * scale)
+    before = resize(picture, side, side)
+    frame = before.copy()
+    put_back(frame, landmarks * np.float32(scale), np.ones((64, 64, 3), np.float32), PLAIN)
+    assert 0.03 < (frame != before).any(2).mean() < 0.4
+
+
+def test_a_tilted_face_is_put_back_tilted(portrait):
+    picture, landmarks = portrait
+    turn = cv2.getRotationMatrix2D((240, 240), 40, 0.8)
+    tilted = cv2.warpAffine(picture, turn, (480, 480), borderMode=cv2.BORDER_REPLICATE)
+    there = (landmarks @ turn[:, :2].T + turn[:, 2]).astype(np.float32)
+    frame = tilted.copy()
+    put_back(frame, there, crop(picture, landmarks, 250), PLAIN)  # cut from the upright one
+    assert np.abs(frame.astype(int) - tilted).mean() < 1.5
+
+
+def test_values_beyond_black_and_white_are_clipped(portrait):
+    picture, landmarks = portrait
+    frame = picture.copy()
+    put_back(frame, landmarks, np.full((128, 128, 3), 1.7, np.float32), PLAIN)
+    x, y = landmarks[30].astype(int)
+    assert (frame[y, x] == 255).all()
+
+
+def test_a_frame_that_is_a_view_is_changed_in_place(portrait):
+    picture, landmarks = portrait
+    wide = np.zeros((480, 520, 3), np.uint8)
+    frame = wide[:, :480]
+    frame[:] = picture
+    put_back(frame, landmarks, np.zeros((128, 128, 3), np.float32), PLAIN)
+    assert (wide[:, :480] != picture).any() and not wide[:, 480:].any()

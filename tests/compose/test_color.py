@@ -1,0 +1,68 @@
+"""Colour match: the face takes the frame's light, and what is outside the face has no say."""
+
+import cv2
+import numpy as np
+import pytest
+
+from faceit.compose.color import match_lab
+
+
+def lab(picture, mask):
+    return cv2.cvtColor(picture, cv2.COLOR_RGB2LAB)[mask > 0.5]
+
+
+@pytest.fixture
+def mask():
+    disc = np.zeros((64, 64), np.float32)
+    return cv2.circle(disc, (32, 32), 20, 1.0, -1)
+
+
+@pytest.fixture
+def pair(rng):
+    """A face of middle gray and the same place in a warm and dim frame: (64, 64, 3) float32 each."""
+    texture = cv2.GaussianBlur(rng.normal(0, 0.5, (64, 64, 3)).astype(np.float32), (0, 0), 3)
+    warm = np.float32([0.45, 0.33, 0.25]) + np.float32(0.8) * texture[::-1]
+    return np.clip(0.5 + texture, 0.05, 0.95), np.clip(warm, 0.02, 0.98)
+
+
+def test_the_mean_inside_the_mask_becomes_the_frames(pair, mask):
+    face, like = pair
+    out = match_lab(face, like, mask)
+    assert np.abs(lab(face, mask).mean(0) - lab(like, mask).mean(0)).max() > 10
+    np.testing.assert_allclose(lab(out, mask).mean(0), lab(like, mask).mean(0), atol=0.6)
+    assert out.dtype == np.float32 and out.min() >= 0 and out.max() <= 1
+
+
+def test_pixels_outside_the_mask_have_no_say(pair, mask, rng):
+    face, like = pair
+    noise = rng.random(like.shape, np.float32)
+    inside = (mask > 0.5)[..., None]
+    out = match_lab(np.where(inside, face, noise), np.where(inside, like, 1 - noise), mask)
+    np.testing.assert_allclose(out[mask > 0.5], match_lab(face, like, mask)[mask > 0.5], atol=1e-4)
+
+
+def test_a_face_already_in_its_light_stays(pair, mask):
+    face, _ = pair
+    np.testing.assert_allclose(match_lab(face, face.copy(), mask), face, atol=2e-3)
+
+
+def test_an_empty_mask_changes_nothing(pair, mask):
+    face, like = pair
+    assert match_lab(face, like, np.zeros_like(mask)) is face
+    np.testing.assert_array_equal(match_lab(face, like, 0.4 * mask), face)
+
+
+def test_contrast_is_bounded(pair, mask):
+    face, like = pair
+    flat = np.full_like(face, 0.5)
+    flat[::2] += 0.004
+    out = match_lab(flat, like, mask)
+    assert lab(out, mask).std(0)[0] < 2 * lab(flat, mask).std(0)[0] + 0.1  # no blow-up of noise
+    dull = match_lab(face, np.full_like(face, 0.5), mask)
+    assert lab(dull, mask).std(0)[0] > 0.5 * lab(face, mask).std(0)[0]  # nor a face of clay
+
+
+def test_black_and_white_are_survived(mask):
+    for value in (0.0, 1.0):
+        flat = np.full((64, 64, 3), value, np.float32)
+        assert np.isfinite(match_lab(flat, 1 - flat, mask)).all()

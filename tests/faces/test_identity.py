@@ -1,0 +1,232 @@
+"""Whose face it is: portraits that do and do not say it, and following a face without asking every time."""
+
+import numpy as np
+import pytest
+
+from faceit.errors import FaceitError
+from faceit.faces import identity as identities
+from faceit.faces.detect import FaceFinder
+from faceit.faces.identity import (
+    CARRY_FRAMES,
+    Identity,
+    IdentityFollower,
+    best_match,
+    encode,
+    learn_identity,
+    likeness,
+    look_of,
+    overlap,
+    portrait_face,
+)
+from faceit.geometry import Alignment, Face, align
+from faceit.images import resize, write_image
+from faceit.media.video import read_frames
+from faceit.stages.puppet import portraits
+
+TOLERANCE = 0.6
+
+
+@pytest.fixture(scope="module")
+def finder():
+    return FaceFinder()
+
+
+@pytest.fixture(scope="module")
+def faces(finder):
+    """name -> (portrait, its face)."""
+    return {name: (picture, finder.find(picture)[0]) for name, picture in portraits().items()}
+
+
+@pytest.fixture(scope="module")
+def collins(faces):
+    picture, face = faces["collins"]
+    return Identity("collins", encode(picture, face.landmarks)[None])
+
+
+@pytest.fixture
+def counted(monkeypatch):
+    """A list that grows by one with each encoding."""
+    calls = []
+    monkeypatch.setattr(identities, "encode", lambda *args: calls.append(1) or encode(*args))
+    return calls
+
+
+def test_two_people_are_further_apart_than_the_tolerance(faces, collins):
+    picture, face = faces["hopper"]
+    assert collins.distance(encode(picture, face.landmarks)) > TOLERANCE
+
+
+def test_one_person_is_near_herself_over_a_whole_clip(people, finder, collins):
+    distances = []
+    for i, (_, frame) in enumerate(read_frames(people / "collins.mp4")):
+        if i % 9 == 0:
+            face = finder.find(frame)[0]
+            distances.append(collins.distance(encode(frame, face.landmarks)))
+    assert len(distances) >= 4 and max(distances) < 0.5
+
+
+def test_an_encoding_does_not_depend_on_the_memory_layout(faces):
+    picture, face = faces["collins"]
+    turned = np.ascontiguousarray(picture[:, :, ::-1])[:, :, ::-1]
+    np.testing.assert_array_equal(encode(turned, face.landmarks), encode(picture, face.landmarks))
+    assert encode(picture, face.landmarks).shape == (128,)
+
+
+def test_the_nearest_of_several_portraits_counts():
+    encodings = np.zeros((2, 128))
+    encodings[1, 0] = 3.0
+    asked = np.zeros(128)
+    asked[0] = 2.5
+    assert Identity("x", encodings).distance(asked) == pytest.approx(0.5)
+
+
+# ---- portraits ----
+
+
+def test_a_person_is_learned_from_portraits(tmp_path, faces, collins):
+    picture, face = faces["collins"]
+    for name, image in (("one.png", picture), ("small.png", resize(picture, 240, 240))):
+        write_image(tmp_path / name, image)
+    learned = learn_identity("collins", (tmp_path / "one.png", tmp_path / "small.png"))
+    assert learned.encodings.shape == (2, 128)
+    assert collins.distance(learned.encodings[0]) == pytest.approx(0, abs=1e-6)
+    assert collins.distance(learned.encodings[1]) < 0.4
+
+
+def complaint(path, *more) -> str:
+    with pytest.raises(FaceitError) as caught:
+        learn_identity("collins", (path, *more))
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_a_portrait_that_is_not_there(tmp_path):
+    said = complaint(tmp_path / "no.jpg")
+    assert "no.jpg is not there" in said and "people.collins.portrait" in said
+
+
+def test_a_portrait_that_is_no_picture(tmp_path):
+    (tmp_path / "a.jpg").write_text("words")
+    assert "a.jpg is not a picture" in complaint(tmp_path / "a.jpg")
+
+
+def test_a_portrait_without_a_face(tmp_path):
+    write_image(tmp_path / "wall.png", np.full((200, 200, 3), 120, np.uint8))
+    assert complaint(tmp_path / "wall.png").startswith(f"No face in {tmp_path / 'wall.png'}: use a picture")
+
+
+def test_one_bad_portrait_of_two_is_named(tmp_path, faces):
+    write_image(tmp_path / "good.png", faces["collins"][0])
+    write_image(tmp_path / "wall.png", np.full((200, 200, 3), 120, np.uint8))
+    assert "wall.png" in complaint(tmp_path / "good.png", tmp_path / "wall.png")
+
+
+def test_a_portrait_of_two(tmp_path, faces):
+    write_image(tmp_path / "two.png", np.hstack([faces["collins"][0], faces["hopper"][0]]))
+    said = complaint(tmp_path / "two.png")
+    assert said == f"2 faces in {tmp_path / 'two.png'}: crop it so that only collins's is left."
+
+
+def test_a_face_far_behind_does_not_spoil_a_portrait(tmp_path, faces, finder):
+    picture = np.zeros((480, 640, 3), np.uint8)
+    picture[:, :480], picture[:160, 480:] = faces["collins"][0], resize(faces["hopper"][0], 160, 160)
+    write_image(tmp_path / "behind.png", picture)
+    assert len(finder.find(picture)) == 2
+    _, face = portrait_face(finder, tmp_path / "behind.png", "collins")
+    assert face.box[2] < 480
+
+
+def test_no_portrait_at_all():
+    with pytest.raises(FaceitError, match=r"collins has no portrait: name one under people\.collins\.portrait"):
+        learn_identity("collins", ())
+
+
+# ---- following ----
+
+
+def test_a_face_that_stays_is_asked_for_once_in_a_while(faces, collins, counted):
+    picture, face = faces["collins"]
+    follower = IdentityFollower(collins)
+    distances = [follower.measured(picture, [face])[0].distance for _ in range(2 * (CARRY_FRAMES + 1) + 1)]
+    assert len(counted) == 3
+    assert max(distances) == min(distances) < 0.1
+
+
+def test_a_cut_to_another_person_in_the_same_place_is_seen_at_once(faces, collins, counted):
+    picture, face = faces["collins"]
+    other, hers = faces["hopper"]
+    # Hopper's face to where Collins' was: same eyes, same box
+    there, here = align(face.landmarks, 200), align(hers.landmarks, 200)
+    matrix = (np.vstack([there.inverse(), [0, 0, 1]]) @ np.vstack([here.matrix, [0, 0, 1]]))[:2]
+    moved = Alignment(matrix, 480)
+    frame = moved.warp(other)
+    cut = Face(face.box, moved.points(hers.landmarks).astype(np.float32))
+    follower = IdentityFollower(collins)
+    before = [follower.measured(picture, [face])[0].distance for _ in range(3)]
+    after = follower.measured(frame, [cut])[0].distance
+    assert max(before) < TOLERANCE < after
+    assert len(counted) == 2
+    assert follower.measured(picture, [face])[0].distance < TOLERANCE  # and back
+
+
+def test_a_face_that_jumps_is_asked_for_again(faces, collins, counted):
+    picture, face = faces["collins"]
+    follower = IdentityFollower(collins)
+    follower.measured(picture, [face])
+    shift = face.width
+    left, top, right, bottom = face.box
+    there = Face((left + shift, top, right + shift, bottom), face.landmarks + np.float32([shift, 0]))
+    follower.measured(np.roll(picture, shift, axis=1), [there])
+    assert len(counted) == 2
+
+
+def test_a_face_that_was_gone_is_asked_for_again(faces, collins, counted):
+    picture, face = faces["collins"]
+    follower = IdentityFollower(collins)
+    follower.measured(picture, [face])
+    assert follower.measured(picture, []) == []
+    follower.measured(picture, [face])
+    assert len(counted) == 2
+
+
+def test_two_in_one_frame_keep_their_own_distances(faces, collins, counted):
+    (left, her), (right, other) = faces["collins"], faces["hopper"]
+    frame = np.hstack([left, right])
+    box = other.box[0] + 480, other.box[1], other.box[2] + 480, other.box[3]
+    both = [her, Face(box, other.landmarks + np.float32([480, 0]))]
+    follower = IdentityFollower(collins)
+    for faces_now in (both, both[::-1], both):  # whichever the detector names first
+        measured = {face.box: face.distance for face in follower.measured(frame, faces_now)}
+        assert measured[her.box] < TOLERANCE < measured[box]
+    assert len(counted) == 2
+
+
+def test_looks_are_alike_for_one_and_not_for_two(faces):
+    (one, her), (two, other) = faces["collins"], faces["hopper"]
+    look = look_of(one, her)
+    assert look.shape == (24, 24)
+    assert likeness(look, look) == pytest.approx(1, abs=1e-2)
+    assert likeness(look, look_of((one * 0.6).astype(np.uint8), her)) > 0.97  # darker is the same look
+    assert likeness(look, look_of(two, other)) < identities.CARRY_LOOK
+
+
+# ---- choosing ----
+
+
+def test_the_nearest_within_the_tolerance_is_the_person():
+    def face(distance):
+        return Face((0, 0, 1, 1), np.zeros((68, 2), np.float32), distance)
+
+    near, nearer, far, unknown = face(0.5), face(0.4), face(0.7), face(None)
+    assert best_match([far, near, unknown, nearer], TOLERANCE) is nearer
+    assert best_match([far, unknown], TOLERANCE) is None
+    assert best_match([far], 0.7) is far  # the tolerance itself still counts
+    assert best_match([], TOLERANCE) is None
+
+
+@pytest.mark.parametrize(
+    ("other", "share"),
+    [((0, 0, 10, 10), 1.0), ((5, 0, 15, 10), 1 / 3), ((10, 0, 20, 10), 0.0), ((50, 50, 60, 60), 0.0), ((0,) * 4, 0.0)],
+)
+def test_overlap_of_boxes(other, share):
+    assert overlap((0, 0, 10, 10), other) == pytest.approx(share)

@@ -1,0 +1,127 @@
+"""The house rules of docs/architecture.md, read off the source: who imports whom, and what nobody does."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SOURCES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in sorted((ROOT / "faceit").rglob("*.py"))
+}
+ROOMS = ("media", "faces", "network", "compose")
+GROUND = {"faceit.errors", "faceit.progress", "faceit.settings", "faceit.project", "faceit.geometry", "faceit.images"}
+HELPERS = {"faceit.stages.downloads", "faceit.stages.plots", "faceit.stages.puppet", "faceit.stages.lock"}
+# a heavy library -> where alone it may be imported (dotted beginnings)
+HOMES = {
+    "yaml": ("faceit.project",), "yt_dlp": ("faceit.media",), "moviepy": ("faceit.media",), "av": ("faceit.media",),
+    "c2pa": ("faceit.media",), "imageio_ffmpeg": ("faceit.media",), "dlib": ("faceit.faces",),
+    "keras": ("faceit.network", "faceit.stages.train"), "safetensors": ("faceit.network",),
+    "matplotlib": ("faceit.stages.plots", "faceit.stages.puppet"), "skimage": ("faceit.stages.puppet",),
+    "tensorflow": (), "torch": ("faceit.network.swapmodel",), "jax": (),
+    "pickle": (), "marshal": (), "shelve": (), "dill": (), "joblib": (),
+}  # fmt: skip
+
+
+def imports(module: str) -> set[str]:
+    """The dotted names that a module imports, anywhere in it; a name out of a module counts as that module."""
+    path = SOURCES[module]
+    package = module.split(".") if path.name == "__init__.py" else module.split(".")[:-1]
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {name.name for name in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) - node.level + 1] if node.level else []
+            base = ".".join([*above, *(node.module.split(".") if node.module else [])])
+            inside = {f"{base}.{name.name}" for name in node.names}
+            found |= {name for name in inside if name in SOURCES} or {base}
+    return found
+
+
+def ours(module: str) -> set[str]:
+    return {name for name in imports(module) if name.split(".")[0] == "faceit"} - {"faceit"}
+
+
+def room_of(module: str) -> str:
+    return module.split(".")[1] if module.count(".") else ""
+
+
+def test_the_imports_are_understood():
+    assert {"faceit.compose.masks", "faceit.geometry", "cv2", "numpy"} <= imports("faceit.compose.blend")
+    assert "faceit.stages.convert" in imports("faceit.cli")  # also those inside functions
+    assert "faceit.stages.preprocess" in imports("faceit.stages.demo")
+
+
+@pytest.mark.parametrize("module", SOURCES)
+def test_imports_go_down_the_stairs(module):
+    room = room_of(module)
+    if module == "faceit.errors":
+        allowed = set()
+    elif module in GROUND or module == "faceit":
+        allowed = GROUND
+    elif room in ROOMS:
+        allowed = GROUND | {name for name in SOURCES if room_of(name) == room}
+    elif room == "stages":
+        stages = {name for name in SOURCES if room_of(name) == "stages"}
+        allowed = set(SOURCES) - {"faceit.cli", "faceit.__main__"} - (stages - HELPERS)
+        if module == "faceit.stages.demo":
+            allowed |= stages
+    else:
+        allowed = set(SOURCES)
+    assert ours(module) <= allowed
+
+
+@pytest.mark.parametrize("module", SOURCES)
+def test_each_heavy_library_has_one_home(module):
+    for library in {name.split(".")[0] for name in imports(module)} & HOMES.keys():
+        assert any(f"{module}.".startswith(f"{home}.") for home in HOMES[library]), f"{module} imports {library}"
+
+
+def test_the_network_runs_on_a_bare_gpu_machine():
+    reached, waiting = set(), [name for name in SOURCES if room_of(name) == "network"]
+    while waiting:
+        module = waiting.pop()
+        if module not in reached:
+            reached.add(module)
+            waiting += ours(module) & SOURCES.keys()
+    libraries = {name.split(".")[0] for module in reached for name in imports(module)}
+    assert not libraries & {"dlib", "moviepy", "av", "yt_dlp", "c2pa"}
+    assert not {room_of(module) for module in reached} & {"media", "faces", "compose", "stages", "cli"}
+
+
+def test_the_command_line_imports_nothing_heavy_at_its_top():
+    tree = ast.parse(SOURCES["faceit.cli"].read_text(encoding="utf-8"))
+    tops = {node.module for node in tree.body if isinstance(node, ast.ImportFrom)}
+    assert {name for name in tops if name.startswith("faceit")} <= {"faceit", "faceit.errors"}
+
+
+@pytest.mark.parametrize("module", sorted(set(SOURCES) - {"faceit.images"}))
+def test_bgr_is_known_in_one_place(module):
+    text = SOURCES[module].read_text(encoding="utf-8")
+    assert not re.search(r"BGR|::-1\]|\[(\.\.\.|:, :), *\[2, 1, 0\]\]|cv2\.im(read|write|decode|encode)", _pixels(text))
+
+
+def _pixels(text: str) -> str:
+    """The lines, without those that reverse a one-dimensional thing: ``x[::-1]``."""
+    return re.sub(r"\w(\(h\)|\(w\))?\[::-1\]", "", text)
+
+
+@pytest.mark.parametrize("module", SOURCES)
+def test_nothing_that_can_carry_code_is_loaded_or_run(module):
+    for node in ast.walk(ast.parse(SOURCES[module].read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.Call):
+            continue
+        said = ast.unparse(node.func)
+        assert said not in ("eval", "exec", "compile", "__import__", "os.system", "os.popen", "yaml.load", "torch.load")
+        assert not said.endswith(("load_model", "model_from_json", "deserialize_keras_object")) or "keras" not in said
+        for keyword in node.keywords:
+            value = getattr(keyword.value, "value", None)
+            assert (keyword.arg, value) not in (("shell", True), ("allow_pickle", True), ("safe_mode", False))
+
+
+def test_the_door_holds_nothing_but_the_call():
+    text = (ROOT / "faceit.py").read_text(encoding="utf-8")
+    assert [node.module for node in ast.walk(ast.parse(text)) if isinstance(node, ast.ImportFrom)] == ["faceit.cli"]
+    assert "def " not in text and "class " not in text

@@ -6,15 +6,16 @@ A folder for each video: pictures named by their time in milliseconds, ``faces.j
 
 import json
 import os
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from ..errors import FaceitError
-from ..geometry import ALIGNED_MARGIN, Face, align, crop_box, crop_points, yaw
-from ..images import grid, read_image, resize, sharpness, write_image
+from faceit.errors import FaceitError, MediaError
+from faceit.geometry import ALIGNED_MARGIN, Face, align, crop_box, crop_points, yaw
+from faceit.images import grid, read_image, resize, sharpness, write_image
 
 TABLE, DONE, SHEET = "faces.jsonl", "done.json", "sheet.jpg"
 
@@ -51,36 +52,69 @@ def cut_face(frame: np.ndarray, face: Face, size: int, file: str, time: float | 
     return picture, row
 
 
-def write_table(folder: Path, rows: list[FaceRow]) -> None:
+def write_face(path: Path, picture: np.ndarray, quality: int = 95) -> None:
+    """Write a picture of a face set; whole or absent. FaceitError where the disk refuses.
+
+    That is no fault of one video, so it is no MediaError: whoever goes on with the next video must not go on then.
+    """
+    try:
+        write_image(path, picture, quality)
+    except MediaError as e:
+        raise FaceitError(str(e)) from None
+
+
+def write_table(folder: Path, rows: Iterable[FaceRow]) -> None:
     """Write the whole table; whole or absent."""
-    write_text(folder / TABLE, "".join(json.dumps(asdict(row)) + "\n" for row in rows))
+    write_text(folder / TABLE, "".join(map(_line, rows)))
+
+
+def append_rows(folder: Path, rows: Iterable[FaceRow]) -> int:
+    """Add rows at the end of a table, which a kill can cut off in the middle; returns its size in bytes."""
+    path = folder / TABLE
+    try:
+        with path.open("ab") as file:
+            file.write("".join(map(_line, rows)).encode())
+        return path.stat().st_size
+    except OSError as e:
+        raise FaceitError(f"{path} cannot be written ({e.strerror}): free some space and run it again.") from None
 
 
 def read_table(folder: Path) -> list[FaceRow]:
     """The rows of a folder, in the order of time; an unfinished last line (a kill) is left out."""
+    return list(iterate_table(folder))
+
+
+def iterate_table(folder: Path) -> Iterator[FaceRow]:
+    """``read_table`` row by row: a row takes 8 kB of memory, and hours of video have 100,000 of them."""
     try:
-        lines = (folder / TABLE).read_text(encoding="utf-8").splitlines()
+        file = (folder / TABLE).open(encoding="utf-8", errors="replace", newline="\n")
     except FileNotFoundError:
-        return []
-    rows = []
-    for i, line in enumerate(lines):
-        try:
-            rows.append(_row(json.loads(line)))
-        except (ValueError, TypeError, KeyError):
-            if i + 1 < len(lines):
+        return
+    with file:
+        for i, line in enumerate(file):
+            try:
+                row = _row(json.loads(line))
+            except (ValueError, TypeError, KeyError):
+                if not line.endswith("\n"):
+                    return
                 raise FaceitError(
                     f"{folder / TABLE} is damaged at line {i + 1}: delete the folder {folder.name} and run "
                     "preprocess again."
                 ) from None
-    return rows
+            yield row
+
+
+def _line(row: FaceRow) -> str:
+    return json.dumps(vars(row)) + "\n"
 
 
 def _row(values: dict) -> FaceRow:
-    if Path(values["file"]).name != values["file"] or len(values["landmarks"]) != 68:
+    name, points = values["file"], values["landmarks"]
+    if not name or Path(name).name != name or len(points) != 68 or any(len(point) != 2 for point in points):
         raise ValueError("not a face's row")
     for key in ("frame", "box"):
         values[key] = tuple(values[key])
-    values["landmarks"] = tuple(map(tuple, values["landmarks"]))
+    values["landmarks"] = tuple((float(x), float(y)) for x, y in points)
     return FaceRow(**values)
 
 
@@ -106,8 +140,17 @@ def read_json(path: Path) -> dict | None:
 
 def present(folder: Path) -> list[FaceRow]:
     """The rows whose pictures are there."""
+    return list(_present(folder))
+
+
+def present_names(folder: Path) -> list[str]:
+    """The names of the pictures that are there and in the table."""
+    return [row.file for row in _present(folder)]
+
+
+def _present(folder: Path) -> Iterator[FaceRow]:
     names = {entry.name for entry in os.scandir(folder)} if folder.is_dir() else set()
-    return [row for row in read_table(folder) if row.file in names]
+    return (row for row in iterate_table(folder) if row.file in names)
 
 
 def finished(folders: list[Path]) -> list[Path]:
@@ -115,13 +158,14 @@ def finished(folders: list[Path]) -> list[Path]:
     return [folder for folder in folders if (folder / DONE).exists() and (folder / TABLE).exists()]
 
 
-def write_sheet(folder: Path, rows: list[FaceRow], most: int = 96, side: int = 96) -> None:
-    """A contact sheet of faces spread evenly over the set."""
-    if not rows:
+def write_sheet(folder: Path, names: list[str], most: int = 96, side: int = 96) -> None:
+    """A contact sheet of the named pictures of a folder, spread evenly; without any there is no sheet."""
+    if not names:
+        (folder / SHEET).unlink(missing_ok=True)
         return
-    picked = [rows[i] for i in np.unique(np.linspace(0, len(rows) - 1, min(most, len(rows))).astype(int))]
-    pictures = [resize(read_image(folder / row.file), side, side) for row in picked]
-    write_image(folder / SHEET, grid(pictures, columns=12), quality=88)
+    picked = [names[i] for i in np.unique(np.linspace(0, len(names) - 1, min(most, len(names))).astype(int))]
+    pictures = [resize(read_image(folder / name), side, side) for name in picked]
+    write_face(folder / SHEET, grid(pictures, columns=12), quality=88)
 
 
 @dataclass(frozen=True)
@@ -141,15 +185,15 @@ def load_faceset(folders: list[Path], size: int, most: int = 6000) -> FaceSet:
 
     The pictures are area-reduced so that the face crop is ``size`` pixels: (n, 1.4 size, 1.4 size, 3).
     """
-    found = [(folder, row) for folder in folders for row in present(folder)]
+    found = [(folder / row.file, row.points()) for folder in folders for row in _present(folder)]
     if len(found) > most:
         found = [found[i] for i in np.linspace(0, len(found) - 1, most).astype(int)]
     side = work_size(size)
     faces = np.empty((len(found), side, side, 3), np.uint8)
     points = np.empty((len(found), 68, 2), np.float32)
-    for i, (folder, row) in enumerate(found):
-        faces[i] = reduced(read_image(folder / row.file), side)
-        points[i] = crop_points(row.points())
+    for i, (path, landmarks) in enumerate(found):
+        faces[i] = reduced(read_image(path), side)
+        points[i] = crop_points(landmarks)
     return FaceSet(faces, points)
 
 

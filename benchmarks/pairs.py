@@ -43,8 +43,8 @@ def pair_2(clips: Path) -> dict:
         "man1": {"videos": [str(path) for path in sentences], "portrait_at": (sentences[0], 1.0)},
         "man2": {"videos": [{"url": str(long / "b.mp4"), "end": 182}], "portrait": str(long / "b_portrait.jpg")},
     }
-    return {"people": people, "from": "man1", "to": "man2", "fps": 10, "held_out": {
-        "man1": (long / "a_heldout" / "a_heldout_18s.mp4", 0.0, 18.0), "man2": (long / "b.mp4", 182.0, 200.0)}}  # fmt: skip
+    held_out = {"man1": (long / "a_heldout" / "a_heldout_18s.mp4", 0.0, 18.0), "man2": (long / "b.mp4", 182.0, 200.0)}
+    return {"people": people, "from": "man1", "to": "man2", "fps": 10, "held_out": held_out}
 
 
 def write_project(work: Path, pair: dict) -> Path:

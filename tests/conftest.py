@@ -28,9 +28,10 @@ def people(tmp_path_factory) -> Path:
     for seed, (name, picture) in enumerate(portraits().items()):
         write_image(folder / f"{name}.png", picture)
         face = FaceFinder().find(picture)[0]
-        make_clip(picture, face.landmarks, folder / f"{name}.mp4", seconds=SECONDS, fps=FPS, size=(SIDE, SIDE), seed=seed)
+        small = {"fps": FPS, "size": (SIDE, SIDE)}
+        make_clip(picture, face.landmarks, folder / f"{name}.mp4", seconds=SECONDS, seed=seed, **small)
         if name == "collins":
-            make_clip(picture, face.landmarks, folder / "talk.mp4", seconds=2.0, fps=FPS, size=(SIDE, SIDE), seed=5)
+            make_clip(picture, face.landmarks, folder / "talk.mp4", seconds=2.0, seed=5, **small)
     return folder
 
 

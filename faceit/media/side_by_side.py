@@ -141,14 +141,18 @@ def _clip(moviepy, video: VideoInfo, size: tuple[int, int]):
 def _caption(moviepy, text: str, height: int) -> np.ndarray:
     """How white each pixel of the caption's box is: (h, w, 1) float32 in 0-1."""
     em = max(SMALLEST_EM, round(CAPTION_HEIGHT * height))
-    margin = (round(em * 0.5), round(em * 0.3))
+    # moviepy measures a text without its descenders and cuts them off: leave room, then centre what was drawn
     clip = moviepy.TextClip(
-        font=_font(), text=text or " ", font_size=em, color="white", bg_color=(0, 0, 0), margin=margin
+        font=_font(), text=text or " ", font_size=em, color="white", bg_color=(0, 0, 0), margin=(em // 2, em)
     )
     try:
-        return clip.get_frame(0)[:, :, :1].astype(np.float32) / 255
+        ink = clip.get_frame(0)[:, :, :1].astype(np.float32) / 255
     finally:
         clip.close()
+    rows = np.flatnonzero(ink.max(axis=(1, 2)) > 0.1)
+    letters = ink[rows[0] : rows[-1] + 1] if rows.size else ink[:1]
+    room = max(round(1.6 * em), len(letters) + em // 2) - len(letters)
+    return np.pad(letters, ((room // 2, room - room // 2), (0, 0), (0, 0)))
 
 
 def _font() -> str | None:

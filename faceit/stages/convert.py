@@ -24,7 +24,7 @@ from ..network.swapmodel import SwapModel, load_model, read_about
 from ..progress import Progress, duration, say
 from ..project import Person, Project, Video, video_name
 from ..settings import ConvertSettings
-from .downloads import cookie_options, fetch_job
+from .downloads import DownloadNews, cookie_options, fetch_job
 
 SAVED_SIZE = 256  # pixels; a face is cut out at the size of training pictures, then reduced as they are
 BRIDGE_FRAMES = 5  # a face that the detector loses is looked for where it was, so many frames long
@@ -235,7 +235,9 @@ def _source(project: Project, task: Task) -> Path:
         video = Video(task.video, video_name(task.video))
         job = fetch_job(project, video)
         project.videos_dir().mkdir(parents=True, exist_ok=True)
-        return fetch(job.url, job.stem, height=job.height, **cookie_options(project))
+        news = DownloadNews(1)
+        return fetch(job.url, job.stem, height=job.height, **cookie_options(project),
+                     on_progress=lambda done, total: news.progress(job, done, total))  # fmt: skip
     path = Path(task.video).expanduser()
     inside = project.videos_dir() / task.video
     return inside if not path.exists() and inside.is_file() else path

@@ -114,3 +114,15 @@ def test_a_failure_leaves_nothing_behind(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         side_by_side(left, right, tmp_path / "out.mp4")
     assert sorted(os.listdir(tmp_path)) == ["left.mp4", "right.mp4"]
+
+
+def test_the_letters_of_a_caption_are_whole():
+    from faceit.media.side_by_side import _caption, _moviepy
+
+    heights = {}
+    for text in ("as aoc", "gjpqy", "Ágnes"):
+        ink = _caption(_moviepy(), text, 512)
+        rows = np.flatnonzero(ink.max(axis=(1, 2)) > 0.5)
+        assert 0 < rows[0] and rows[-1] < len(ink) - 1
+        heights[text] = rows[-1] - rows[0]
+    assert heights["as aoc"] < heights["gjpqy"] < heights["Ágnes"]

@@ -10,8 +10,8 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from .layers import LANDMARKS, DepthToSpace, LandmarkCode, PersonInput, SpaceToDepth, StartAtMean
-from .presets import Preset
+from faceit.network.layers import LANDMARKS, DepthToSpace, LandmarkCode, PersonInput, SpaceToDepth, StartAtMean
+from faceit.network.presets import Preset
 
 SIDES = ("a", "b")
 
@@ -118,7 +118,11 @@ class LiteNetwork(SwapNetwork):
         self.input_a, self.input_b = (PersonInput(size, name=f"input_{s}") for s in SIDES)
         self.code_a, self.code_b = (LandmarkCode(name=f"code_{s}") for s in SIDES)
         self.start_a, self.start_b = (StartAtMean(size, name=f"start_{s}") for s in SIDES)
-        self.decoder_a, self.decoder_b = (self._decoder(size, s) for s in SIDES)
+        # the scope goes into the weights' paths, which would else be the same for both
+        with keras.name_scope("decoder_a"):
+            self.decoder_a = self._decoder(size, "a")
+        with keras.name_scope("decoder_b"):
+            self.decoder_b = self._decoder(size, "b")
 
     @staticmethod
     def _decoder(size: int, name: str):
@@ -152,7 +156,7 @@ class LiteNetwork(SwapNetwork):
 
     def meet(self, side, faces, points):
         mean = faces.mean(0)
-        look, code, start = getattr(self, f"input_{side}"), getattr(self, f"code_{side}"), getattr(self, f"start_{side}")
+        look, code, start = (getattr(self, f"{part}_{side}") for part in ("input", "code", "start"))
         look.mean.assign(mean)
         look.deviation.assign([max(float((faces - mean).std()), 0.01)])
         code.mean.assign(points.mean(0))

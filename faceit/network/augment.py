@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 from keras import ops
 
-from .layers import LANDMARKS
-from .presets import Preset
+from faceit.network.layers import LANDMARKS
+from faceit.network.presets import Preset
 
 GRID = 5  # points of the random warp along an axis
 

@@ -3,7 +3,7 @@
 import numpy as np
 from keras import ops
 
-from ..geometry import ANCHORS, CROP_EYES, EYES_FROM_TOP
+from faceit.geometry import ANCHORS, CROP_EYES, EYES_FROM_TOP
 
 WINDOW = 7  # pixels, of the similarity's window
 
@@ -29,6 +29,7 @@ def ssim(target, picture):
 
 def detail(target, picture, weights):
     """10 x weighted L1 + 5 x (1 - SSIM) / 2: sharper than either alone (Zhao et al. 2017)."""
+    weights = ops.convert_to_tensor(weights)  # PyTorch does not multiply by numpy arrays
     return 10.0 * ops.mean(ops.abs(target - picture) * weights) + 2.5 * (1.0 - ssim(target, picture))
 
 

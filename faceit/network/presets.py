@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass
 
-from ..errors import FaceitError, WeightsError
+from faceit.errors import FaceitError, WeightsError
 
 
 @dataclass(frozen=True)
@@ -65,16 +65,25 @@ def from_json(values: dict) -> Preset:
         preset = Preset(**values)
     except TypeError:
         raise WeightsError("the model's settings are not of this version of faceit: update faceit.") from None
-    known = PRESETS.get(preset.name)
-    if known is None or preset.size != known.size:
-        raise WeightsError(f"the model's preset '{preset.name}' is not known here: update faceit.")
+    known = PRESETS.get(preset.name) if isinstance(preset.name, str) else None
+    if known is None:
+        raise WeightsError(f"the model's preset {preset.name!r} is not known here: update faceit.")
     for key, value in asdict(known).items():
-        if isinstance(values[key], bool) != isinstance(value, bool) or not isinstance(values[key], _kinds(value)):
-            raise WeightsError(f"the model's setting {key} is {values[key]!r}: the file is damaged.")
+        if not _alike(key, values[key], value):
+            raise WeightsError(f"the model's setting {key} is {values[key]!r:.60}: the file is damaged.")
     return preset
 
 
-def _kinds(value) -> tuple:
-    if value is None or isinstance(value, float):
-        return (int, float, type(None))
-    return (bool,) if isinstance(value, bool) else (type(value),)
+def _alike(key: str, given, known) -> bool:
+    """Whether a setting from a file can stand where this version has ``known``."""
+    if key in ("name", "size", "loss"):
+        return type(given) is type(known) and given == known
+    if isinstance(known, bool):
+        return isinstance(given, bool)
+    if key == "clip_norm" and given is None:
+        return True
+    if isinstance(given, bool) or not isinstance(given, int | float):
+        return False
+    if isinstance(known, int):
+        return isinstance(given, int) and given >= 1
+    return abs(given) < 1e9  # not infinite, not NaN

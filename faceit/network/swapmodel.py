@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import WeightsError
-from .presets import Preset, from_json
+from faceit.errors import WeightsError
+from faceit.network.presets import Preset, from_json
 
 MODEL, WEIGHTS, STATE = "model.json", "weights.safetensors", "state.safetensors"
 FORMAT = 1  # of model.json; a larger one was written by a newer faceit
@@ -29,6 +29,10 @@ def start_backend() -> bool:
         import keras
 
         try:
+            if keras.backend.backend() == "torch":
+                import torch
+
+                return torch.cuda.is_available()
             return bool(keras.distribution.list_devices("gpu"))
         except Exception:  # some backends fail rather than answer none
             return False
@@ -70,11 +74,11 @@ class SwapModel:
         (n, 68, 2) -> (n, size, size, 3) float32 in 0..1. The same side gives the reconstruction."""
         from keras import ops
 
-        from ..geometry import ALIGNED_MARGIN
-        from .augment import middle
+        from faceit.geometry import ALIGNED_MARGIN
+        from faceit.network.augment import middle
 
         crops = middle(faces, self.preset.size, ALIGNED_MARGIN)
-        made = []
+        made = [np.empty((0, self.preset.size, self.preset.size, 3), np.float32)]
         for i in range(0, len(crops), BATCH):
             some, at = crops[i : i + BATCH], points[i : i + BATCH].astype(np.float32)
             out = self.network.reconstruct(ops.convert_to_tensor(some), ops.convert_to_tensor(at), from_side, to_side)
@@ -88,36 +92,53 @@ def read_about(folder: Path) -> dict:
     try:
         about = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise WeightsError(f"There is no model in {folder}: run `python faceit.py train {folder.name}` first.") from None
-    except (OSError, ValueError) as e:
+        raise WeightsError(f"No model is in {folder}: run `python faceit.py train {folder.name}` first.") from None
+    except (OSError, ValueError, RecursionError) as e:
         raise WeightsError(f"{path} is damaged ({e}): restore it, or train again.") from None
     return check_about(about, str(path))
 
 
 def check_about(about, source: str) -> dict:
     """The checks of model.json, wherever it came from."""
-    if not isinstance(about, dict) or not isinstance(about.get("format"), int):
+    if not isinstance(about, dict) or not _is_count(about.get("format")):
         raise WeightsError(f"{source} is not a model of faceit.")
     if about["format"] > FORMAT:
-        raise WeightsError(f"{source} was written by a newer faceit ({about.get('faceit')}): update faceit to use it.")
+        raise WeightsError(f"{source} was written by a newer faceit ({about.get('faceit')!r:.40}): update faceit.")
     people = about.get("people")
     if not isinstance(people, dict) or any(not isinstance(people.get(side), dict) for side in ("a", "b")):
         raise WeightsError(f"{source} does not say whose faces it knows.")
     for side in ("a", "b"):
         name, consent = people[side].get("name"), people[side].get("consent")
-        if not isinstance(consent, str) or not isinstance(name, str) or not PERSON.fullmatch(name):
+        if not isinstance(consent, str) or not consent.strip() or not isinstance(name, str):
             raise WeightsError(f"{source} does not name person {side} and their consent.")
+        if not PERSON.fullmatch(name):
+            raise WeightsError(f"{source} gives person {side} the name {name!r:.80}, which cannot be a person's name.")
     if not isinstance(about.get("preset"), dict):
         raise WeightsError(f"{source} does not say which network it is.")
-    from_json(about["preset"])
+    try:
+        from_json(about["preset"])
+    except WeightsError as e:
+        raise WeightsError(f"{source}: {e}") from None
+    if not _is_count(about.get("step", 0)) or not _is_time(about.get("seconds", 0)):
+        raise WeightsError(f"{source} does not say how long it was trained: it is damaged.")
+    if not isinstance(about.get("saved", ""), str):
+        raise WeightsError(f"{source} does not say when it was saved: it is damaged.")
     return about
+
+
+def _is_count(value) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1e15
+
+
+def _is_time(value) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e15
 
 
 def load_model(folder: Path) -> SwapModel:
     """Load a trained swap from its folder."""
     start_backend()
-    from .architectures import build
-    from .weights import load_tensors, put
+    from faceit.network.architectures import build
+    from faceit.network.weights import load_tensors, put
 
     about = read_about(folder)
     tensors, _ = load_tensors(folder / WEIGHTS)

@@ -7,19 +7,20 @@ import keras
 import numpy as np
 from keras import ops
 
-from ..geometry import ALIGNED_MARGIN
-from . import losses
-from .architectures import SwapNetwork
-from .augment import plan, sample, smooth_grid
-from .presets import Preset
-from .weights import put, take
+from faceit.geometry import ALIGNED_MARGIN
+from faceit.network import losses
+from faceit.network.architectures import SwapNetwork
+from faceit.network.augment import plan, sample, smooth_grid
+from faceit.network.presets import Preset
+from faceit.network.swapmodel import start_backend
+from faceit.network.weights import put, take
 
 SIDES = ("a", "b")
 WARM_UP_STEPS = 30
 
 
 class AveragingAdam(keras.optimizers.Adam):
-    """Adam whose moving average of the weights has a momentum of min(0.99, n / (n + 20)) at step n.
+    """Adam whose moving average of the weights has a momentum of min(0.99, n / (n + 20)) at step n = 0, 1, 2 ...
 
     With a constant momentum the average of a short run would still hold its random start.
     """
@@ -61,13 +62,15 @@ class Training(keras.Model):
         self.network, self.preset, self.seed = network, network.preset, seed
         self._spread = smooth_grid(self.preset.size)
         self._weights_map = losses.detail_weights(self.preset.size)
+        self._losses = []  # of every step since they were asked for: Keras' own means begin anew at every batch
         self.loss_a, self.loss_b = keras.metrics.Mean(name="loss_a"), keras.metrics.Mean(name="loss_b")
         self.compile(
             optimizer=AveragingAdam(
                 self.preset.learning_rate, beta_1=self.preset.beta_1, beta_2=self.preset.beta_2,
                 global_clipnorm=self.preset.clip_norm, use_ema=self.preset.average,
             ),
-            jit_compile=False if not keras.distribution.list_devices("gpu") else "auto",  # XLA is slower on a CPU
+            # TensorFlow's XLA is slower on a CPU; without it JAX would run line by line
+            jit_compile="auto" if start_backend() or keras.backend.backend() == "jax" else False,
         )  # fmt: skip
         self.optimizer.build(self.network.trainable_variables)
         self.built = True
@@ -109,13 +112,14 @@ class Training(keras.Model):
             for name in ("affine", "warp", "noise"):
                 inputs[f"{name}_{side}"] = getattr(drawn, name)
         self.optimizer.learning_rate = learning_rate(self.preset, step, done)
-        self.train_on_batch(inputs, np.zeros(self.preset.batch_size, np.float32))
+        said = self.train_on_batch(inputs, np.zeros(self.preset.batch_size, np.float32), return_dict=True)
+        self._losses.append((float(said["loss_a"]), float(said["loss_b"])))
 
     def mean_losses(self) -> tuple[float, float]:
         """Mean losses of (a, b) since the last call."""
-        values = float(self.loss_a.result()), float(self.loss_b.result())
-        self.reset_metrics()
-        return values
+        loss_a, loss_b = np.mean(self._losses, 0) if self._losses else (math.nan, math.nan)
+        self._losses = []
+        return float(loss_a), float(loss_b)
 
     @contextlib.contextmanager
     def averaged(self):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import WeightsError
+from faceit.errors import WeightsError
 
 
 def save_tensors(path: Path, tensors: dict[str, np.ndarray], about: dict[str, str]) -> None:
@@ -20,7 +20,7 @@ def save_tensors(path: Path, tensors: dict[str, np.ndarray], about: dict[str, st
             os.fsync(f.fileno())
         part.chmod(0o666 & ~_umask())  # safetensors writes files that only their owner may read
         os.replace(part, path)
-    except Exception as e:  # safetensors wraps the system's error in one of its own
+    except BaseException as e:  # safetensors wraps the system's error in one of its own
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
         if not isinstance(e, OSError) and type(e).__name__ != "SafetensorError":
@@ -37,20 +37,32 @@ def _umask() -> int:
 
 def load_tensors(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     """Read (arrays, strings). WeightsError when the file is missing, damaged or not safetensors."""
+    with _opened(path) as f:
+        return {key: f.get_tensor(key) for key in f.keys()}, dict(f.metadata() or {})  # noqa: SIM118
+
+
+def load_strings(path: Path) -> dict[str, str]:
+    """Read the strings alone. WeightsError as in ``load_tensors``."""
+    with _opened(path) as f:
+        return dict(f.metadata() or {})
+
+
+@contextlib.contextmanager
+def _opened(path: Path):
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, framework="numpy") as f:
-            return {key: f.get_tensor(key) for key in f.keys()}, dict(f.metadata() or {})  # noqa: SIM118
+            yield f
     except FileNotFoundError:
         raise WeightsError(f"{path} is not there: train the swap first.") from None
-    except (SafetensorError, OSError, ValueError, TypeError, KeyError) as e:
+    except (SafetensorError, OSError, ValueError, TypeError, KeyError, AttributeError) as e:
         raise WeightsError(f"{path} is damaged ({e}): restore it, or train again.") from None
 
 
 def put(variables, tensors: dict[str, np.ndarray], source: str) -> None:
     """Give every Keras variable its array by its path; WeightsError unless names and shapes are the same."""
-    names = {variable.path: variable for variable in variables}
+    names = _by_path(variables)
     if missing := sorted(names.keys() - tensors.keys()):
         raise WeightsError(f"{source} does not fit this network: {missing[0]} is missing. Was it trained with "
                            "other settings?")  # fmt: skip
@@ -60,14 +72,26 @@ def put(variables, tensors: dict[str, np.ndarray], source: str) -> None:
                 f"{source} does not fit this network: {name} is {tensors[name].shape}, not {tuple(variable.shape)}. "
                 "Was it trained with other settings?"
             )
+        check_numbers(name, tensors[name], source)
     for name, variable in names.items():
-        if not np.all(np.isfinite(tensors[name])):
-            raise WeightsError(f"{source} has values that are not numbers in {name}: it is damaged; train again.")
         variable.assign(tensors[name])
+
+
+def check_numbers(name: str, array: np.ndarray, source: str) -> None:
+    """WeightsError when an array from a file holds anything but finite numbers."""
+    if array.dtype.kind not in "fiu" or not np.all(np.isfinite(array)):
+        raise WeightsError(f"{source} has values that are not numbers in {name}: it is damaged; train again.")
 
 
 def take(variables) -> dict[str, np.ndarray]:
     """Every variable's array by its path."""
     from keras import ops
 
-    return {variable.path: np.array(ops.convert_to_numpy(variable)) for variable in variables}
+    return {path: np.array(ops.convert_to_numpy(variable)) for path, variable in _by_path(variables).items()}
+
+
+def _by_path(variables) -> dict:
+    names = {variable.path: variable for variable in variables}
+    if len(names) != len(variables):
+        raise ValueError("two weights of the network have the same path: one would be lost")
+    return names

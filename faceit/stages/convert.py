@@ -10,21 +10,21 @@ from pathlib import Path
 
 import numpy as np
 
-from ..compose.blend import put_back
-from ..errors import FaceitError
-from ..faces.detect import FaceFinder, find_landmarks
-from ..faces.faceset import reduced, work_size, write_text
-from ..faces.identity import Identity, IdentityFollower, best_match, learn_identity, likeness, look_of
-from ..geometry import ALIGNED_MARGIN, Face, align, crop_points
-from ..media.fetch import fetch
-from ..media.provenance import Label, note
-from ..media.side_by_side import side_by_side
-from ..media.video import VideoWriter, frame_count, frame_size, probe, read_frames
-from ..network.swapmodel import SwapModel, load_model, read_about
-from ..progress import Progress, duration, say
-from ..project import Person, Project, Video, video_name
-from ..settings import ConvertSettings
-from .downloads import DownloadNews, cookie_options, fetch_job
+from faceit.compose.blend import put_back
+from faceit.errors import FaceitError
+from faceit.faces.detect import FaceFinder, find_landmarks
+from faceit.faces.faceset import reduced, work_size, write_text
+from faceit.faces.identity import Identity, IdentityFollower, best_match, learn_identity, likeness, look_of
+from faceit.geometry import ALIGNED_MARGIN, Face, align, crop_points
+from faceit.media.fetch import fetch
+from faceit.media.provenance import Label, note
+from faceit.media.side_by_side import side_by_side
+from faceit.media.video import VideoWriter, frame_count, frame_size, probe, read_frames
+from faceit.network.swapmodel import SwapModel, load_model, read_about
+from faceit.progress import Progress, duration, say
+from faceit.project import Person, Project, Video, video_name
+from faceit.settings import ConvertSettings
+from faceit.stages.downloads import DownloadNews, cookie_options, fetch_job
 
 SAVED_SIZE = 256  # pixels; a face is cut out at the size of training pictures, then reduced as they are
 BRIDGE_FRAMES = 5  # a face that the detector loses is looked for where it was, so many frames long

@@ -11,16 +11,16 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import FaceitError
-from ..faces.detect import FaceFinder
-from ..faces.faceset import read_json, write_text
-from ..faces.identity import portrait_face
-from ..images import grid, write_image
-from ..media.server import serve_folder
-from ..media.video import read_frames
-from ..progress import duration, say
-from ..project import Project, load_project
-from ..settings import overridden
+from faceit.errors import FaceitError
+from faceit.faces.detect import FaceFinder
+from faceit.faces.faceset import read_json, write_text
+from faceit.faces.identity import portrait_face
+from faceit.images import grid, write_image
+from faceit.media.server import serve_folder
+from faceit.media.video import read_frames
+from faceit.progress import duration, say
+from faceit.project import Project, load_project
+from faceit.settings import overridden
 
 SWAP = "collins_to_hopper"
 CONSENT = {"collins": "NASA portrait of Eileen Collins, public domain (from scikit-image)",
@@ -38,9 +38,9 @@ def demo(folder: Path, minutes: float) -> None:
     say("1/4 Two portraits learn to talk")
     clips = make_clips(folder)
     with _served(folder, clips) as project:
-        from .convert import Task, convert
-        from .preprocess import preprocess
-        from .train import train
+        from faceit.stages.convert import Task, convert
+        from faceit.stages.preprocess import preprocess
+        from faceit.stages.train import train
 
         swap = project.swap(SWAP)
         say("2/4 preprocess: fetch the clips, find the faces")
@@ -59,7 +59,7 @@ def demo(folder: Path, minutes: float) -> None:
 
 def make_clips(folder: Path) -> Path:
     """Portraits and clips of the demo; those that are there are kept."""
-    from .puppet import make_clip, portraits
+    from faceit.stages.puppet import make_clip, portraits
 
     persons, clips = folder / "data" / "persons", folder / "clips"
     persons.mkdir(parents=True, exist_ok=True)

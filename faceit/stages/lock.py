@@ -5,7 +5,7 @@ import errno
 import os
 from pathlib import Path
 
-from ..errors import FaceitError
+from faceit.errors import FaceitError
 
 HELD = (errno.EAGAIN, errno.EACCES, errno.EDEADLK)
 FAR = 1 << 20  # Windows keeps others from reading the locked byte: one behind the process number

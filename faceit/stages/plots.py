@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..images import grid, resize, with_caption, write_image
+from faceit.images import grid, resize, with_caption, write_image
 
 COLUMNS = ("{a}", "{a} as {a}", "{a} as {b}", "{b}", "{b} as {b}", "{b} as {a}")
 
@@ -13,7 +13,8 @@ def preview_grid(columns: list[np.ndarray], names: dict[str, str], side: int = 1
     """Six columns of faces (n, s, s, 3) in 0..1 as one captioned picture, a row for each face."""
     tops = []
     for faces, text in zip(columns, COLUMNS, strict=True):
-        pictures = [resize(np.clip(face * 255 + 0.5, 0, 255).astype(np.uint8), side, side) for face in faces]
+        faces = np.clip(np.nan_to_num(faces) * 255 + 0.5, 0, 255).astype(np.uint8)
+        pictures = [resize(face, side, side) for face in faces]
         tops.append(with_caption(grid(pictures, columns=1), text.format(**names)))
     return np.hstack(tops)
 
@@ -30,7 +31,7 @@ def loss_plot(path: Path, history: list[dict], names: dict[str, str]) -> None:
         axes.plot(minutes, [row[f"loss_{side}"] for row in history], color=color, label=names[side], linewidth=1.4)
     axes.set(xlabel="minutes of training", ylabel="loss")
     axes.set_title(f"{names['a']} and {names['b']}: {history[-1]['step']:,} steps")
-    if len(history) > 1 and min(row["loss_a"] for row in history) > 0:
+    if len(history) > 1 and min(min(row["loss_a"], row["loss_b"]) for row in history) > 0:
         axes.set_yscale("log")
     axes.grid(alpha=0.3, which="both")
     axes.legend()

@@ -5,25 +5,33 @@ The file is an uncompressed zip of exactly four things: ``manifest.json`` with t
 else in it is refused.
 """
 
+import contextlib
 import hashlib
 import io
 import json
 import os
 import shutil
+import struct
+import unicodedata
 import zipfile
+import zlib
 from pathlib import Path
 
-from .. import __version__
-from ..errors import FaceitError, MediaError, WeightsError
-from ..images import read_image
-from ..network.swapmodel import MODEL, WEIGHTS, check_about, load_model, read_about
-from ..progress import say
-from ..project import NAME, Project
+from faceit import __version__
+from faceit.errors import FaceitError, MediaError, WeightsError
+from faceit.images import read_image
+from faceit.network.swapmodel import MODEL, WEIGHTS, check_about, load_model, read_about
+from faceit.progress import say
+from faceit.project import NAME, Project
 
 MANIFEST, PREVIEW = "manifest.json", "preview.jpg"
 FORMAT = 1
-LARGEST_TEXT = 1 << 20  # bytes of a JSON inside
+LARGEST = {MANIFEST: 1 << 20, MODEL: 1 << 20, WEIGHTS: 1 << 31, PREVIEW: 1 << 25}  # bytes of each thing inside
+LARGEST_PREVIEW = 1 << 25  # pixels
 CHUNK = 1 << 20
+# what zipfile raises on damaged files
+UNREADABLE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, RuntimeError, ValueError, KeyError,
+              OverflowError)  # fmt: skip
 
 
 def export_model(project: Project, swap: str, file: Path, overwrite: bool = False) -> Path:
@@ -51,8 +59,12 @@ def export_model(project: Project, swap: str, file: Path, overwrite: bool = Fals
                 archive.writestr(name, content)
         os.replace(part, file)
     except OSError as e:
-        part.unlink(missing_ok=True)
-        raise FaceitError(f"{file} cannot be written ({e.strerror}): free some space or name another place.") from None
+        raise FaceitError(
+            f"{file} cannot be written ({e.strerror or e}): free some space or name another place."
+        ) from None
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
     people = " and ".join(about["people"][s]["name"] for s in ("a", "b"))
     say(f"Wrote {file} ({file.stat().st_size / 1e6:.1f} MB): {people}, step {about.get('step', 0):,}.")
     return file
@@ -62,6 +74,9 @@ def import_model(project: Project, file: Path, name: str | None = None) -> Path:
     """Put an exported file in place as models/NAME. WeightsError when it is damaged, newer, or more than data."""
     contents = _checked_contents(file)
     about = check_about(_json(contents[MODEL], file), str(file))
+    for side in ("a", "b"):
+        if any(unicodedata.category(c) == "Cc" and not c.isspace() for c in about["people"][side]["consent"]):
+            raise WeightsError(f"{file} has control characters in a consent: it is not imported.")
     name = name or about.get("swap")
     if not isinstance(name, str) or not NAME.fullmatch(name):
         raise FaceitError(f"{file} does not say a usable name for the swap: give one with --as NAME.")
@@ -74,14 +89,16 @@ def import_model(project: Project, file: Path, name: str | None = None) -> Path:
         part.mkdir(parents=True)
         for inside, content in contents.items():
             (part / inside).write_bytes(content)
-        load_model(part)  # the weights must fit the network that model.json names
         if PREVIEW in contents:
-            read_image(part / PREVIEW)
+            _check_preview(part / PREVIEW)
+        load_model(part)  # the weights must fit the network that model.json names
         os.replace(part, folder)
     except MediaError:
         raise WeightsError(f"{file} is damaged: its preview is no picture.") from None
+    except WeightsError as e:
+        raise WeightsError(str(e).replace(f"{part}{os.sep}", f"{file}: ")) from None
     except OSError as e:
-        raise FaceitError(f"{folder} cannot be written ({e.strerror}): free some space and try again.") from None
+        raise FaceitError(f"{folder} cannot be written ({e.strerror or e}): free some space and try again.") from None
     finally:
         shutil.rmtree(part, ignore_errors=True)
     people = about["people"]
@@ -93,35 +110,52 @@ def import_model(project: Project, file: Path, name: str | None = None) -> Path:
     return folder
 
 
+def _check_preview(path: Path) -> None:
+    """MediaError unless it is a JPEG of a size that a preview can have, and whole."""
+    from PIL import Image
+
+    try:
+        with Image.open(path, formats=["JPEG"]) as picture:
+            width, height = picture.size
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        raise MediaError(f"{path} is no JPEG.") from None
+    if width * height > LARGEST_PREVIEW:
+        raise MediaError(f"{path} is too large.")
+    read_image(path)
+
+
 def _checked_contents(file: Path) -> dict[str, bytes]:
     """The files inside, by name, after every check that needs no network."""
+    if file.is_dir():
+        raise FaceitError(f"{file} is a folder: name a file that `faceit.py export` wrote.")
     try:
         with zipfile.ZipFile(file) as archive:
             return _read_archive(archive, file)
     except FileNotFoundError:
         raise FaceitError(f"{file} is not there: name a file that `faceit.py export` wrote.") from None
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, OSError, RuntimeError) as e:
+    except UNREADABLE as e:
         raise WeightsError(f"{file} is damaged or cut off ({e}): get it again from where it came.") from None
 
 
 def _read_archive(archive: zipfile.ZipFile, file: Path) -> dict[str, bytes]:
     entries = archive.infolist()
     names = [entry.filename for entry in entries]
-    known = {MANIFEST, MODEL, WEIGHTS, PREVIEW}
     for entry in entries:
-        if entry.filename not in known or names.count(entry.filename) > 1:
-            raise WeightsError(f"{file} carries {entry.filename!r}, which no model has: it is not imported.")
+        if entry.filename not in LARGEST:
+            raise WeightsError(f"{file} carries {entry.filename!r:.80}, which no model has: it is not imported.")
+        if names.count(entry.filename) > 1:
+            raise WeightsError(f"{file} carries {entry.filename} twice: it is not imported.")
         if entry.compress_type != zipfile.ZIP_STORED or entry.flag_bits & 1:
             raise WeightsError(f"{file} is packed in a way that faceit does not write: it is not imported.")
-        if entry.filename in (MANIFEST, MODEL) and entry.file_size > LARGEST_TEXT:
+        if entry.file_size > LARGEST[entry.filename]:
             raise WeightsError(f"{file}: {entry.filename} is larger than it can be: it is not imported.")
     if MANIFEST not in names:
         raise WeightsError(f"{file} is not an exported model: it has no {MANIFEST}.")
     manifest = _json(archive.read(MANIFEST), file)
-    if not isinstance(manifest.get("format"), int):
+    if type(manifest.get("format")) is not int:
         raise WeightsError(f"{file} is not an exported model of faceit.")
     if manifest["format"] > FORMAT:
-        raise WeightsError(f"{file} was written by a newer faceit ({manifest.get('faceit')}): update faceit.")
+        raise WeightsError(f"{file} was written by a newer faceit ({manifest.get('faceit')!r:.40}): update faceit.")
     files = manifest.get("files")
     if not isinstance(files, dict) or set(files) != set(names) - {MANIFEST} or not {MODEL, WEIGHTS} <= set(files):
         raise WeightsError(f"{file} does not hold what its manifest says: get it again from where it came.")

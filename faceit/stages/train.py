@@ -1,7 +1,8 @@
 """train: from two face sets to a swap model, resumable at any moment.
 
-``state.safetensors`` holds everything that resuming needs, step and seconds included, in one file that is replaced at
-once; the other files of the model are made from it. A kill loses what came after the last save.
+``state.safetensors`` holds everything that resuming needs, settings, step and seconds included, in one file that is
+replaced at once and before the others; ``model.json`` and ``weights.safetensors`` are made from it. A kill loses what
+came after the last save.
 """
 
 import contextlib
@@ -17,18 +18,31 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import __version__
-from ..errors import FaceitError, WeightsError
-from ..faces.faceset import FaceSet, finished, load_faceset, write_text
-from ..network.presets import Preset, choose, from_json, to_json
-from ..network.swapmodel import FORMAT, MODEL, STATE, WEIGHTS, SwapModel, read_about, start_backend
-from ..progress import Progress, duration, say
-from ..project import Project, Swap
-from ..settings import TrainSettings
-from .plots import loss_plot, preview_grid
+from faceit import __version__
+from faceit.errors import FaceitError, WeightsError
+from faceit.faces.faceset import FaceSet, finished, load_faceset, write_text
+from faceit.network.presets import Preset, choose, from_json, to_json
+from faceit.network.swapmodel import (
+    FORMAT,
+    MODEL,
+    STATE,
+    WEIGHTS,
+    SwapModel,
+    check_about,
+    load_model,
+    read_about,
+    start_backend,
+)
+from faceit.progress import Progress, duration, say
+from faceit.project import Project, Swap
+from faceit.settings import TrainSettings
+from faceit.stages.lock import only_one
+from faceit.stages.plots import loss_plot, preview_grid
 
 FEWEST_FACES = 16  # fewer cannot teach a face
 HISTORY_EVERY_S = 2.0
+SAVE_SHARE = 10  # saves are this many times their own length apart, at least: a slow disk does not stop the training
+HISTORY = ("step", "seconds", "loss_a", "loss_b")
 PREVIEW_ROWS = 6
 SIDES = ("a", "b")
 
@@ -38,18 +52,20 @@ def train(project: Project, swap: Swap, preset_name: str | None = None, settings
     """Train a swap to the end of its budget, or further from where an earlier run was stopped."""
     settings = settings or swap.train
     folder = project.model_dir(swap.name)
-    preset = _pick_preset(folder, swap, preset_name or swap.model.preset, settings)
-    settings = _with_budget(settings, preset)
-    sets = {side: _load(project, person, preset) for side, person in (("a", swap.a), ("b", swap.b))}
-    run = _Run(project, swap, preset, settings, sets, folder)
-    run.open(warm_start)
-    return run.go()
+    with only_one(folder.with_name(f".{swap.name}.lock"), f"{swap.name} is being trained"):
+        preset = _pick_preset(folder, swap, preset_name or swap.model.preset, settings)
+        settings = _with_budget(settings, preset)
+        sets = {side: _load(project, person, preset) for side, person in (("a", swap.a), ("b", swap.b))}
+        run = _Run(project, swap, preset, settings, sets, folder)
+        run.open(warm_start)
+        run.go()
+        return load_model(folder)
 
 
 def _pick_preset(folder: Path, swap: Swap, name: str, settings: TrainSettings) -> Preset:
     """The preset asked for; a model that exists keeps its own and refuses another."""
     if (folder / STATE).exists():
-        about = read_about(folder)
+        about = _read_state(folder)[0]
         preset = from_json(about["preset"])
         if name not in ("auto", preset.name):
             raise FaceitError(
@@ -67,6 +83,18 @@ def _pick_preset(folder: Path, swap: Swap, name: str, settings: TrainSettings) -
         return preset
     preset = choose(name, name == "auto" and start_backend())
     return replace(preset, batch_size=settings.batch_size or preset.batch_size)
+
+
+def _read_state(folder: Path) -> tuple[dict, dict[str, str]]:
+    """What the saved state says of itself: (as in model.json, its other strings)."""
+    from faceit.network.weights import load_strings
+
+    path = folder / STATE
+    said = load_strings(path)
+    try:
+        return check_about(json.loads(said["about"]), str(path)), {k: v for k, v in said.items() if k != "about"}
+    except (KeyError, ValueError, RecursionError):
+        raise WeightsError(f"{path} is damaged: move the folder away and train again.") from None
 
 
 def _with_budget(settings: TrainSettings, preset: Preset) -> TrainSettings:
@@ -101,8 +129,8 @@ class _Run:
         start_backend()
         import keras
 
-        from ..network.architectures import build
-        from ..network.training import Training
+        from faceit.network.architectures import build
+        from faceit.network.training import Training
 
         keras.utils.set_random_seed(self.settings.seed)
         network = build(self.preset)
@@ -110,6 +138,8 @@ class _Run:
         if state_file.exists():
             self.training = Training(network, self.settings.seed)
             self._resume(state_file)
+            if warm_start not in (None, self.warm_start):
+                say(f"--warm-start {warm_start} is for a first run: {self.swap.name} goes on from its own weights.")
             return
         if (self.folder / WEIGHTS).exists():
             raise FaceitError(
@@ -123,21 +153,22 @@ class _Run:
         self.training = Training(network, self.settings.seed)
 
     def _resume(self, state_file: Path) -> None:
-        from ..network.weights import load_tensors
+        from faceit.network.weights import load_tensors
 
-        state, about = load_tensors(state_file)
+        about, said = _read_state(self.folder)
+        state, _ = load_tensors(state_file)
         self.training.restore(state, str(state_file))
         try:
-            self.step, self.seconds = int(about["step"]), float(about["seconds"])
-            self.warm_start = about.get("warm_start") or None
+            self.step, self.seconds = int(said["step"]), float(said["seconds"])
         except (KeyError, ValueError):
             raise WeightsError(f"{state_file} is damaged: move the folder away and train again.") from None
+        self.warm_start = about.get("warm_start")
         self.history = [row for row in read_history(self.folder / "history.csv") if row["step"] <= self.step]
         say(f"Going on at step {self.step:,}, after {duration(self.seconds)} of training.")
 
     def _warm(self, network, other: str) -> None:
         """Take over another swap's weights where they fit; what is one person's comes only from that person."""
-        from ..network.weights import load_tensors, take
+        from faceit.network.weights import check_numbers, load_tensors
 
         folder = self.project.model_dir(other)
         about = read_about(folder)
@@ -155,16 +186,17 @@ class _Run:
             if personal and not _same_person(variable.path, sides, about, self.names):
                 continue
             if source in theirs and theirs[source].shape == tuple(variable.shape):
+                check_numbers(source, theirs[source], str(folder / WEIGHTS))
                 variable.assign(theirs[source])
                 taken += 1
         if not taken:
             raise FaceitError(f"models/{other} shares no weights with this network.")
         self.warm_start = other
-        say(f"Starting warm from {other}: {taken} of {len(take(network.variables))} weight arrays taken over.")
+        say(f"Starting warm from {other}: {taken} of {len(network.variables)} weight arrays taken over.")
 
     def _crops(self, side: str, rows=slice(None)) -> np.ndarray:
-        from ..geometry import ALIGNED_MARGIN
-        from ..network.augment import middle
+        from faceit.geometry import ALIGNED_MARGIN
+        from faceit.network.augment import middle
 
         return middle(self.sets[side].faces[rows], self.preset.size, ALIGNED_MARGIN)
 
@@ -176,12 +208,15 @@ class _Run:
             return self.step / self.settings.iterations
         return self.seconds / (self.settings.minutes * 60)
 
-    def go(self) -> SwapModel:
+    def go(self) -> None:
+        """Train to the end of the budget. KeyboardInterrupt when stopped before it, after a save."""
         if self.done() >= 1:
+            if not self._published():  # killed between the state and what is made from it
+                self._publish()
             more = "--iterations" if self.settings.iterations is not None else "--minutes"
             say(f"{self.swap.name} is trained: {self.step:,} steps in {duration(self.seconds)}. "
                 f"A larger {more} trains it on.")  # fmt: skip
-            return self._model()
+            return
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "previews").mkdir(exist_ok=True)
         faces = " and ".join(f"{len(self.sets[s]):,} faces of {self.names[s]}" for s in SIDES)
@@ -190,17 +225,18 @@ class _Run:
         with self._stoppable(), Progress(f"train {self.swap.name}", self._total(), self._unit()) as progress:
             progress.resume_at(self._count())
             self._loop(progress)
+        stopped = self._stop and self.done() < 1
+        if self.step == first_step:
+            raise KeyboardInterrupt  # before the first step was through: there is nothing to save
         took = max(time.monotonic() - began, 1e-9)
         images = (self.step - first_step) * 2 * self.preset.batch_size
         last = self.history[-1] if self.history else {"loss_a": math.nan, "loss_b": math.nan}
-        word = "Stopped" if self._stop else "Trained"
+        word = "Stopped" if stopped else "Trained"
         say(f"{word} at step {self.step:,} after {duration(self.seconds)} ({images / took:,.0f} faces/s in this run); "
             f"loss {last['loss_a']:.3f} {self.names['a']}, {last['loss_b']:.3f} {self.names['b']}.")  # fmt: skip
         say(f"Look at {self.folder / 'preview.jpg'} and {self.folder / 'loss.png'}.")
-        if self._stop:
-            say("The same command goes on from here.")
+        if stopped:
             raise KeyboardInterrupt
-        return self._model()
 
     def _total(self) -> float:
         return self.settings.iterations or self.settings.minutes * 60
@@ -212,42 +248,49 @@ class _Run:
         return self.step if self.settings.iterations is not None else round(self.seconds)
 
     def _loop(self, progress: Progress) -> None:
-        clock = time.monotonic()
-        saved = noted = clock
-        looked, tenth, first = clock, int(self.done() * 10), True
-        rate_from, rate_step = clock, self.step
+        clock = noted = looked = saved = time.monotonic()
+        tenth, rate_step, first_step, save_every = int(self.done() * 10), self.step, self.step, 0.0
         while self.done() < 1 and not self._stop:
             self.training.step(self.sets, self.step, self.done())
             self.step += 1
             now = time.monotonic()
             self.seconds += now - clock
-            clock = now
-            ending = self.done() >= 1 or self._stop
-            if now - noted >= HISTORY_EVERY_S or ending:
+            saving = now - saved >= max(self.settings.save_seconds, save_every)
+            if now - noted >= HISTORY_EVERY_S or saving:
                 loss_a, loss_b = self._note()
-                rate = (self.step - rate_step) / max(now - rate_from, 1e-9)
-                progress.update(self._count(), f"step {self.step:,}, {rate:.1f} steps/s, loss {loss_a:.3f} {loss_b:.3f}")
-                noted = rate_from = now
-                rate_step = self.step
-            if now - looked >= self.settings.preview_seconds or first or ending:
-                self._preview(keep=first or ending or int(self.done() * 10) > tenth)
-                looked, tenth, first = now, int(self.done() * 10), False
-            if now - saved >= self.settings.save_seconds or ending:
+                rate = (self.step - rate_step) / max(now - noted, 1e-9)
+                note = f"step {self.step:,}, {rate:.1f} steps/s, loss {loss_a:.3f} {loss_b:.3f}"
+                progress.update(self._count(), note)
+                noted, rate_step = now, self.step
+            if now - looked >= self.settings.preview_seconds or self.step == first_step + 1:
+                self._preview(keep=self.step == first_step + 1 or int(self.done() * 10) > tenth)
+                looked, tenth = now, int(self.done() * 10)
+            if saving:
                 self.save()
                 saved = time.monotonic()
+                save_every = SAVE_SHARE * (saved - now)
             # previews and saves are not training: they do not use up its minutes
             clock = time.monotonic()
+        if self.step > first_step:
+            if not self.history or self.history[-1]["step"] < self.step:
+                self._note()
+            progress.update(self._count())
+            self._preview(keep=True)
+            self.save()
 
     def _note(self) -> tuple[float, float]:
         loss_a, loss_b = self.training.mean_losses()
         if not (math.isfinite(loss_a) and math.isfinite(loss_b)):
-            raise FaceitError(
-                f"The loss of {self.swap.name} is no longer a number at step {self.step:,}; the last save is intact. "
-                "Run it again; if it comes back, look through the faces for broken pictures."
-            )
+            raise self._not_a_number()
         self.history.append({"step": self.step, "seconds": round(self.seconds, 2), "loss_a": round(loss_a, 5),
                              "loss_b": round(loss_b, 5)})  # fmt: skip
         return loss_a, loss_b
+
+    def _not_a_number(self) -> FaceitError:
+        return FaceitError(
+            f"The loss of {self.swap.name} is no longer a number at step {self.step:,}; the last save is intact. "
+            "Run it again; if it comes back, look through the faces for broken pictures."
+        )
 
     @contextlib.contextmanager
     def _stoppable(self):
@@ -271,15 +314,34 @@ class _Run:
     # --- the files ---
 
     def save(self) -> None:
-        """Write the model: the state last, so that it never tells of files that are not there."""
-        from ..network.weights import save_tensors, take
+        """Write the history, then the state, then what is made from the state: a kill in between loses nothing."""
+        from faceit.network.weights import save_tensors
 
-        about = {"step": str(self.step), "seconds": f"{self.seconds:.3f}", "warm_start": self.warm_start or ""}
+        state = self.training.state()
+        if not all(np.isfinite(array).all() for array in state.values()):
+            raise self._not_a_number()
         write_text(self.folder / "history.csv", history_text(self.history))
+        about = {"step": str(self.step), "seconds": f"{self.seconds:.3f}", "about": self._about_text()}
+        save_tensors(self.folder / STATE, state, about)
+        self._publish()
+
+    def _publish(self) -> None:
+        """Write what others read: the (averaged) weights and model.json."""
+        from faceit.network.weights import save_tensors, take
+
         with self.training.averaged():
             save_tensors(self.folder / WEIGHTS, take(self.training.network.variables), {"step": str(self.step)})
         write_text(self.folder / MODEL, self._about_text())
-        save_tensors(self.folder / STATE, self.training.state(), about)
+
+    def _published(self) -> bool:
+        """Whether the weights and model.json are those of the state."""
+        from faceit.network.weights import load_strings
+
+        try:
+            steps = load_strings(self.folder / WEIGHTS).get("step"), read_about(self.folder).get("step")
+        except WeightsError:
+            return False
+        return steps == (str(self.step), self.step)
 
     def _about_text(self) -> str:
         import keras
@@ -296,7 +358,7 @@ class _Run:
         return json.dumps(about, indent=1)
 
     def _preview(self, keep: bool) -> None:
-        from ..images import write_image
+        from faceit.images import write_image
 
         with self.training.averaged():
             model = self._model()
@@ -337,17 +399,23 @@ def _same_person(path: str, sides: dict[str, str], about: dict, names: dict[str,
 
 
 def read_history(path: Path) -> list[dict]:
-    """history.csv as rows of numbers; a file that cannot be read counts as empty."""
+    """history.csv as rows of numbers, steps rising; what cannot be read is left out."""
     try:
-        rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
-        return [{k: int(v) if k == "step" else float(v) for k, v in row.items()} for row in rows]
-    except (OSError, ValueError, TypeError):
+        lines = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
+    except (OSError, ValueError, csv.Error):
         return []
+    rows = []
+    for line in lines:
+        with contextlib.suppress(ValueError, TypeError, KeyError):
+            row = {key: int(line[key]) if key == "step" else float(line[key]) for key in HISTORY}
+            if not rows or row["step"] > rows[-1]["step"]:
+                rows.append(row)
+    return rows
 
 
 def history_text(history: list[dict]) -> str:
     out = io.StringIO()
-    writer = csv.DictWriter(out, ["step", "seconds", "loss_a", "loss_b"], lineterminator="\n")
+    writer = csv.DictWriter(out, HISTORY, lineterminator="\n")
     writer.writeheader()
     writer.writerows(history)
     return out.getvalue()

@@ -123,6 +123,6 @@ def test_the_letters_of_a_caption_are_whole():
     for text in ("as aoc", "gjpqy", "Ágnes"):
         ink = _caption(_moviepy(), text, 512)
         rows = np.flatnonzero(ink.max(axis=(1, 2)) > 0.5)
-        assert 0 < rows[0] and rows[-1] < len(ink) - 1
+        assert rows[0] > 0 and rows[-1] < len(ink) - 1
         heights[text] = rows[-1] - rows[0]
     assert heights["as aoc"] < heights["gjpqy"] < heights["Ágnes"]

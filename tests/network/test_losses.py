@@ -1,0 +1,56 @@
+"""The losses against values from elsewhere."""
+
+import cv2
+import numpy as np
+import pytest
+from keras import ops
+from skimage.metrics import structural_similarity
+
+from faceit.geometry import ANCHORS, CROP_EYES, EYES_FROM_TOP
+from faceit.network.losses import WINDOW, detail, detail_weights, mae, ssim
+
+
+def _pair(rng, size=64):
+    """A smooth picture and a noisy darker one, (1, size, size, 3) float32."""
+    one = cv2.resize(rng.random((6, 6, 3)).astype(np.float32), (size, size), interpolation=cv2.INTER_CUBIC).clip(0, 1)
+    other = (0.8 * one + rng.normal(0, 0.05, one.shape)).clip(0, 1).astype(np.float32)
+    return one[None], other[None]
+
+
+def test_equal_pictures_are_similar_to_1_and_have_no_loss(rng):
+    one, _ = _pair(rng)
+    assert float(ssim(one, one)) == pytest.approx(1, abs=1e-5)
+    assert float(mae(one, one)) == 0
+    assert float(detail(one, one, detail_weights(64))) == pytest.approx(0, abs=1e-4)
+
+
+def test_similarity_is_that_of_scikit_image(rng):
+    """Same window and constants; scikit-image too leaves out the border where the window would stick out."""
+    one, other = _pair(rng)
+    reference = structural_similarity(
+        one[0], other[0], win_size=WINDOW, data_range=1.0, channel_axis=2, use_sample_covariance=False
+    )
+    assert reference < 0.95
+    assert float(ssim(one, other)) == pytest.approx(reference, abs=1e-3)
+
+
+def test_the_losses_are_their_formulas(rng):
+    one, other = _pair(rng)
+    weights = detail_weights(64)
+    by_hand = 10 * (np.abs(one - other) * weights).mean() + 2.5 * (1 - float(ssim(one, other)))
+    assert float(ops.convert_to_numpy(detail(one, other, weights))) == pytest.approx(by_hand, rel=1e-5)
+    assert float(mae(one, other)) == pytest.approx(np.abs(one - other).mean(), rel=1e-5)
+
+
+def test_errors_count_most_at_the_eyes_and_the_mouth():
+    size = 64
+    weights = detail_weights(size)[..., 0]
+    assert weights.shape == (size, size)
+    assert weights.mean() == pytest.approx(1, abs=1e-5)
+    at = (ANCHORS + [CROP_EYES / 2, EYES_FROM_TOP]) / CROP_EYES * size
+    eyes, mouth = at[:2], at[3:].mean(0)
+    cheek, corner = weights[int(0.6 * size), int(0.22 * size)], weights[0, 0]
+    for x, y in (*eyes, mouth):
+        assert weights[int(y), int(x)] > 2 * cheek
+    assert cheek == pytest.approx(4 * corner, rel=0.1)
+    assert weights.min() == corner

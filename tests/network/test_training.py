@@ -1,0 +1,162 @@
+"""Training: the loss falls, the averages are what they say, and a state put back goes on as if nothing had been."""
+
+import math
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from faceit.errors import WeightsError
+from faceit.geometry import ALIGNED_MARGIN
+from faceit.network.architectures import build
+from faceit.network.augment import middle
+from faceit.network.presets import LITE, ORIGINAL
+from faceit.network.training import WARM_UP_STEPS, Training, learning_rate, warp_strength
+from tests.drawn import drawn_set
+
+SMALL = replace(LITE, batch_size=4)
+
+
+@pytest.fixture(scope="module")
+def sets():
+    return {"a": drawn_set("ann", 16), "b": drawn_set("bob", 16)}
+
+
+def _begun(sets, preset=SMALL, seed=1) -> Training:
+    keras.utils.set_random_seed(seed)
+    network = build(preset)
+    for side in "ab":
+        network.meet(side, middle(sets[side].faces, preset.size, ALIGNED_MARGIN), sets[side].points)
+    return Training(network, seed)
+
+
+def _arrays(variables) -> list[np.ndarray]:
+    return [np.array(ops.convert_to_numpy(v)) for v in variables]
+
+
+def _same(one, other) -> bool:
+    return all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+@pytest.mark.slow
+def test_the_loss_falls(sets):
+    training = _begun(sets, replace(SMALL, batch_size=8))
+    for side in "ab":
+        getattr(training.network, f"start_{side}").start_at(np.full((64, 64, 3), 0.5))  # gray: there is much to learn
+    losses = []
+    for step in range(30):
+        training.step(sets, step, step / 30)
+        losses.append(sum(training.mean_losses()))
+    assert np.mean(losses[-5:]) < 0.7 * np.mean(losses[:5])
+
+
+@pytest.mark.slow
+def test_original_learns_too(sets):
+    training = _begun(sets, replace(ORIGINAL, batch_size=1))
+    losses = []
+    for step in range(9):
+        training.step(sets, step, 0.0)
+        losses.append(sum(training.mean_losses()))
+    assert all(map(math.isfinite, losses))
+    assert np.mean(losses[-3:]) < np.mean(losses[:3])
+    assert float(training.optimizer.learning_rate) == pytest.approx(ORIGINAL.learning_rate)
+
+
+def test_losses_are_means_since_they_were_last_asked_for(sets):
+    one, other = _begun(sets), _begun(sets)
+    single = []
+    for step in range(3):
+        one.step(sets, step, 0.0)
+        other.step(sets, step, 0.0)
+        single.append(one.mean_losses())
+    np.testing.assert_allclose(other.mean_losses(), np.mean(single, 0), rtol=1e-4)
+
+
+def test_the_average_is_its_formula(sets):
+    training = _begun(sets)
+    by_hand = None
+    for n in range(4):
+        training.step(sets, n, 0.0)
+        now = _arrays(training.network.trainable_variables)
+        momentum = min(0.99, n / (n + 20))
+        by_hand = now if n == 0 else [momentum * h + (1 - momentum) * v for h, v in zip(by_hand, now, strict=True)]
+    for hand, average in zip(by_hand, _arrays(training.optimizer.averages()), strict=True):
+        np.testing.assert_allclose(average, hand, atol=1e-6)
+    with training.averaged():
+        for hand, variable in zip(by_hand, _arrays(training.network.trainable_variables), strict=True):
+            np.testing.assert_allclose(variable, hand, atol=1e-6)
+
+
+def test_the_raw_weights_come_back_after_the_averaged_ones(sets):
+    training = _begun(sets)
+    for step in range(2):
+        training.step(sets, step, 0.0)
+    raw = _arrays(training.network.trainable_variables)
+    with training.averaged():
+        assert not _same(raw, _arrays(training.network.trainable_variables))
+    assert _same(raw, _arrays(training.network.trainable_variables))
+    with pytest.raises(RuntimeError), training.averaged():
+        raise RuntimeError
+    assert _same(raw, _arrays(training.network.trainable_variables))
+
+
+def test_a_state_put_back_goes_on_as_if_nothing_had_been(sets):
+    """Exactly: on a CPU TensorFlow adds up in the same order every time."""
+    undisturbed = _begun(sets)
+    for step in range(4):
+        undisturbed.step(sets, step, step / 4)
+        if step == 1:
+            state = undisturbed.state()
+    other = _begun(sets, seed=9)
+    other.seed = 1
+    other.restore(state, "a test")
+    for step in (2, 3):
+        other.step(sets, step, step / 4)
+    one, two = undisturbed.state(), other.state()
+    assert one.keys() == two.keys()
+    assert all(np.array_equal(one[k], two[k]) for k in one)
+
+
+def test_a_state_holds_both_decoders_and_every_slot_of_the_optimizer(sets):
+    training = _begun(sets)
+    state = training.state()
+    own = sum(int(np.prod(v.shape)) for v in training.network.variables)
+    assert sum(v.size for k, v in state.items() if k.startswith("network/")) == own
+    trained = sum(int(np.prod(v.shape)) for v in training.network.trainable_variables)
+    assert sum(v.size for k, v in state.items() if k.startswith("optimizer/")) == 3 * trained + 2  # m, v, average
+    assert {k.split("/")[1] for k in state if k.startswith("network/decoder")} == {"decoder_a", "decoder_b"}
+
+
+def test_a_state_of_another_network_or_with_holes_is_refused_and_changes_nothing(sets):
+    training = _begun(sets)
+    before = training.state()
+    for name, value, word in (
+        ("optimizer/0003", None, "missing"),
+        ("network/encoder/stem/kernel", np.zeros((1, 2), np.float32), r"is \(1, 2\), not"),
+        ("network/encoder/stem/bias", np.full(64, np.nan, np.float32), "not numbers"),
+    ):
+        state = {k: v for k, v in before.items() if k != name} | ({name: value} if value is not None else {})
+        with pytest.raises(WeightsError, match=word):
+            training.restore(state, "a test")
+    assert _same(before.values(), training.state().values())
+
+
+def test_the_rate_warms_up_stays_and_falls_to_a_fiftieth():
+    late = 1000
+    rate = LITE.learning_rate
+    assert learning_rate(LITE, 0, 0.0) == pytest.approx(rate / WARM_UP_STEPS)
+    assert learning_rate(LITE, WARM_UP_STEPS - 1, 0.0) == pytest.approx(rate)
+    for done, share in ((0, 1), (0.5, 1), (0.75, 0.51), (1, 0.02), (1.5, 0.02)):
+        assert learning_rate(LITE, late, done) == pytest.approx(share * rate)
+    for done in (0.6, 0.7, 0.8):
+        by_hand = 0.02 + 0.98 * (1 + math.cos(math.pi * (done - 0.5) * 2)) / 2
+        assert learning_rate(LITE, late, done) == pytest.approx(by_hand * rate)
+    assert {learning_rate(ORIGINAL, s, d) for s, d in ((0, 0), (9, 0.5), (99, 1))} == {ORIGINAL.learning_rate}
+
+
+def test_the_warp_fades():
+    for done, strength in ((0, 1), (0.5, 1), (0.6, 1), (0.7, 0.5), (0.8, 0), (1, 0)):
+        assert warp_strength(LITE, done) == pytest.approx(strength)
+    assert {warp_strength(ORIGINAL, d) for d in (0, 0.5, 1)} == {1.0}

@@ -1,0 +1,395 @@
+"""Training as a stage: files, going on, stopping, refusing, starting warm. On drawn faces, tens of steps."""
+
+import csv
+import json
+import os
+import signal
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+import yaml
+
+from faceit.cli import main
+from faceit.errors import FaceitError
+from faceit.images import read_image
+from faceit.network.presets import LITE
+from faceit.network.swapmodel import MODEL, STATE, WEIGHTS, load_model, read_about
+from faceit.network.training import Training
+from faceit.network.weights import load_strings, load_tensors, save_tensors, take
+from faceit.project import load_project
+from faceit.stages import train as stage
+from faceit.stages.lock import only_one
+from faceit.stages.plots import loss_plot, preview_grid
+from tests.conftest import copied
+from tests.drawn import drawn_project, drawn_set
+
+STEPS = 12
+SWAPS = {
+    "a2b": ("ann", "bob"), "fresh": ("ann", "bob"), "b2a": ("bob", "ann"), "c2b": ("cyd", "bob"), "b2c": ("bob", "cyd"),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def untrained(tmp_path_factory):
+    """The YAML of a project with faces. Read only."""
+    return drawn_project(tmp_path_factory.mktemp("untrained"), swaps=SWAPS)
+
+
+@pytest.fixture(scope="module")
+def done(untrained, tmp_path_factory):
+    """The YAML of a project whose a2b was trained for 12 steps without a disturbance. Read only."""
+    file = copied(untrained, tmp_path_factory.mktemp("done"))
+    assert _train(file) == 0
+    return file
+
+
+def _train(file, *words, swap="a2b", steps=STEPS) -> int:
+    return main(["train", swap, "--iterations", str(steps), *words, "--config", str(file)])
+
+
+def _folder(file, swap="a2b"):
+    return file.parent / "models" / swap
+
+
+def _same_weights(one, other) -> bool:
+    """Whether two models' states and weights are equal to the bit."""
+    for name in (STATE, WEIGHTS):
+        a, b = load_tensors(one / name)[0], load_tensors(other / name)[0]
+        if a.keys() != b.keys() or not all(np.array_equal(a[k], b[k]) for k in a):
+            return False
+    return True
+
+
+def _steps(folder) -> list[int]:
+    return [row["step"] for row in stage.read_history(folder / "history.csv")]
+
+
+# --- the files ---
+
+
+def test_the_files_of_a_model(done):
+    folder = _folder(done)
+    about = read_about(folder)
+    assert about["step"] == STEPS and about["faces"] == {"a": 20, "b": 20}
+    assert about["people"]["a"] == {"name": "ann", "consent": "ann is a drawing"}
+    assert about["train"]["iterations"] == STEPS and about["preset"]["batch_size"] == 4
+    rows = list(csv.DictReader((folder / "history.csv").open(encoding="utf-8")))
+    assert list(rows[0]) == ["step", "seconds", "loss_a", "loss_b"]
+    assert int(rows[-1]["step"]) == STEPS and float(rows[-1]["loss_a"]) > 0
+    assert load_strings(folder / STATE)["step"] == load_strings(folder / WEIGHTS)["step"] == str(STEPS)
+    assert not list(folder.glob(".*"))
+    grid = read_image(folder / "preview.jpg")
+    assert grid.shape == (22 + 6 * 130 + 2, 6 * 132, 3)
+    assert sorted(p.name for p in (folder / "previews").iterdir()) == ["00000001.jpg", "00000012.jpg"]
+    plot = read_image(folder / "loss.png")
+    assert plot.shape[:2] == (495, 880) and plot.std() > 5
+
+
+def test_the_saved_weights_are_the_averaged_ones(done):
+    state, weights = load_tensors(_folder(done) / STATE)[0], load_tensors(_folder(done) / WEIGHTS)[0]
+    raw = state["network/decoder_a/patches/kernel"]
+    assert raw.any() and not np.array_equal(raw, weights["decoder_a/patches/kernel"])
+    np.testing.assert_array_equal(state["network/input_a/mean"], weights["input_a/mean"])
+
+
+def test_train_returns_the_model_that_is_on_disk(untrained, tmp_path):
+    project = load_project(copied(untrained, tmp_path))
+    swap = project.swap("a2b")
+    model = stage.train(project, swap, settings=replace(swap.train, iterations=3))
+    faces = drawn_set("ann", 3)
+    from_disk = load_model(project.model_dir("a2b")).swap(faces.faces, faces.points, "a", "b")
+    np.testing.assert_array_equal(model.swap(faces.faces, faces.points, "a", "b"), from_disk)
+    assert model.about["step"] == 3
+
+
+def test_the_preview_has_six_columns_and_the_names_above():
+    faces = [np.full((2, 64, 64, 3), i / 5, np.float32) for i in range(6)]
+    sheet = preview_grid(faces, {"a": "ann", "b": "bob"}, side=32)
+    assert sheet.shape == (22 + 2 * 34 + 2, 6 * 36, 3)
+    for i in range(6):
+        assert sheet[40, 36 * i + 18].tolist() == [51 * i] * 3
+    assert sheet[:22].max() > 200
+
+
+def test_the_plot_shows_both_losses(tmp_path):
+    names = {"a": "ann", "b": "bob"}
+    history = [{"step": i, "seconds": 60.0 * i, "loss_a": 1 / i, "loss_b": 2 / i} for i in range(1, 9)]
+    loss_plot(tmp_path / "one.png", history[:1], names)
+    loss_plot(tmp_path / "zero.png", [*history, {**history[-1], "loss_b": 0.0}], names)
+    loss_plot(tmp_path / "all.png", history, names)
+    plot = read_image(tmp_path / "all.png")
+    for color in ((31, 119, 180), (255, 127, 14)):  # matplotlib's blue and orange
+        assert (np.abs(plot.astype(int) - color).max(2) < 30).sum() > 200
+
+
+def test_a_history_with_bad_lines_keeps_the_good_ones(tmp_path):
+    file = tmp_path / "history.csv"
+    lines = ("step,seconds,loss_a,loss_b", "1,0.5,3,4", "x,y", "1,0.5,3,4", "2,1.0,2,nine", "3,1.5,1,2", "4,1")
+    file.write_text("\n".join(lines), encoding="utf-8")
+    assert [row["step"] for row in stage.read_history(file)] == [1, 3]
+    file.write_text("a,b\n1,2\n", encoding="utf-8")
+    assert stage.read_history(file) == []
+    file.write_bytes(b"\xff\xfe\x00")
+    assert stage.read_history(file) == []
+    assert stage.read_history(tmp_path / "absent.csv") == []
+
+
+# --- stopping and going on ---
+
+
+def _stop_at(monkeypatch, step: int, how=lambda: os.kill(os.getpid(), signal.SIGINT)):
+    """Have something happen in the middle of a step, as Ctrl-C does."""
+    own = Training.step
+
+    def stepped(self, sets, number, done):
+        own(self, sets, number, done)
+        if number + 1 == step:
+            how()
+
+    monkeypatch.setattr(Training, "step", stepped)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="sends itself a POSIX signal")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stopped_and_gone_on_is_the_same_as_undisturbed(done, untrained, tmp_path, monkeypatch, capfd, number):
+    """To the bit: every step's faces follow from the seed and the step, and TensorFlow on a CPU adds in one order."""
+    file = copied(untrained, tmp_path)
+    with monkeypatch.context() as patch:
+        _stop_at(patch, 6, lambda: os.kill(os.getpid(), number))
+        assert _train(file) == 130
+    said = capfd.readouterr()
+    assert "Stopped at step 6" in said.out and "The same command goes on from here" in said.err
+    assert read_about(_folder(file))["step"] == 6
+    assert _train(file) == 0
+    assert "Going on at step 6" in capfd.readouterr().out
+    assert _same_weights(_folder(file), _folder(done))
+    steps = _steps(_folder(file))
+    assert steps == sorted(set(steps)) and steps[-1] == STEPS and 6 in steps
+
+
+@pytest.mark.skipif(os.name == "nt", reason="sends itself a POSIX signal")
+def test_ctrl_c_while_the_preview_is_made_loses_no_step(untrained, tmp_path, monkeypatch):
+    file = copied(untrained, tmp_path)
+    own = stage._Run._preview
+
+    def preview(self, keep):
+        own(self, keep)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(stage._Run, "_preview", preview)
+    assert _train(file) == 130  # a second one, at the last preview, would have ended it unsaved
+    monkeypatch.undo()
+    assert not (_folder(file) / STATE).exists() or read_about(_folder(file))["step"] == 1
+
+
+def test_a_finished_one_says_so_and_does_nothing(done, capfd):
+    before = {p.name: p.stat().st_mtime_ns for p in _folder(done).iterdir()}
+    assert _train(done) == 0
+    said = capfd.readouterr().out
+    assert "a2b is trained: 12 steps" in said and "larger --iterations" in said
+    assert {p.name: p.stat().st_mtime_ns for p in _folder(done).iterdir()} == before
+
+
+def test_a_larger_budget_trains_it_on(done, tmp_path, capfd):
+    file = copied(done, tmp_path)
+    assert _train(file, steps=15) == 0
+    assert "Going on at step 12" in capfd.readouterr().out
+    assert read_about(_folder(file))["step"] == 15
+    steps, before = _steps(_folder(file)), _steps(_folder(done))
+    assert steps[: len(before)] == before and steps[-1] == 15
+    assert not _same_weights(_folder(file), _folder(done))
+
+
+def test_a_budget_of_time_counts_training_only(untrained, tmp_path):
+    file = copied(untrained, tmp_path)
+    assert main(["train", "a2b", "--minutes", "0.01", "--config", str(file)]) == 0
+    about = read_about(_folder(file))
+    assert about["seconds"] >= 0.6 and about["step"] >= 1
+
+
+def test_what_is_made_from_the_state_is_made_again_when_it_is_missing_or_damaged(done, tmp_path):
+    for name, content in ((MODEL, None), (WEIGHTS, None), (WEIGHTS, b"damaged"), (MODEL, b"{")):
+        file = copied(done, tmp_path / f"{name}-{content is None}")
+        if content is None:
+            (_folder(file) / name).unlink()
+        else:
+            (_folder(file) / name).write_bytes(content)
+        assert _train(file) == 0
+        assert _same_weights(_folder(file), _folder(done))
+        assert read_about(_folder(file))["step"] == STEPS
+
+
+# --- refusing ---
+
+
+@pytest.fixture
+def own(done, tmp_path):
+    """A copy of the trained project to spoil."""
+    return copied(done, tmp_path)
+
+
+def _refuses(capfd, sentence, code) -> None:
+    said = capfd.readouterr().err
+    assert code == 1 and sentence in said and "Traceback" not in said
+
+
+def test_another_preset_is_refused(own, capfd):
+    _refuses(capfd, "trained with the preset lite: use --preset lite", _train(own, "--preset", "original", steps=20))
+    assert _train(own, "--preset", "lite") == _train(own, "--preset", "auto") == 0
+
+
+def test_other_people_under_the_same_name_are_refused(own, capfd):
+    project = yaml.safe_load(own.read_text(encoding="utf-8"))
+    project["swaps"]["a2b"]["to"] = "cyd"
+    own.write_text(yaml.safe_dump(project), encoding="utf-8")
+    _refuses(capfd, "was trained on bob, not cyd", _train(own, steps=20))
+
+
+@pytest.mark.parametrize(("left", "sentence"), [(0, "ann has no faces yet"), (9, "ann has only 9 faces")])
+def test_too_few_faces_are_refused_before_anything_is_written(untrained, tmp_path, capfd, left, sentence):
+    file = copied(untrained, tmp_path)
+    for picture in sorted((file.parent / "data/processed/ann/ann_clip").glob("*.jpg"))[left:]:
+        picture.unlink()
+    _refuses(capfd, sentence, _train(file))
+    assert not _folder(file).exists()
+
+
+def test_a_second_training_of_the_same_swap_is_refused(own, capfd):
+    with only_one(own.parent / "models" / ".a2b.lock", "held"):
+        _refuses(capfd, f"a2b is being trained by another process ({os.getpid()})", _train(own, steps=20))
+    assert _train(own) == 0  # let go of
+
+
+def test_a_state_that_is_damaged_is_a_sentence(own, capfd):
+    state = _folder(own) / STATE
+    whole = state.read_bytes()
+    for content in (b"", whole[:1000], whole[:-8], b"x" * 1000):
+        state.write_bytes(content)
+        _refuses(capfd, "state.safetensors is damaged", _train(own, steps=20))
+    state.write_bytes(whole)
+    tensors, strings = load_tensors(state)
+    for changed in ({}, {"step": "six"}, {"seconds": "x"}, {"about": "{"}, {"about": "[]"}, {"about": '{"format": 9}'}):
+        save_tensors(state, tensors, {**strings, **changed} if changed else {})
+        assert _train(own, steps=20) == 1
+        said = capfd.readouterr().err
+        assert "state.safetensors" in said and "Traceback" not in said
+
+
+def test_a_model_without_its_state_is_not_trained_over(own, capfd):
+    (_folder(own) / STATE).unlink()
+    _refuses(capfd, "--warm-start a2b", _train(own))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("when", ["loss", "last update"])
+def test_numbers_that_run_away_are_a_sentence_and_the_last_save_is_intact(own, capfd, monkeypatch, when):
+    before = (_folder(own) / STATE).read_bytes()
+    if when == "loss":
+        monkeypatch.setattr("faceit.network.training.learning_rate", lambda *a: float("inf"))
+    else:
+        stepped = Training.step
+
+        def step(self, sets, number, done):
+            stepped(self, sets, number, done)
+            if number == 14:  # the loss was fine, the update was not
+                self.network.encoder.variables[0].assign(self.network.encoder.variables[0] * np.nan)
+
+        monkeypatch.setattr(Training, "step", step)
+        monkeypatch.setattr(stage._Run, "_preview", lambda self, keep: None)
+    _refuses(capfd, "no longer a number at step 15; the last save is intact", _train(own, steps=15))
+    assert (_folder(own) / STATE).read_bytes() == before
+    monkeypatch.undo()
+    assert _train(own, steps=15) == 0
+
+
+# --- starting warm ---
+
+
+def _opened(file, swap, warm_start):
+    """A run that is ready to train, and has not begun."""
+    project = load_project(file)
+    swap = project.swap(swap)
+    sets = {s: stage._load(project, p, LITE) for s, p in (("a", swap.a), ("b", swap.b))}
+    run = stage._Run(project, swap, LITE, replace(swap.train, iterations=9), sets, project.model_dir(swap.name))
+    run.open(warm_start)
+    return take(run.training.network.variables)
+
+
+def test_the_same_people_take_everything_over(done):
+    theirs = load_tensors(_folder(done) / WEIGHTS)[0]
+    ours = _opened(done, "fresh", "a2b")
+    assert all(np.array_equal(ours[k], theirs[k]) for k in theirs) and ours.keys() == theirs.keys()
+
+
+def test_a_reversed_pair_takes_each_persons_own_side(done):
+    theirs = load_tensors(_folder(done) / WEIGHTS)[0]
+    ours = _opened(done, "b2a", "a2b")
+    for name, array in ours.items():
+        source = name.replace("_a/", "_?/").replace("_b/", "_a/").replace("_?/", "_b/")
+        assert np.array_equal(array, theirs[source]), name
+
+
+@pytest.mark.parametrize(("swap", "new", "known", "was"), [("c2b", "a", "b", "b"), ("b2c", "b", "a", "b")])
+def test_a_new_person_takes_the_shared_encoder_but_looks_like_themselves(done, swap, new, known, was):
+    theirs = load_tensors(_folder(done) / WEIGHTS)[0]
+    ours, cold = _opened(done, swap, "a2b"), _opened(done, swap, None)
+    for name in theirs:
+        if name.startswith("encoder/"):
+            assert np.array_equal(ours[name], theirs[name])
+    for part in ("input_?/mean", "code_?/mean", "code_?/deviation", "start_?/logit"):
+        assert np.array_equal(ours[part.replace("?", known)], theirs[part.replace("?", was)])
+        assert np.array_equal(ours[part.replace("?", new)], cold[part.replace("?", new)])
+        assert not any(np.array_equal(ours[part.replace("?", new)], theirs[part.replace("?", s)]) for s in "ab")
+    assert np.array_equal(ours[f"decoder_{known}/fine/kernel"], theirs[f"decoder_{was}/fine/kernel"])
+
+
+def test_what_cannot_be_started_from_is_a_sentence(own, capfd):
+    for other in ("nobody", "c2b", "../a2b"):
+        assert _train(own, "--warm-start", other, swap="fresh") == 1
+        assert "Traceback" not in capfd.readouterr().err
+    _refuses(capfd, "has the preset lite: start it warm with --preset lite",
+             _train(own, "--warm-start", "a2b", "--preset", "original", "--batch-size", "1", swap="fresh"))  # fmt: skip
+    tensors, strings = load_tensors(_folder(own) / WEIGHTS)
+    tensors["encoder/stem/kernel"][0] = np.nan
+    save_tensors(_folder(own) / WEIGHTS, tensors, strings)
+    _refuses(capfd, "not numbers in encoder/stem/kernel", _train(own, "--warm-start", "a2b", swap="fresh"))
+    assert not _folder(own, "fresh").exists()
+
+
+def test_a_warm_start_is_remembered_and_counts_once(own, capfd):
+    assert _train(own, "--warm-start", "a2b", swap="fresh", steps=2) == 0
+    assert "Starting warm from a2b: 50 of 50 weight arrays" in capfd.readouterr().out
+    assert read_about(_folder(own, "fresh"))["warm_start"] == "a2b"
+    assert _train(own, "--warm-start", "b2a", swap="fresh", steps=3) == 0
+    assert "goes on from its own weights" in capfd.readouterr().out
+    assert read_about(_folder(own, "fresh"))["warm_start"] == "a2b"
+
+
+def test_the_settings_in_force_are_kept(own):
+    """A batch size given once holds for the runs after it; the state remembers what model.json says."""
+    assert _train(own, "--batch-size", "6", steps=13) == 0
+    about = read_about(_folder(own))
+    assert about["preset"]["batch_size"] == about["train"]["batch_size"] == 6
+    kept = json.loads(load_strings(_folder(own) / STATE)["about"])
+    assert {k: v for k, v in kept.items() if k != "saved"} == {k: v for k, v in about.items() if k != "saved"}
+
+
+def test_a_lock_is_let_go_of_after_an_error(tmp_path):
+    lock = tmp_path / "models" / ".x.lock"
+    with pytest.raises(ZeroDivisionError), only_one(lock, "x is being trained"):
+        raise ZeroDivisionError
+    with only_one(lock, "x is being trained"):
+        assert lock.read_text(encoding="ascii") == f"{os.getpid()}\n"
+        with pytest.raises(FaceitError, match=str(os.getpid())), only_one(lock, "x is being trained"):
+            pass
+
+
+def test_drawn_faces_are_faces_to_the_crop():
+    """The drawings that these stories train on have their eyes where the crop wants them."""
+    faces = drawn_set("ann", 4)
+    eyes = faces.points[:, 36:48].mean(1)
+    np.testing.assert_allclose(eyes, [[0.5, 0.27]] * 4, atol=0.05)
+    assert cv2.absdiff(faces.faces[0], faces.faces[1]).mean() > 1

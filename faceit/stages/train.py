@@ -41,7 +41,8 @@ from faceit.stages.plots import loss_plot, preview_grid
 
 FEWEST_FACES = 16  # fewer cannot teach a face
 HISTORY_EVERY_S = 2.0
-SAVE_SHARE = 10  # saves are this many times their own length apart, at least: a slow disk does not stop the training
+SAVE_SHARE = 10  # on a slow disk saves are so many times their own length apart,
+SAVE_AT_LEAST_S = 60.0  # but a kill never loses more than this
 HISTORY = ("step", "seconds", "loss_a", "loss_b")
 PREVIEW_ROWS = 6
 SIDES = ("a", "b")
@@ -268,7 +269,7 @@ class _Run:
             if saving:
                 self.save()
                 saved = time.monotonic()
-                save_every = SAVE_SHARE * (saved - now)
+                save_every = min(SAVE_SHARE * (saved - now), SAVE_AT_LEAST_S)
             # previews and saves are not training: they do not use up its minutes
             clock = time.monotonic()
         if self.step > first_step:

@@ -66,3 +66,13 @@ def test_black_and_white_are_survived(mask):
     for value in (0.0, 1.0):
         flat = np.full((64, 64, 3), value, np.float32)
         assert np.isfinite(match_lab(flat, 1 - flat, mask)).all()
+
+
+def test_black_stays_black_when_the_light_turns_blue(mask):
+    face = np.full((64, 64, 3), (0.8, 0.55, 0.4), np.float32)
+    face[28:36, 16:48] = 0.03  # the frame of glasses
+    blue = np.full((64, 64, 3), (0.5, 0.55, 0.7), np.float32)
+    out = match_lab(face, blue, mask)
+    tint = np.abs(cv2.cvtColor(out, cv2.COLOR_RGB2LAB)[32, 32, 1:]).max()
+    assert tint < 4
+    np.testing.assert_allclose(lab(out, mask).mean(0)[1:], lab(blue, mask).mean(0)[1:], atol=1.5)

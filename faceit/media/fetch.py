@@ -23,6 +23,7 @@ SOCKET_TIMEOUT_S = 20
 RETRY_SLEEP_S = (1, 2, 4, 8)  # before the second, third ... try after a dropped connection or a server error
 RANGE_SLACK_S = 1.0  # a cut may be off by this much, or by a tenth of its length when that is more
 CUT_CRF = 17  # ranges are encoded again to be exact; this is close to lossless to the eye
+FRAGMENTS = 4  # of a streamed video, loaded at a time
 STOP_WAIT_S = 3.0  # how long a stopped fetch_all waits for its threads
 
 UPGRADE = "pip install --upgrade yt-dlp yt-dlp-ejs"
@@ -297,13 +298,18 @@ class _Child:
 
 def _download_with_retry(url: str, job: Job, access: _Access, watch: _Watch, temp: Path) -> tuple[Path, dict]:
     _load_libraries()
+    fragments = FRAGMENTS
     for last_try in (False, True):
         try:
-            return _download(url, job, access, watch, temp)
+            return _download(url, job, access, watch, temp, fragments)
         except (MediaError, _Stopped):
             raise
         except Exception as error:
             watch.check()
+            if not last_try and "closed file" in str(error):
+                # of several fragments at a time one failed, and another told of it: ask again, one by one
+                fragments = 1
+                continue
             # the addresses of the media expire: asking the page again gives fresh ones
             if not last_try and re.search("unable to download video data: HTTP Error 403|exited with code", str(error)):
                 continue
@@ -311,9 +317,12 @@ def _download_with_retry(url: str, job: Job, access: _Access, watch: _Watch, tem
     raise AssertionError("unreachable")
 
 
-def _download(url: str, job: Job, access: _Access, watch: _Watch, temp: Path) -> tuple[Path, dict]:
+def _download(
+    url: str, job: Job, access: _Access, watch: _Watch, temp: Path, fragments: int = FRAGMENTS
+) -> tuple[Path, dict]:
     """The file that yt-dlp made in ``temp``, and its information; raises whatever yt-dlp raises."""
-    with _downloader(_options(job, access, watch, temp)) as ydl:
+    options = _options(job, access, watch, temp) | {"concurrent_fragment_downloads": fragments}
+    with _downloader(options) as ydl:
         info = ydl.extract_info(url)
     while info and info.get("_type", "video") != "video":
         info = next((entry for entry in info.get("entries") or () if entry), None)
@@ -355,7 +364,6 @@ def _options(job: Job, access: _Access, watch: _Watch, temp: Path) -> dict[str, 
         "file_access_retries": 3,
         "retry_sleep_functions": {kind: _retry_sleep for kind in ("http", "fragment", "extractor")},
         "skip_unavailable_fragments": False,  # a video with holes is not the video
-        "concurrent_fragment_downloads": 4,
         "socket_timeout": SOCKET_TIMEOUT_S,
         "sleep_interval_requests": 0.75,  # yt-dlp's own advice against being blocked
         "noplaylist": True,

@@ -164,6 +164,20 @@ def test_hls_with_a_hole_is_refused(base, site, tmp_path):
     assert "HTTP 404" in refusal(f"{base}/hole.m3u8", tmp_path / "talk")
 
 
+def test_a_fragment_that_fails_behind_another_is_told_of_by_its_own_name(base, site, tmp_path, monkeypatch):
+    real, asked = fetching._download, []
+
+    def download(*arguments):
+        asked.append(arguments[-1])
+        if len(asked) == 1:
+            raise ValueError("write to closed file")
+        return real(*arguments)
+
+    monkeypatch.setattr(fetching, "_download", download)
+    assert fetch(f"{base}/list.m3u8", tmp_path / "talk").is_file()
+    assert asked == [fetching.FRAGMENTS, 1]
+
+
 def test_webm_keeps_its_extension_and_is_found(base, tmp_path):
     path = fetch(f"{base}/small.webm", tmp_path / "talk")
     assert path == tmp_path / "talk.webm" == find_video(tmp_path / "talk")

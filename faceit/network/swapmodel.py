@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import re
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -14,10 +13,10 @@ import numpy as np
 
 from faceit.errors import WeightsError
 from faceit.network.presets import Preset, from_json
+from faceit.project import NAME
 
 MODEL, WEIGHTS, STATE = "model.json", "weights.safetensors", "state.safetensors"
 FORMAT = 1  # of model.json; a larger one was written by a newer faceit
-PERSON = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")  # names become file names
 BATCH = 16  # faces at a time when swapping; one size, so that nothing is compiled twice
 
 
@@ -111,7 +110,7 @@ def check_about(about, source: str) -> dict:
         name, consent = people[side].get("name"), people[side].get("consent")
         if not isinstance(consent, str) or not consent.strip() or not isinstance(name, str):
             raise WeightsError(f"{source} does not name person {side} and their consent.")
-        if not PERSON.fullmatch(name):
+        if not NAME.fullmatch(name):
             raise WeightsError(f"{source} gives person {side} the name {name!r:.80}, which cannot be a person's name.")
     if not isinstance(about.get("preset"), dict):
         raise WeightsError(f"{source} does not say which network it is.")

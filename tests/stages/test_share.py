@@ -174,7 +174,7 @@ def test_bytes_changed_at_random_never_end_in_a_traceback(shared, tmp_path, rng)
 
 
 @pytest.mark.parametrize(
-    "name", ["evil.py", "../evil", "/tmp/evil", "sub/model.json", "model.json/", "C:\\evil", "..\\evil"]
+    "name", ["evil.py", "../evil", "/evil", "sub/model.json", "model.json/", "C:\\evil", "..\\evil"]
 )
 def test_anything_more_than_a_model_is_refused(shared, tmp_path, name):
     _refused(_write(tmp_path / "x", {**_contents(shared[1]), name: b"x"}), tmp_path / "root", "which no model has")

@@ -16,11 +16,12 @@ def face_mask(points: np.ndarray, size: int, forehead: bool = True, feather: flo
     """
     filled = np.zeros((size, size), np.uint8)  # OpenCV draws smooth edges in 8 bits only
     cv2.fillConvexPoly(filled, np.round(outline(points, forehead) * 16).astype(np.int32), 255, cv2.LINE_AA, 4)
-    mask = filled.astype(np.float32) / 255 * _inside(size)
+    mask = filled.astype(np.float32) / 255
     if feather <= 0:
-        return mask
+        return np.minimum(mask, _inside(size))
     reach = max(1, round(size * feather / 2))
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
+    # the crop's border erodes it too: raised brows lie close under the upper one
     mask = cv2.erode(mask, kernel, borderType=cv2.BORDER_CONSTANT, borderValue=0)
     mask = cv2.GaussianBlur(mask, (0, 0), reach / 2, borderType=cv2.BORDER_CONSTANT)
     return np.minimum(mask, _inside(size))

@@ -1,5 +1,6 @@
 """Whose face it is: dlib's 128-d encoding (a ResNet with a metric loss, dlib.net, 99.38 % on LFW by its author)."""
 
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -87,6 +88,22 @@ def overlap(one, other) -> float:
     both = max(0, width) * max(0, height)
     area = sum((b[2] - b[0]) * (b[3] - b[1]) for b in (one, other))
     return both / (area - both) if area > both else 0.0
+
+
+@dataclass
+class Tally:
+    """What became of frames (or photos) in which a person was looked for."""
+
+    frames: int = 0
+    no_face: int = 0
+    someone_else: int = 0
+    nearest: float = 9.0  # smallest distance among the faces that were someone else's
+
+    def missed(self, faces: list[Face]) -> None:
+        """Count a frame whose faces, with their distances, were none of them the person's."""
+        self.no_face += not faces
+        self.someone_else += bool(faces)
+        self.nearest = min([self.nearest, *(face.distance for face in faces)])
 
 
 class IdentityFollower:

@@ -14,7 +14,7 @@ from faceit.compose.blend import put_back
 from faceit.errors import FaceitError
 from faceit.faces.detect import FaceFinder, find_landmarks
 from faceit.faces.faceset import reduced, work_size, write_text
-from faceit.faces.identity import Identity, IdentityFollower, best_match, learn_identity, likeness, look_of
+from faceit.faces.identity import Identity, IdentityFollower, Tally, best_match, learn_identity, likeness, look_of
 from faceit.geometry import ALIGNED_MARGIN, Face, align, crop_points
 from faceit.media.fetch import fetch
 from faceit.media.provenance import Label, note
@@ -47,14 +47,10 @@ class Task:
 
 
 @dataclass
-class Counts:
+class Counts(Tally):
     """What became of the frames."""
 
-    frames: int = 0
     swapped: int = 0
-    no_face: int = 0
-    someone_else: int = 0
-    nearest: float = 9.0
 
 
 @dataclass(frozen=True)
@@ -108,9 +104,7 @@ class Converter:
         bridged = self._bridge(frame) if not faces else None
         if bridged is not None:
             return [bridged]
-        self.counts.no_face += not faces
-        self.counts.someone_else += bool(faces)
-        self.counts.nearest = min([self.counts.nearest, *(f.distance for f in faces)])
+        self.counts.missed(faces)
         return []
 
     def _bridge(self, frame: np.ndarray) -> Face | None:

@@ -30,7 +30,7 @@ from faceit.faces.faceset import (
     write_table,
     write_text,
 )
-from faceit.faces.identity import Identity, IdentityFollower, best_match, learn_identity
+from faceit.faces.identity import Identity, IdentityFollower, Tally, best_match, learn_identity
 from faceit.geometry import Face
 from faceit.images import PICTURE_ENDINGS, read_image
 from faceit.media.fetch import fetch_all
@@ -49,15 +49,11 @@ PHOTO_FACE = re.compile(r".*-[0-9a-f]{12}\.jpg")  # what _photo calls its pictur
 
 
 @dataclass
-class Counts:
+class Counts(Tally):
     """What became of the frames (or photos) of one source."""
 
-    frames: int = 0
     kept: int = 0
-    no_face: int = 0
-    someone_else: int = 0
     deleted: int = 0  # the person's face, but its picture was deleted in an earlier set
-    nearest: float = 9.0  # smallest distance among the faces that were someone else's
 
     def sentence(self, person: str, unit: str = "frames") -> str:
         deleted = f", {self.deleted:,} left out because you had deleted them" if self.deleted else ""
@@ -264,9 +260,7 @@ class _Work:
         self.counts.frames += 1
         face = best_match(faces, settings.tolerance)
         if face is None:
-            self.counts.no_face += not faces
-            self.counts.someone_else += bool(faces)
-            self.counts.nearest = min([self.counts.nearest, *(f.distance for f in faces)])
+            self.counts.missed(faces)
             return
         name = f"{round(time * 1000):09d}.jpg"
         if name in self.deleted:
@@ -363,9 +357,7 @@ def _photo(folder, finder, identity, photo: str, path, settings, counts: Counts,
     faces = IdentityFollower(identity).measured(frame, finder.find(frame))
     face = best_match(faces, settings.tolerance)
     if face is None:
-        counts.no_face += not faces
-        counts.someone_else += bool(faces)
-        counts.nearest = min([counts.nearest, *(f.distance for f in faces)])
+        counts.missed(faces)
         return None
     slug = re.sub(r"[^A-Za-z0-9]+", "-", path.stem).strip("-")[:40]
     name = f"{slug}-{photo}.jpg"

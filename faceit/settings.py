@@ -25,6 +25,7 @@ class PreprocessSettings:
     cookies: str | None = None  # a Netscape cookies file for yt-dlp
     cookies_from_browser: str | None = None  # firefox, chrome ...
     downloads: int = 3  # at a time
+    held_out: float = 0.1  # of each video's length: its end never trains, so that a swap can be measured on it
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ RANGES = {
     "ConvertSettings.height": (64, 8640), "height": (144, 8640), "fps": (0.1, 120), "tolerance": (0.1, 0.9),
     "min_face": (16, 2000), "downloads": (1, 8), "minutes": (0.01, 100_000), "iterations": (1, 100_000_000),
     "batch_size": (1, 4096), "save_seconds": (1, 3600), "preview_seconds": (1, 36000), "feather": (0.0, 0.3),
-    "crf": (0, 51), "seed": (0, 2**31),
+    "crf": (0, 51), "seed": (0, 2**31), "held_out": (0.0, 0.2),
 }  # fmt: skip
 
 Where = typing.Callable[[str], str]  # a key -> "faceit.yaml line 12: swaps.x.train.key"

@@ -22,7 +22,8 @@ TABLE, DONE, SHEET = "faces.jsonl", "done.json", "sheet.jpg"
 
 @dataclass(frozen=True)
 class FaceRow:
-    """One aligned face. ``time`` in seconds of the video (None for a photo); lengths in frame pixels."""
+    """One aligned face. ``time`` in seconds of the video (None for a photo); lengths in frame pixels; what is
+    ``held_out`` never trains, so that a swap can be measured on it."""
 
     file: str
     time: float | None
@@ -32,6 +33,7 @@ class FaceRow:
     distance: float | None
     sharpness: float
     yaw: float
+    held_out: bool = False
 
     def points(self) -> np.ndarray:
         """Landmarks, (68, 2) float32."""
@@ -163,8 +165,7 @@ def write_sheet(folder: Path, names: list[str], most: int = 96, side: int = 96) 
     if not names:
         (folder / SHEET).unlink(missing_ok=True)
         return
-    picked = [names[i] for i in np.unique(np.linspace(0, len(names) - 1, min(most, len(names))).astype(int))]
-    pictures = [resize(read_image(folder / name), side, side) for name in picked]
+    pictures = [resize(read_image(folder / name), side, side) for name in spread(names, most)]
     write_face(folder / SHEET, grid(pictures, columns=12), quality=88)
 
 
@@ -180,14 +181,15 @@ class FaceSet:
         return len(self.faces)
 
 
-def load_faceset(folders: list[Path], size: int, most: int = 6000) -> FaceSet:
-    """Load faces for a network of ``size`` pixels; of more than ``most``, evenly spread ones.
+def load_faceset(folders: list[Path], size: int, most: int = 6000, held_out: bool = False) -> FaceSet:
+    """Load faces for a network of ``size`` pixels, those that train or those ``held_out``; of more than ``most``,
+    evenly spread ones.
 
     The pictures are area-reduced so that the face crop is ``size`` pixels: (n, 1.4 size, 1.4 size, 3).
     """
-    found = [(folder / row.file, row.points()) for folder in folders for row in _present(folder)]
-    if len(found) > most:
-        found = [found[i] for i in np.linspace(0, len(found) - 1, most).astype(int)]
+    found = [(folder / row.file, row.points()) for folder in folders for row in _present(folder)
+             if row.held_out == held_out]  # fmt: skip
+    found = spread(found, most)
     side = work_size(size)
     faces = np.empty((len(found), side, side, 3), np.uint8)
     points = np.empty((len(found), 68, 2), np.float32)
@@ -195,6 +197,13 @@ def load_faceset(folders: list[Path], size: int, most: int = 6000) -> FaceSet:
         faces[i] = reduced(read_image(path), side)
         points[i] = crop_points(landmarks)
     return FaceSet(faces, points)
+
+
+def spread(items: list, most: int) -> list:
+    """At most so many of the items, evenly spread."""
+    if len(items) <= most:
+        return items
+    return [items[i] for i in np.linspace(0, len(items) - 1, most).astype(int)]
 
 
 def work_size(size: int) -> int:

@@ -91,14 +91,19 @@ class Training(keras.Model):
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         total = 0.0
         for side, tracker in (("a", self.loss_a), ("b", self.loss_b)):
-            target, picture = y_pred[f"target_{side}"], y_pred[side]
-            if self.preset.loss == "mae":
-                loss = losses.mae(target, picture)
-            else:
-                loss = losses.detail(target, picture, self._weights_map)
+            loss = self._picture_loss(y_pred[f"target_{side}"], y_pred[side])
             tracker.update_state(loss)
             total = total + loss
         return total
+
+    def _picture_loss(self, target, picture):
+        if self.preset.loss == "mae":
+            return losses.mae(target, picture)
+        return losses.detail(target, picture, self._weights_map)
+
+    def still_loss(self, crops: np.ndarray, made: np.ndarray) -> float:
+        """The loss of finished pictures (n, size, size, 3) against what they should be, without augmentation."""
+        return float(ops.convert_to_numpy(self._picture_loss(*map(ops.convert_to_tensor, (crops, made)))))
 
     def step(self, sets: dict, step: int, done: float) -> None:
         """One update: ``sets`` is {"a": FaceSet, "b": FaceSet}; ``done`` 0..1 of the run steers rate and warp."""
@@ -141,6 +146,14 @@ class Training(keras.Model):
         state = {f"network/{k}": v for k, v in take(self.network.variables).items()}
         return state | {f"optimizer/{i:04d}": np.array(ops.convert_to_numpy(v))
                         for i, v in enumerate(self.optimizer.variables)}  # fmt: skip
+
+    def disk_size(self) -> int:
+        """Bytes of a model's folder at its largest: while it is saved, the new state stands beside the old one."""
+        weights, optimizer = (
+            sum(math.prod(v.shape) * np.dtype(v.dtype).itemsize for v in variables)
+            for variables in (self.network.variables, self.optimizer.variables)
+        )
+        return 2 * (weights + optimizer) + weights
 
     def restore(self, state: dict[str, np.ndarray], source: str) -> None:
         """Put a ``state`` back. WeightsError when it is another network's."""

@@ -20,7 +20,7 @@ def preview_grid(columns: list[np.ndarray], names: dict[str, str], side: int = 1
 
 
 def loss_plot(path: Path, history: list[dict], names: dict[str, str]) -> None:
-    """Both losses over the minutes of training, as a PNG."""
+    """Both losses over the minutes of training, and those on held-out faces, as a PNG."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # no pyplot: no window system, no global state
     from matplotlib.figure import Figure
 
@@ -29,6 +29,10 @@ def loss_plot(path: Path, history: list[dict], names: dict[str, str]) -> None:
     axes = figure.add_subplot()
     for side, color in (("a", "tab:blue"), ("b", "tab:orange")):
         axes.plot(minutes, [row[f"loss_{side}"] for row in history], color=color, label=names[side], linewidth=1.4)
+        held = [(at, row[f"held_{side}"]) for at, row in zip(minutes, history, strict=True) if row.get(f"held_{side}")]
+        if held:
+            axes.plot(*zip(*held, strict=True), color=color, label=f"{names[side]}, held out", linestyle="--",
+                      marker=".", linewidth=1.2)  # fmt: skip
     axes.set(xlabel="minutes of training", ylabel="loss")
     axes.set_title(f"{names['a']} and {names['b']}: {history[-1]['step']:,} steps")
     if len(history) > 1 and min(min(row["loss_a"], row["loss_b"]) for row in history) > 0:

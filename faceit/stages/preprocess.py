@@ -10,7 +10,7 @@ import os
 import re
 import shutil
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from faceit.errors import FaceitError, MediaError
@@ -31,6 +31,7 @@ from faceit.faces.faceset import (
     write_text,
 )
 from faceit.faces.identity import Identity, IdentityFollower, Tally, best_match, learn_identity
+from faceit.faces.split import photo_held_out, read_split, split_video, write_split
 from faceit.geometry import Face
 from faceit.images import PICTURE_ENDINGS, read_image
 from faceit.media.fetch import fetch_all
@@ -137,7 +138,8 @@ def _fetched(project: Project, people: list[Person]):
 
 
 def extract_video(project: Project, person: Person, video: Video, path: Path, identity: Identity) -> Counts:
-    """Save the person's faces in one video; at once where that has been done with the same settings."""
+    """Save the person's faces in one video, and hold out its end; at once where that has been done with the same
+    settings."""
     folder = project.faces_dir(person, video.name)
     settings, fps = project.preprocess, video.fps or project.preprocess.fps
     info = probe(path)
@@ -146,12 +148,13 @@ def extract_video(project: Project, person: Person, video: Video, path: Path, id
     if info.duration and start >= info.duration:
         raise MediaError(f"{path} is {info.duration:.1f} s long: correct its start ({start:g} s) in the YAML.")
     key = _fingerprint(project, person, fps=fps, start=video.start, end=video.end, file=_stamp(path))
+    stop = min(end or info.duration, info.duration) if info.duration else end  # None: nobody knows
     done = _recover(folder, key)
     if done is not None:
+        _hold_out(project, person, video, start, stop)
         return Counts(**done["counts"])
     work = _Work(folder, key)
     finder = FaceFinder(settings.detector, settings.min_face)
-    stop = min(end or info.duration, info.duration) if info.duration else end  # None: nobody knows
     step = max(1, round(SEGMENT_S * fps)) / fps  # a whole number of frames: their times are those of one long reading
     total = None if stop is None else frame_count(info, fps, start, stop)
     holes: list[tuple[float, str]] = []
@@ -182,8 +185,20 @@ def extract_video(project: Project, person: Person, video: Video, path: Path, id
         say(f"  ! {video.name}: {len(holes)} of {work.segments} parts of {step:.0f} s have no picture that can be "
             f"read, the first at {holes[0][0]:.0f} s.")  # fmt: skip
     counts = work.finish({"video": video.url, "person": person.name, "settings": asdict(settings)})
+    _hold_out(project, person, video, start, stop)
     say(f"{person.name}: {video.name}: {counts.sentence(person.name)}")
     return counts
+
+
+def _hold_out(project: Project, person: Person, video: Video, start: float, stop: float | None) -> None:
+    """Choose what of a finished video never trains; a choice that was made stays, unless the share is another."""
+    folder, share = project.faces_dir(person, video.name), project.preprocess.held_out
+    known = read_split(folder)
+    if known is not None and known.share == share:
+        return
+    if stop is None:
+        stop = max((row.time or 0.0 for row in iterate_table(folder)), default=start)
+    write_split(folder, split_video(share, start, stop, person.videos.index(video), len(person.videos)))
 
 
 def _fingerprint(project: Project, person: Person, **more) -> str:
@@ -324,6 +339,7 @@ def _photos(project: Project, person: Person, identity: Identity, report: Person
     fresh = {photo: path for photo, path in listed.items() if photo not in seen}
     mine = set(seen.values())
     rows = [row for row in iterate_table(folder) if row.file in mine]
+    share, keys = settings.held_out, {file: photo for photo, file in seen.items()}
     finder, counts = FaceFinder(settings.detector, settings.min_face), Counts()
     counts.nearest = state.get("nearest", 9.0) if same else 9.0
     with Progress(f"{person.name}: photos", len(fresh), "photo") as progress:
@@ -335,16 +351,19 @@ def _photos(project: Project, person: Person, identity: Identity, report: Person
                 say(f"  ! {e}")
                 continue
             seen[photo] = row.file if row else ""
-            rows += [row] if row else []
+            if row:
+                rows.append(row)
+                keys[row.file] = photo
             progress.update(i + 1)
-    if fresh or seen != known or not (folder / DONE).exists():
+    if fresh or seen != known or state.get("held_out") != share:
+        rows = [replace(row, held_out=photo_held_out(keys[row.file], share)) for row in rows]
         write_table(folder, rows)
         mine = {row.file for row in rows}
         for stray in folder.glob("*.jpg"):  # of photos that are listed no more
             if PHOTO_FACE.fullmatch(stray.name) and stray.name not in mine:
                 stray.unlink()
         write_sheet(folder, present_names(folder))
-        done = {"key": key, "seen": seen, "deleted": sorted(gone), "nearest": counts.nearest}
+        done = {"key": key, "seen": seen, "deleted": sorted(gone), "nearest": counts.nearest, "held_out": share}
         write_text(folder / DONE, json.dumps(done, indent=1))
         say(f"{person.name}: photos: {counts.sentence(person.name, 'new photos')}")
     report.sources += bool(seen)

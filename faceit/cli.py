@@ -90,9 +90,13 @@ def _parser() -> argparse.ArgumentParser:
 
     command("init", _init, "write a commented faceit.yaml to start from")
     command("status", _status, "list people, videos, faces and swaps, and how far each is")
+    command("doctor", _doctor, "check that all is here that the main job needs, and works")
+    sub = command("estimate", _estimate, "measure for ten seconds how long a swap will take here, and how much disk")
+    sub.add_argument("name", metavar="NAME", help="a swap of the YAML")
     _add_preprocess(command)
     _add_train(command)
     _add_convert(command)
+    _add_evaluate(command)
     _add_share(command)
     sub = command("demo", _demo, "the whole job on two public-domain portraits, in about five minutes")
     sub.add_argument("--dir", type=_path, default=Path("demo"), help="where to put it (default: demo)")
@@ -115,6 +119,7 @@ def _add_train(command) -> None:
     sub.add_argument("--batch-size", type=_count, help="faces per side and step")
     sub.add_argument("--preset", choices=("auto", "lite", "original"), help="the network (default: as in the YAML)")
     sub.add_argument("--warm-start", metavar="SWAP", help="begin from another trained swap's weights")
+    sub.add_argument("--report", action="store_true", help="measure the swap at the end, and write its report")
 
 
 def _add_convert(command) -> None:
@@ -133,6 +138,18 @@ def _add_convert(command) -> None:
     sub.add_argument("--side-by-side", action="store_true", help="also write the original and the result together")
     sub.add_argument("--output", type=_path, metavar="FILE", help="where to (default: data/output/NAME/)")
     sub.add_argument("--overwrite", action="store_true", help="replace results that are there")
+    sub.add_argument("--report", action="store_true", help="measure the result, and write its report")
+
+
+def _add_evaluate(command) -> None:
+    sub = command("evaluate", _evaluate, "measure how good a swap is, and write a report")
+    sub.add_argument("name", metavar="SWAP", help="a trained or imported swap")
+    sub.add_argument("videos", nargs="*", type=_path, metavar="VIDEO",
+                     help="videos that convert wrote (default: convert and measure what was held out of training)")  # fmt: skip
+    sub.add_argument("--reverse", action="store_true", help="the `to` person has the `from` face")
+    sub.add_argument("--source", type=_path, metavar="FILE",
+                     help="what VIDEO was made from (default: as the .json beside it says)")  # fmt: skip
+    sub.add_argument("--start", type=_time, help="where in the source VIDEO begins, with --source")
 
 
 def _add_share(command) -> None:
@@ -191,6 +208,22 @@ def _status(args) -> None:
     print(status(load_project(args.config)))
 
 
+def _doctor(args) -> None:
+    from faceit.stages.doctor import doctor, sentence
+
+    fails = doctor(args.config if args.config != Path(CONFIG) or args.config.exists() else None)
+    if fails:
+        raise FaceitError(sentence(fails))
+
+
+def _estimate(args) -> None:
+    from faceit.project import load_project
+    from faceit.stages.estimate import estimate
+
+    project = load_project(args.config)
+    print(estimate(project, project.swap(args.name)))
+
+
 def _preprocess(args) -> None:
     from faceit.project import load_project
 
@@ -228,23 +261,14 @@ def _train(args) -> None:
     from faceit.stages.train import train
 
     train(project, swap, args.preset, settings, args.warm_start)
+    _measure(args, project)
 
 
 def _convert(args) -> None:
-    from faceit.project import load_project
-    from faceit.settings import ConvertSettings, nearest, overridden
+    from faceit.settings import ConvertSettings, overridden
 
-    project = _project_or_none(args)
-    if args.name in project.swaps:
-        settings = project.swaps[args.name].convert
-    else:
-        settings = ConvertSettings()
-        project.model_dir(args.name)  # fails for what can be no name
-        models = project.model_names()
-        if args.name not in models and not project.file.exists():
-            load_project(project.file)  # fails with what to do about that
-        if args.name not in models:
-            raise FaceitError(f"There is no swap '{args.name}'{nearest(args.name, [*project.swaps, *models])}")
+    project = _project_with_model(args)
+    settings = project.swaps[args.name].convert if args.name in project.swaps else ConvertSettings()
     settings = overridden(settings, height=args.height)
     end = args.end
     if args.duration is not None:
@@ -255,19 +279,51 @@ def _convert(args) -> None:
         raise FaceitError("With several videos --output is a folder that is there.")
     from faceit.stages.convert import Task, convert
 
-    failed = []
+    failed, done = [], []
     for video in args.videos:
         task = Task(args.name, video, args.reverse, args.everyone, args.start, end, args.side_by_side, args.output,
                     args.overwrite)  # fmt: skip
         try:
-            convert(project, task, settings, tuple(args.portrait))
+            done.append(convert(project, task, settings, tuple(args.portrait)).output)
         except FaceitError as error:
             if len(args.videos) == 1:
                 raise
             failed.append(error)
             _complain(str(error))
+    if done:
+        _measure(args, project, done)
     if failed:
         raise FaceitError(f"{len(failed)} of {len(args.videos)} videos could not be converted; see above.")
+
+
+def _measure(args, project, videos=()) -> None:
+    """After train or convert: measure what was made where --report asks for it, else say how."""
+    if args.report:
+        _report(project, args.name, videos)
+        return
+    import shlex
+
+    words = [args.name, *map(str, videos[:1])] + (["--config", str(args.config)] if args.config != Path(CONFIG) else [])
+    print(f"How good is it? `python faceit.py evaluate {shlex.join(words)}` measures it and writes a report.")
+
+
+def _report(project, name: str, videos=(), **more) -> None:
+    from faceit.stages.evaluate import evaluate_model, evaluate_videos
+    from faceit.stages.report import report
+
+    made = evaluate_videos(project, name, videos, **more) if videos else [evaluate_model(project, name, **more)]
+    for path in made:
+        print(f"Look at {report(project, path)}")
+
+
+def _evaluate(args) -> None:
+    if args.start is not None and args.source is None:
+        raise FaceitError("--start says where in the --source a video begins: name that too.")
+    if args.source is not None and len(args.videos) != 1:
+        raise FaceitError("--source goes with one VIDEO.")
+    project = _project_with_model(args)
+    of_source = {"source": args.source, "start": args.start} if args.videos else {}
+    _report(project, args.name, args.videos, reverse=args.reverse, **of_source)
 
 
 def _export(args) -> None:
@@ -286,6 +342,22 @@ def _demo(args) -> None:
     from faceit.stages.demo import demo
 
     demo(args.dir, args.minutes)
+
+
+def _project_with_model(args):
+    """The project, in whose YAML or models the swap ``args.name`` is. FaceitError with the nearest name."""
+    from faceit.project import load_project
+    from faceit.settings import nearest
+
+    project = _project_or_none(args)
+    if args.name not in project.swaps:
+        project.model_dir(args.name)  # fails for what can be no name
+        models = project.model_names()
+        if args.name not in models and not project.file.exists():
+            load_project(project.file)  # fails with what to do about that
+        if args.name not in models:
+            raise FaceitError(f"There is no swap '{args.name}'{nearest(args.name, [*project.swaps, *models])}")
+    return project
 
 
 def _project_or_none(args):

@@ -178,6 +178,15 @@ def yaw(landmarks: np.ndarray) -> float:
     return float((left - right) / max(left + right, 1e-6))
 
 
+def overlap(one: tuple, other: tuple) -> float:
+    """Intersection over union of two boxes (left, top, right, bottom), 0 to 1."""
+    width = min(one[2], other[2]) - max(one[0], other[0])
+    height = min(one[3], other[3]) - max(one[1], other[1])
+    both = max(0, width) * max(0, height)
+    area = sum((b[2] - b[0]) * (b[3] - b[1]) for b in (one, other))
+    return both / (area - both) if area > both else 0.0
+
+
 def outline(landmarks: np.ndarray, forehead: bool = True) -> np.ndarray:
     """The face's outline, a convex polygon (n, 2) float32: jaw and brows, with ``forehead`` the brows raised.
 

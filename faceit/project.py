@@ -114,6 +114,11 @@ class Project:
     def output_dir(self, swap: str) -> Path:
         return self.data / "output" / swap
 
+    def shown(self, path: Path) -> str:
+        """A path as files say it: from the project's folder on where it is inside, so that a project can be moved."""
+        path = Path(path).absolute()
+        return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else path.as_posix()
+
     def person(self, name: str) -> Person:
         if name not in self.people:
             raise FaceitError(f"{self.file.name} has no person '{name}'{nearest(name, self.people)}")

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -183,7 +184,12 @@ def test_the_command_line_is_over_the_yaml(project, monkeypatch):
 def test_the_length_of_a_conversion(project, monkeypatch, complaint):
     (project / "models" / "anna_to_ben").mkdir(parents=True)
     asked = []
-    monkeypatch.setattr("faceit.stages.convert.convert", lambda _p, task, *_: asked.append((task.start, task.end)))
+
+    def convert(project, task, *more):
+        asked.append((task.start, task.end))
+        return SimpleNamespace(output=Path(task.video))
+
+    monkeypatch.setattr("faceit.stages.convert.convert", convert)
     for words in ([], ["--start", "0:10", "--duration", "5"], ["--end", "1:00"], ["--duration", "5"]):
         assert main(["convert", "anna_to_ben", "v.mp4", *words]) == 0
     assert asked == [(None, None), (10.0, 15.0), (None, 60.0), (None, 5.0)]
@@ -200,11 +206,14 @@ def test_one_bad_video_of_three_does_not_stop_the_others(project, monkeypatch, c
         asked.append(task.video)
         if task.video == "b.mp4":
             raise MediaError("b.mp4 is\nno video")
+        return SimpleNamespace(output=Path(task.video))
 
     monkeypatch.setattr("faceit.stages.convert.convert", convert)
     assert main(["convert", "anna_to_ben", "a.mp4", "b.mp4", "c.mp4"]) == 1
     assert asked == ["a.mp4", "b.mp4", "c.mp4"]
-    assert capfd.readouterr().err.splitlines() == [
+    out, err = capfd.readouterr()
+    assert out.endswith("`python faceit.py evaluate anna_to_ben a.mp4` measures it and writes a report.\n")
+    assert err.splitlines() == [
         "faceit: b.mp4 is no video", "faceit: 1 of 3 videos could not be converted; see above.",
     ]  # fmt: skip
 

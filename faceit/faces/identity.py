@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from threading import Lock
 
 import cv2
 import numpy as np
@@ -10,12 +11,13 @@ import numpy as np
 from faceit.errors import FaceitError
 from faceit.faces.detect import FaceFinder
 from faceit.faces.weights import weights
-from faceit.geometry import Face, align
+from faceit.geometry import Face, align, overlap
 from faceit.images import fit_within, read_image
 
 CARRY_FRAMES = 8  # a followed face is encoded again at the latest after so many frames
 CARRY_LOOK = 0.85  # correlation of two tiny aligned grays below which a face must be encoded again
 CARRY_OVERLAP = 0.5  # intersection over union of two boxes, likewise
+_LOCK = Lock()  # dlib's network serves one thread at a time
 PORTRAIT_SIDE = 1600  # pixels; a larger portrait is reduced
 
 
@@ -34,7 +36,8 @@ def encode(frame: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
     left, top = landmarks.min(0)
     right, bottom = landmarks.max(0)
     shape = dlib.full_object_detection(dlib.rectangle(int(left), int(top), int(right), int(bottom)), points)
-    return np.array(_recogniser().compute_face_descriptor(np.ascontiguousarray(frame), shape))
+    with _LOCK:
+        return np.array(_recogniser().compute_face_descriptor(np.ascontiguousarray(frame), shape))
 
 
 class Identity:
@@ -52,8 +55,7 @@ def learn_identity(name: str, portraits: tuple[Path, ...], detector: str = "hog"
     """Read a person's portraits. FaceitError for a portrait that is missing, or shows no face, or several."""
     if not portraits:
         raise FaceitError(f"{name} has no portrait: name one under people.{name}.portrait.")
-    finder = FaceFinder(detector)
-    return Identity(name, np.stack([_encode_portrait(finder, path, name) for path in portraits]))
+    return Identity(name, np.stack([encode(*face_in_portrait(path, name, detector)) for path in portraits]))
 
 
 def portrait_face(finder: FaceFinder, path: Path, name: str) -> tuple[np.ndarray, Face]:
@@ -76,18 +78,10 @@ def portrait_face(finder: FaceFinder, path: Path, name: str) -> tuple[np.ndarray
     return picture, faces[0]
 
 
-def _encode_portrait(finder: FaceFinder, path: Path, name: str) -> np.ndarray:
-    picture, face = portrait_face(finder, path, name)
-    return encode(picture, face.landmarks)
-
-
-def overlap(one, other) -> float:
-    """Intersection over union of two boxes (left, top, right, bottom)."""
-    width = min(one[2], other[2]) - max(one[0], other[0])
-    height = min(one[3], other[3]) - max(one[1], other[1])
-    both = max(0, width) * max(0, height)
-    area = sum((b[2] - b[0]) * (b[3] - b[1]) for b in (one, other))
-    return both / (area - both) if area > both else 0.0
+def face_in_portrait(path: Path, name: str, detector: str = "hog") -> tuple[np.ndarray, np.ndarray]:
+    """A portrait's pixels and the landmarks of the face in it. Errors as with ``learn_identity``."""
+    picture, face = portrait_face(FaceFinder(detector), path, name)
+    return picture, face.landmarks
 
 
 @dataclass

@@ -25,6 +25,7 @@ RANGE_SLACK_S = 1.0  # a cut may be off by this much, or by a tenth of its lengt
 CUT_CRF = 17  # ranges are encoded again to be exact; this is close to lossless to the eye
 FRAGMENTS = 4  # of a streamed video, loaded at a time
 STOP_WAIT_S = 3.0  # how long a stopped fetch_all waits for its threads
+JS_RUNTIMES = ("deno", "node", "quickjs", "bun")  # for YouTube's challenges, in yt-dlp's order
 
 UPGRADE = "pip install --upgrade yt-dlp yt-dlp-ejs"
 COOKIES = "set cookies_from_browser (firefox, chrome ...) to a browser that is logged in"
@@ -370,7 +371,7 @@ def _options(job: Job, access: _Access, watch: _Watch, temp: Path) -> dict[str, 
         "playlist_items": "1",
         "match_filter": watch.filter,
         "progress_hooks": [watch.hook],
-        "js_runtimes": {"deno": {}, "node": {}, "bun": {}, "quickjs": {}},
+        "js_runtimes": {name: {} for name in JS_RUNTIMES},
         **_cookie_options(access),
     }
     if job.start is not None or job.end is not None:

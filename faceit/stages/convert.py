@@ -12,9 +12,10 @@ import numpy as np
 
 from faceit.compose.blend import put_back
 from faceit.errors import FaceitError
-from faceit.faces.detect import FaceFinder, find_landmarks
+from faceit.faces.choose import Chooser
+from faceit.faces.detect import FaceFinder
 from faceit.faces.faceset import reduced, work_size, write_text
-from faceit.faces.identity import Identity, IdentityFollower, Tally, best_match, learn_identity, likeness, look_of
+from faceit.faces.identity import Identity, Tally, learn_identity
 from faceit.geometry import ALIGNED_MARGIN, Face, align, crop_points
 from faceit.media.fetch import fetch
 from faceit.media.provenance import Label, note
@@ -27,8 +28,6 @@ from faceit.settings import ConvertSettings
 from faceit.stages.downloads import DownloadNews, cookie_options, fetch_job
 
 SAVED_SIZE = 256  # pixels; a face is cut out at the size of training pictures, then reduced as they are
-BRIDGE_FRAMES = 5  # a face that the detector loses is looked for where it was, so many frames long
-BRIDGE_LOOK = 0.85  # correlation of the aligned grays that says it is still the same face
 
 
 @dataclass(frozen=True)
@@ -72,8 +71,7 @@ class Converter:
         self.sides = ("b", "a") if reverse else ("a", "b")
         self.finder = finder or FaceFinder()
         self.counts = Counts()
-        self._follower = IdentityFollower(identity) if identity else None
-        self._last: tuple[Face, np.ndarray, int] | None = None
+        self._chooser = Chooser(identity, tolerance, self.counts)
 
     def convert(self, frames):
         """(time, frame) pairs -> (time, frame, swapped frame), in order."""
@@ -82,7 +80,7 @@ class Converter:
 
     def _frame(self, frame: np.ndarray, faces: list[Face]) -> np.ndarray:
         self.counts.frames += 1
-        chosen = self._choose(frame, faces)
+        chosen = self._chooser.choose(frame, faces)
         if not chosen:
             return frame
         self.counts.swapped += 1
@@ -90,36 +88,6 @@ class Converter:
         for face, made in zip(chosen, self._swap(frame, chosen), strict=True):
             put_back(out, face.landmarks, made, self.settings)
         return out
-
-    def _choose(self, frame: np.ndarray, faces: list[Face]) -> list[Face]:
-        """The faces to swap: the person's one, or everyone's."""
-        if self._follower is None:
-            self.counts.no_face += not faces
-            return faces
-        faces = self._follower.measured(frame, faces)
-        face = best_match(faces, self.tolerance)
-        if face is not None:
-            self._last = (face, look_of(frame, face), 0)
-            return [face]
-        bridged = self._bridge(frame) if not faces else None
-        if bridged is not None:
-            return [bridged]
-        self.counts.missed(faces)
-        return []
-
-    def _bridge(self, frame: np.ndarray) -> Face | None:
-        """The face of the last frame, found again by its landmarks where the detector blinked."""
-        if self._last is None or self._last[2] >= BRIDGE_FRAMES:
-            self._last = None
-            return None
-        before, look, gap = self._last
-        face = Face(before.box, find_landmarks(np.ascontiguousarray(frame), before.box), before.distance)
-        now = look_of(frame, face)
-        if likeness(look, now) < BRIDGE_LOOK:
-            self._last = None
-            return None
-        self._last = (face, now, gap + 1)
-        return face
 
     def _swap(self, frame: np.ndarray, faces: list[Face]) -> np.ndarray:
         size = self.model.preset.size
@@ -134,7 +102,7 @@ def convert(project: Project, task: Task, settings: ConvertSettings | None = Non
     """Convert one video. FaceitError for whatever stands in the way; no half-written file is left."""
     folder = project.model_dir(task.swap)
     about = read_about(folder)
-    people = _people(project, about)
+    people = people_of(project, about)
     if settings is None:
         settings = project.swaps[task.swap].convert if task.swap in project.swaps else ConvertSettings()
     driver, giver = (people["b"], people["a"]) if task.reverse else (people["a"], people["b"])
@@ -159,7 +127,7 @@ def convert(project: Project, task: Task, settings: ConvertSettings | None = Non
     _write(converter, source, info, task, settings, output, beside, facts)
     seconds = clock.monotonic() - began
     result = Result(output, beside, converter.counts, seconds)
-    _report(result, facts, settings, source)
+    _report(project, task, result, facts, settings, source, portraits)
     return result
 
 
@@ -213,7 +181,7 @@ def _nobody(converter: Converter, facts: dict, source: Path) -> FaceitError:
     )
 
 
-def _people(project: Project, about: dict) -> dict[str, Person]:
+def people_of(project: Project, about: dict) -> dict[str, Person]:
     """The model's people: as the YAML has them, or, for a model from elsewhere, with the portrait's usual place."""
     people = {}
     for side in ("a", "b"):
@@ -256,11 +224,15 @@ def _refuse_to_overwrite(outputs: list[Path | None], source: Path, overwrite: bo
             raise FaceitError(f"{path} is there already: add --overwrite, or another name with --output.")
 
 
-def _report(result: Result, facts: dict, settings: ConvertSettings, source: Path) -> None:
+def _report(project: Project, task: Task, result: Result, facts: dict, settings: ConvertSettings,
+            source: Path, portraits: tuple[Path, ...]) -> None:  # fmt: skip
     """The result's story beside it, and on the terminal."""
     counts = result.counts
-    story = facts | {"source": source.name, "counts": asdict(counts), "settings": asdict(settings),
-                     "seconds": round(result.seconds, 1)}  # fmt: skip
+    story = facts | {
+        "source": source.name, "source_file": project.shown(source), "start": task.start, "end": task.end,
+        "reverse": task.reverse, "portraits": [project.shown(path) for path in portraits], "counts": asdict(counts), "settings": asdict(settings),
+        "seconds": round(result.seconds, 1),
+    }  # fmt: skip
     write_text(result.output.with_suffix(".json"), json.dumps(story, indent=1))
     say(f"{source.name}: {counts.frames:,} frames, {counts.swapped:,} swapped, {counts.no_face:,} without a face, "
         f"{counts.someone_else:,} with only other people; {duration(result.seconds)}, "

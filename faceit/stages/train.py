@@ -13,7 +13,7 @@ import math
 import signal
 import time
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +41,7 @@ from faceit.stages.plots import loss_plot, preview_grid
 
 FEWEST_FACES = 16  # fewer cannot teach a face
 HISTORY_EVERY_S = 2.0
+FORECAST_AFTER_S = 10.0  # of training it says what the budget comes to
 SAVE_SHARE = 10  # on a slow disk saves are so many times their own length apart,
 SAVE_AT_LEAST_S = 60.0  # but a kill never loses more than this
 HISTORY = ("step", "seconds", "loss_a", "loss_b")
@@ -264,6 +265,11 @@ class _Run:
             self.step += 1
             now = time.monotonic()
             self.seconds += now - clock
+            if self.step == first_step + 1:  # it compiles: what comes after it tells how fast it goes
+                measured_from = self.seconds
+            elif measured_from is not None and self.seconds - measured_from >= FORECAST_AFTER_S:
+                say(self._forecast((self.step - first_step - 1) / (self.seconds - measured_from)))
+                measured_from = None
             saving = now - saved >= max(self.settings.save_seconds, save_every)
             looking = now - looked >= self.settings.preview_seconds or self.step == first_step + 1
             if now - noted >= HISTORY_EVERY_S or saving or looking:
@@ -287,6 +293,20 @@ class _Run:
             progress.update(self._count())
             self._preview(keep=True)
             self.save()
+
+    def _forecast(self, rate: float) -> str:
+        """What the budget comes to at ``rate`` steps a second, and how much disk the model takes meanwhile."""
+        if self.settings.iterations is not None:
+            left = (self.settings.iterations - self.step) / rate
+            budget = f"these {self.settings.iterations:,} steps take about {duration(self.seconds + left)}"
+        else:
+            left = self.settings.minutes * 60 - self.seconds
+            budget = f"these {self.settings.minutes:g} min give about {self.step + left * rate:,.0f} steps"
+        now = datetime.now()
+        until = now + timedelta(seconds=max(0.0, left))
+        clock = f"{until:%H:%M}" if until.date() == now.date() else f"{until:%Y-%m-%d %H:%M}"
+        return (f"At {rate:.1f} steps/s {budget}, until about {clock}; models/{self.swap.name} takes up to "
+                f"{self.training.disk_size() / 1e6:,.0f} MB while training.")  # fmt: skip
 
     def _note(self) -> tuple[float, float]:
         loss_a, loss_b = self.training.mean_losses()

@@ -1,0 +1,166 @@
+"""From a table of frames to figures: what evaluation.json says (docs/evaluation.md lists the keys)."""
+
+import numpy as np
+
+from faceit.measure.expression import ANGLES, EXPRESSIONS, STILL, follows
+from faceit.measure.pixels import psnr
+from faceit.measure.table import STATES, FrameTable
+
+TROUBLES = ("identity", "expression", "pose", "seam", "lost")
+# what counts as one unit of trouble in a frame
+TROUBLE_DISTANCE = 0.6  # dlib's threshold
+TROUBLE_ANGLE = 10.0  # degrees off the clip's own median difference
+TROUBLE_SEAM = 8.0  # LAB that the step across the edge is larger than the driving frame's
+LOST = 3.0
+SHOWN, APART_S = 6, 0.5  # worst and best frames; two of them are so far apart
+
+
+def rounded(value, digits: int = 4):
+    """Numbers rounded for the file, nan as None, through lists and dicts."""
+    if isinstance(value, dict):
+        return {key: rounded(item, digits) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [rounded(item, digits) for item in value]
+    if isinstance(value, np.floating | float):
+        return round(float(value), digits) if np.isfinite(value) else None
+    return int(value) if isinstance(value, np.integer) else value
+
+
+def mean(values: np.ndarray) -> float:
+    """Mean of the finite values; nan without any."""
+    values = np.asarray(values, np.float64)
+    values = values[np.isfinite(values)]
+    return float(values.mean()) if len(values) else float("nan")
+
+
+def median(values: np.ndarray) -> float:
+    """Median of the finite values; nan without any."""
+    values = np.asarray(values, np.float64)
+    values = values[np.isfinite(values)]
+    return float(np.median(values)) if len(values) else float("nan")
+
+
+def coverage(table: FrameTable) -> dict:
+    """Frames by state; those where the result has no face count as swapped too."""
+    counts = np.bincount(table.states(), minlength=len(STATES))
+    by_state = dict(zip(STATES, map(int, counts), strict=True))
+    return {"frames": len(table)} | by_state | {"swapped": by_state["swapped"] + by_state["lost"]}
+
+
+def identity(table: FrameTable) -> dict:
+    """Distances to both people over the encoded frames, without floors."""
+    to, far = table.column("distance_to"), table.column("distance_from")
+    both = np.isfinite(to) & np.isfinite(far)
+    second_to, second_from = table.column("second_to"), table.column("second_from")
+    return {
+        "frames": int(both.sum()),
+        "nearer_to": float((to[both] < far[both]).mean()) if both.any() else None,
+        "dlib": {"to": mean(to), "from": mean(far), "worst": float(to[both].max()) if both.any() else None},
+        "second": {"to": mean(second_to), "from": mean(second_from),
+                   "worst": float(np.nanmin(second_to)) if np.isfinite(second_to).any() else None},
+    }  # fmt: skip
+
+
+def expression(table: FrameTable) -> dict:
+    """Correlation and error of each expression, without floors."""
+    return {name: dict(zip(("r", "error"), _follows(table, name), strict=True)) for name in EXPRESSIONS}
+
+
+def _follows(table: FrameTable, name: str):
+    return follows(table.column(f"{name}_driving"), table.column(f"{name}_swapped"), STILL[name])
+
+
+def pose(table: FrameTable) -> dict:
+    """Mean absolute differences of the head's angles in degrees, and the mean shift in eye distances."""
+    angles = {name: mean(_apart(table, name)) for name in ANGLES}
+    return angles | {"angle": mean(np.array(list(angles.values()))), "shift": mean(table.column("shift"))}
+
+
+def _apart(table: FrameTable, name: str) -> np.ndarray:
+    return np.abs((table.column(f"{name}_driving") - table.column(f"{name}_swapped") + 180) % 360 - 180)
+
+
+def time(table: FrameTable) -> dict:
+    """Jitter and flicker as ratios to the driving video, warp errors of both in gray levels."""
+    return {
+        "jitter": _ratio(_rms(table.column("jitter")), _rms(table.column("jitter_driving"))),
+        "flicker": _ratio(_rms(table.column("color_change")), _rms(table.column("color_change_driving"))),
+        "warp": mean(table.column("warp")), "warp_driving": mean(table.column("warp_driving")),
+    }  # fmt: skip
+
+
+def _rms(values: np.ndarray) -> float:
+    return float(np.sqrt(mean(values**2)))
+
+
+def _ratio(one: float, other: float) -> float | None:
+    return one / other if other > 1e-9 else None
+
+
+def seam(table: FrameTable) -> dict:
+    """Mean colour steps across the mask's edge."""
+    return {"swapped": mean(table.column("seam")), "driving": mean(table.column("seam_driving")),
+            "added": mean(table.column("seam_added"))}  # fmt: skip
+
+
+def background(table: FrameTable, squared: list[float]) -> dict:
+    """What differs outside mask and label: PSNR over all frames, and the mean difference."""
+    squared = [value for value in squared if np.isfinite(value)]
+    return {"psnr": psnr(float(np.mean(squared))) if squared else None, "difference": mean(table.column("background"))}
+
+
+def note_trouble(table: FrameTable) -> list[str]:
+    """Fill the column ``trouble``, about 1 where something is wrong; returns what counted most, by row."""
+    parts = np.stack([
+        table.column("distance_to") / TROUBLE_DISTANCE, _expression_trouble(table), _pose_trouble(table),
+        (table.column("seam") - table.column("seam_driving")) / TROUBLE_SEAM, np.where(table.states() == STATES.index("lost"), LOST, np.nan),
+    ])  # fmt: skip
+    known = np.isfinite(parts)
+    worst = np.where(known, parts, -1).max(0)
+    why = np.where(known, parts, -1).argmax(0)
+    for row in np.flatnonzero(known.any(0)):
+        table.put(int(row), "trouble", float(worst[row]))
+    return [TROUBLES[i] for i in why]
+
+
+def _expression_trouble(table: FrameTable) -> np.ndarray:
+    """Mean difference of deviations over the expressions that move, in half standard deviations of the driving clip."""
+    found = []
+    for name in EXPRESSIONS:
+        driving, swapped = table.column(f"{name}_driving"), table.column(f"{name}_swapped")
+        if _follows(table, name)[0] is not None:
+            off = np.abs((driving - mean(driving)) - (swapped - mean(swapped)))
+            found.append(off / np.nanstd(driving) / 2)
+    return np.mean(found, 0) if found else np.full(len(table), np.nan)
+
+
+def _pose_trouble(table: FrameTable) -> np.ndarray:
+    """How much more than usual the head's angles differ."""
+    off = np.mean([np.abs(d - median(d)) for d in (
+        table.column(f"{name}_driving") - table.column(f"{name}_swapped") for name in ANGLES)], 0)  # fmt: skip
+    return off / TROUBLE_ANGLE
+
+
+def extremes(table: FrameTable, why: list[str], rates: list[float]) -> tuple[list[dict], list[dict]]:
+    """(worst, best) frames by trouble, each list with frames at least ``APART_S`` apart; ``rates`` of the videos."""
+    trouble = table.column("trouble")
+    rows = np.flatnonzero(np.isfinite(trouble))
+    order = rows[np.argsort(trouble[rows], kind="stable")]
+    encoded = np.isfinite(table.column("distance_to"))
+    best = _spaced(table, [i for i in order if encoded[i]], why, rates)
+    taken = {(f["video"], f["frame"]) for f in best}
+    worst = _spaced(table, order[::-1], why, rates)
+    return [f for f in worst if (f["video"], f["frame"]) not in taken], best
+
+
+def _spaced(table: FrameTable, order, why: list[str], rates: list[float]) -> list[dict]:
+    picked, trouble = [], table.column("trouble")
+    for row in map(int, order):
+        video, frame = table.video[row], table.frame[row]
+        far = all(p["video"] != video or abs(p["frame"] - frame) >= APART_S * rates[video] for p in picked)
+        if far:
+            picked.append({"video": video, "frame": frame, "time": table.time[row],
+                           "trouble": trouble[row], "why": why[row]})  # fmt: skip
+        if len(picked) == SHOWN:
+            break
+    return picked

@@ -1,0 +1,130 @@
+"""The figures of an evaluation in words."""
+
+WHY = {
+    "identity": "the face is the least like {to}'s there", "expression": "the expression is off there",
+    "pose": "the head is turned otherwise there", "seam": "the edge of the face shows there",
+    "lost": "no face is found in the result there",
+}  # fmt: skip
+
+
+def clock(seconds: float) -> str:
+    """0:07, 12:30, 1:02:03."""
+    whole = int(seconds)
+    hours, minutes = divmod(whole // 60, 60)
+    return f"{hours}:{minutes:02d}:{whole % 60:02d}" if hours else f"{minutes}:{whole % 60:02d}"
+
+
+def summary(said: dict) -> list[str]:
+    """Sentences on an evaluation (as in evaluation.json), the most important first."""
+    lines = [_coverage(said), _likeness(said), _pose(said), _sharpness(said), _time(said), _place(said),
+             _reconstruction(said), _lacking(said), _worst(said)]  # fmt: skip
+    return [line for line in lines if line]
+
+
+def _coverage(said: dict) -> str:
+    counts = said.get("coverage")
+    if not counts or not counts["frames"]:
+        return ""
+    rest = [f"{counts[key]:,} {text}" for key, text in (
+        ("no_face", "without a face"), ("someone_else", "with only other people"),
+        ("lost", "where the result shows no face")) if counts[key]]  # fmt: skip
+    others = f" ({', '.join(rest)})" if rest else ""
+    return f"{counts['swapped']:,} of {counts['frames']:,} frames are swapped{others}."
+
+
+def _likeness(said: dict) -> str:
+    """Identity and expression in one sentence: a still mean face would pass the one alone."""
+    identity, expression, to = said.get("identity"), said.get("expression"), said["to"]["name"]
+    if not identity or identity["nearer_to"] is None or not expression:
+        return ""
+    dlib, second = identity["dlib"], identity["second"]
+    own = dlib["floors"]["real_to"]
+    text = f"Reads as {to} in {identity['nearer_to']:.0%} of frames: {dlib['to']:.2f} away"
+    text += f" ({to}'s own unseen faces: {own:.2f}; 0.6 is the threshold)" if own is not None else ""
+    if second["to"] is not None:
+        text += f", {second['name']} {second['to']:.2f}"
+    mouth = expression["mouth_opening"]
+    text += f"; {_following('the mouth', mouth['r'])}"
+    eyes = [expression[key]["r"] for key in ("left_eye", "right_eye") if expression[key]["r"] is not None]
+    if eyes:
+        text += f", {_following('the eyes', sum(eyes) / len(eyes))}"
+    still, still_r = dlib["floors"]["mean_face"], mouth["floors"]["mean_face"]["r"]
+    if still is not None:
+        text += f". A still mean face would be {still:.2f} away" + (
+            f", its mouth at r = {still_r:.2f}" if still_r is not None else "")  # fmt: skip
+    return text + "."
+
+
+def _following(what: str, r: float | None) -> str:
+    if r is None:
+        return f"{what} of the driving face hardly {'moves' if what.endswith('mouth') else 'move'}"
+    one = what.endswith("mouth")
+    word = (("follows" if one else "follow") if r >= 0.75 else
+            ("follows loosely" if one else "follow loosely") if r >= 0.45 else
+            ("does not follow" if one else "do not follow"))  # fmt: skip
+    return f"{what} {word} (r = {r:.2f})"
+
+
+def _pose(said: dict) -> str:
+    pose = said.get("pose")
+    if not pose or pose["angle"] is None:
+        return ""
+    word = "The head turns along" if pose["angle"] < 4 else "The head does not quite turn along"
+    return f"{word}: {pose['angle']:.1f} degrees off on average."
+
+
+def _sharpness(said: dict) -> str:
+    sharp = said.get("sharpness")
+    if not sharp or sharp["ratio"] is None:
+        return ""
+    ratio = sharp["ratio"]
+    word = "As sharp as real" if ratio >= 0.85 else "A little soft" if ratio >= 0.6 else "Soft"
+    return f"{word}: {ratio:.0%} of {said['to']['name']}'s real sharpness at {sharp['size']} pixels."
+
+
+def _time(said: dict) -> str:
+    time = said.get("time")
+    if not time or time["jitter"] is None or time["flicker"] is None:
+        return ""
+    calm = time["jitter"] <= 1.25 and time["flicker"] <= 1.25
+    word = "Steady" if calm else "Restless"
+    return f"{word}: {time['jitter']:.2f} times the driving face's jitter, {time['flicker']:.2f} times its flicker."
+
+
+def _place(said: dict) -> str:
+    seam, background = said.get("seam"), said.get("background")
+    parts = []
+    if seam and seam["swapped"] is not None:
+        more = seam["swapped"] - seam["driving"]
+        parts.append(f"the edge {'hardly shows' if more < 4 else 'shows'} (its step is {more:+.1f} LAB)")
+    if background and background["psnr"] is not None:
+        codec = background["floors"]["codec"]
+        beside = f", the codec alone {codec:.0f} dB" if codec is not None else ""
+        touched = codec is not None and background["psnr"] < codec - 3
+        word = "the background has changed" if touched else "the background is untouched"
+        parts.append(f"{word} ({background['psnr']:.0f} dB{beside})")
+    text = "; ".join(parts)
+    return text[:1].upper() + text[1:] + "." if text else ""
+
+
+def _reconstruction(said: dict) -> str:
+    parts = [f"{side['name']} {side['psnr']:.1f} dB, {side['gain']:+.1f} over the mean face"
+             for side in (said.get("reconstruction") or {}).values() if side and side["psnr"] is not None]  # fmt: skip
+    return f"Unseen faces as themselves: {'; '.join(parts)}." if parts else ""
+
+
+def _lacking(said: dict) -> str:
+    lacking = said.get("lacking")
+    if not lacking:
+        return ""
+    share = sum(each["share"] for each in lacking)
+    return f"{share:.0%} of {said['from']['name']}'s faces are in poses that {said['to']['name']}'s videos lack."
+
+
+def _worst(said: dict) -> str:
+    worst = said.get("worst")
+    if not worst or worst[0]["trouble"] < 1:
+        return ""
+    first = worst[0]
+    place = f" of {said['videos'][first['video']]['file'].rsplit('/', 1)[-1]}" if len(said["videos"]) > 1 else ""
+    return f"Worst at {clock(first['time'])}{place}: {WHY[first['why']].format(to=said['to']['name'])}."

@@ -1,0 +1,93 @@
+"""A throwaway training, to see how fast this machine is and how large a model gets. It writes nothing."""
+
+import shutil
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from faceit.geometry import ALIGNED_MARGIN
+from faceit.network.presets import Preset, choose
+from faceit.network.swapmodel import start_backend
+
+FACES = 64  # of random noise, on either side
+SEED = 1
+SLOW_STEP_S = 4.0  # where the first step takes so long, one more says enough
+
+
+@dataclass(frozen=True)
+class _Faces:
+    """What a training asks of a face set: ``faces`` (n, w, w, 3) uint8, ``points`` (n, 68, 2) float32."""
+
+    faces: np.ndarray
+    points: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.faces)
+
+
+def throwaway(preset: Preset):
+    """A fresh network in its training."""
+    start_backend()
+    from faceit.network.architectures import build
+    from faceit.network.training import Training
+
+    return Training(build(preset), SEED)
+
+
+def steps_per_second(training, seconds: float) -> float:
+    """How fast it trains, measured over about so long; the first step, which compiles, does not count."""
+    rng, side = np.random.default_rng(SEED), round(training.preset.size * ALIGNED_MARGIN)
+    sets = {
+        name: _Faces(rng.integers(0, 256, (FACES, side, side, 3), np.uint8), rng.random((FACES, 68, 2), np.float32))
+        for name in ("a", "b")
+    }
+    began = time.monotonic()
+    training.step(sets, 0, 0.0)
+    steps, first = 0, time.monotonic()
+    while steps == 0 or (time.monotonic() - first < seconds and first - began < SLOW_STEP_S):
+        steps += 1
+        training.step(sets, steps, 0.0)
+    return steps / max(time.monotonic() - first, 1e-9)
+
+
+def report(presets: list[str], seconds: float) -> dict:
+    """For the doctor: the backend and its GPU, those that the system has, and how fast the usual preset trains.
+
+    "disk": for each of ``presets`` (a preset's name, or "auto") the bytes that its model takes at the most; "speed":
+    the usual preset's name, its minutes, and its steps a second, measured over about ``seconds``.
+    """
+    has_gpu = start_backend()
+    import keras
+
+    usual = choose("auto", has_gpu)
+    trainings = {usual.name: throwaway(usual)}
+    disk = {}
+    for name in presets:
+        preset = choose(name, has_gpu)
+        if preset.name not in trainings:
+            trainings[preset.name] = throwaway(preset)
+        disk[name] = trainings[preset.name].disk_size()
+    return {
+        "version": keras.__version__, "backend": keras.backend.backend(), "has_gpu": has_gpu,
+        "nvidia": nvidia_gpus(), "disk": disk,
+        "speed": [usual.name, usual.minutes, steps_per_second(trainings[usual.name], seconds)],
+    }  # fmt: skip
+
+
+def nvidia_gpus() -> list[str]:
+    """The names of NVIDIA's GPUs in this computer, as its driver tells, whether Keras can use them or not."""
+    program = shutil.which("nvidia-smi")
+    if program:
+        asked = [program, "--query-gpu=name", "--format=csv,noheader"]
+        try:
+            done = subprocess.run(asked, capture_output=True, text=True, timeout=10, check=False)
+        except (OSError, subprocess.TimeoutExpired):
+            done = None
+        if done is not None and done.returncode == 0:
+            return [line.strip() for line in done.stdout.splitlines() if line.strip()]
+    sheets = Path("/proc/driver/nvidia/gpus").glob("*/information")
+    lines = [line for sheet in sheets for line in sheet.read_text(errors="replace").splitlines()]
+    return [line.split(":", 1)[1].strip() for line in lines if line.startswith("Model:")]

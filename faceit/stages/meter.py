@@ -102,10 +102,9 @@ class Meter:
                 self.squared.append(seen.squared)
                 window.append((row, seen, job.before is not None))
                 self._motion(window)
-                if seen.floors:
-                    for table in (self.unswapped, self.mean_face):
-                        values = seen.floors["unswapped" if table is self.unswapped else "mean_face"]
-                        table.add(number, i, i / float(info.fps), "swapped" if values else "lost", values)
+                for name, values in (seen.floors or {}).items():
+                    state = "swapped" if values else "lost"
+                    getattr(self, name).add(number, i, i / float(info.fps), state, values)
                 progress.update(i + 1)
         frames = sum(n == number for n in self.table.video)
         return {"start": video.start or 0.0, "end": video.end if video.end is not None else source.duration,
@@ -120,9 +119,8 @@ class Meter:
             faces = chooser.choose(driving, found)
             same = before is not None and faces and overlap(before[0].box, faces[0].box) > SAME_SHOT
             state = "swapped" if faces else "someone_else" if found else "no_face"
-            with_floor = bool(faces) and swaps % every == 0 and self.giver.mean_face is not None
             job = _Job(driving, swapped, state, faces, before[1:] if same else None,
-                       bool(faces) and swaps % encode_every == 0, with_floor)  # fmt: skip
+                       bool(faces) and swaps % encode_every == 0, bool(faces) and swaps % every == 0)  # fmt: skip
             before = (faces[0], driving, swapped) if faces else None
             swaps += bool(faces)
             yield job
@@ -258,10 +256,13 @@ class Meter:
         return pixels.background_difference(job.driving, job.swapped, touched > 0)
 
     def _floors(self, job: _Job, face: Face, driving: np.ndarray) -> dict[str, dict]:
-        """The unswapped frame, and the mean face put into it, measured like a swap; {} where no face is found."""
+        """The unswapped frame, and the mean face (where one is known) put into it, measured like a swap; {} where no
+        face is found."""
         size = (job.driving.shape[1], job.driving.shape[0])
         unswapped = compared(driving, driving, size) | self._identity(job.driving, driving)
         unswapped["sharpness"] = pixels.face_sharpness(job.driving, driving, self.size)
+        if self.giver.mean_face is None:
+            return {"unswapped": unswapped}
         still = job.driving.copy()
         put_back(still, face.landmarks, self.giver.mean_face, self._settings)
         _, made = self._found(job.driving, still, face)

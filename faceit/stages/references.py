@@ -87,8 +87,9 @@ def _reference(name: str, known: list, held: list) -> Reference:
 
 def _seen(pictures: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
     """Encodings (n, 128) and looks (n, d) of (picture, landmarks)."""
-    return (np.array([encode(*each) for each in pictures]).reshape(len(pictures), -1),
-            np.array([recogniser.look(*each) for each in pictures]).reshape(len(pictures), -1))  # fmt: skip
+    if not pictures:
+        return np.empty((0, 0)), np.empty((0, 0))
+    return np.stack([encode(*each) for each in pictures]), np.stack([recogniser.look(*each) for each in pictures])
 
 
 def _placed(path: Path, row: FaceRow) -> tuple[np.ndarray, np.ndarray]:

@@ -230,7 +230,8 @@ def _report(project: Project, task: Task, result: Result, facts: dict, settings:
     counts = result.counts
     story = facts | {
         "source": source.name, "source_file": project.shown(source), "start": task.start, "end": task.end,
-        "reverse": task.reverse, "portraits": [project.shown(path) for path in portraits], "counts": asdict(counts), "settings": asdict(settings),
+        "reverse": task.reverse, "portraits": [project.shown(path) for path in portraits],
+        "counts": asdict(counts), "settings": asdict(settings),
         "seconds": round(result.seconds, 1),
     }  # fmt: skip
     write_text(result.output.with_suffix(".json"), json.dumps(story, indent=1))

@@ -16,7 +16,7 @@ def clock(seconds: float) -> str:
 
 def summary(said: dict) -> list[str]:
     """Sentences on an evaluation (as in evaluation.json), the most important first."""
-    lines = [_coverage(said), _likeness(said), _pose(said), _sharpness(said), _time(said), _place(said),
+    lines = [_likeness(said), _coverage(said), _pose(said), _sharpness(said), _time(said), _place(said),
              _reconstruction(said), _lacking(said), _worst(said)]  # fmt: skip
     return [line for line in lines if line]
 

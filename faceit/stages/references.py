@@ -127,11 +127,11 @@ def _histogram(values, name: str) -> list[int]:
 
 
 def _light(path: Path, row: FaceRow) -> tuple[float, float]:
-    """Mean lightness of a face, and by how much its left half is lighter than the right, in LAB's L."""
+    """Mean lightness of a face, and by how much its right half is lighter than the left, in LAB's L."""
     picture, points = _placed(path, row)
     area, lightness = face_area(points, picture.shape[0]), lab(picture)[..., 0]
-    columns = np.arange(picture.shape[1])[None, :] < points[27:31, 0].mean()
-    return mean(lightness[area]), mean(lightness[area & columns]) - mean(lightness[area & ~columns])
+    left = np.arange(picture.shape[1])[None, :] < points[27:31, 0].mean()
+    return mean(lightness[area]), mean(lightness[area & ~left]) - mean(lightness[area & left])
 
 
 def lacking_poses(driver: Reference, giver: Reference) -> list[dict]:

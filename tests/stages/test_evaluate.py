@@ -79,7 +79,7 @@ def test_a_converted_video_is_measured_against_its_source_the_same_twice(convert
     assert said["identity"]["dlib"]["floors"]["real_to"] < 0.3 < 0.6 < said["identity"]["dlib"]["floors"]["unswapped"]
     assert said["expression"].keys() == set(EXPRESSIONS) and said["speed"]["frames_per_second"] > 0
     assert said["background"]["psnr"] > 35 and said["background"]["floors"]["codec"] > 35
-    assert nothing_is_nan(said) and said["summary"][0] == "30 of 30 frames are swapped."
+    assert nothing_is_nan(said) and "30 of 30 frames are swapped." in said["summary"]
     rows = list(csv.DictReader(written[0][1].decode().splitlines()))
     assert len(rows) == 30 and set(COLUMNS) < rows[0].keys()
     assert output(file).with_name("talk.report.html").is_file()

@@ -1,0 +1,136 @@
+"""What two face sets hold, side by side: turns of the head, mouths, light; and in words what the wanted one lacks."""
+
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from faceit.pages.charts import heatmap, histograms
+from faceit.pages.figures import people
+from faceit.pages.values import items, number, numbers, part, percent, shown, text, whose
+
+MOST_LACKING = 8  # sentences
+HISTOGRAMS = {
+    "mouth": ("Mouth opening", ("shut", "wide open")),
+    "light": ("Lightness", ("dark", "light")),
+    "side_light": ("Light from the side", ("from the left", "from the right")),
+}
+
+
+@dataclass(frozen=True)
+class Poses:
+    """One person's heatmap."""
+
+    name: str
+    tone: str
+    count: str
+    held_out: str
+    chart: Markup
+    lacks: bool  # crosses are in it
+
+
+def poses(said: dict) -> list[Poses]:
+    """The driving person's and the wanted person's heatmaps, in this order."""
+    columns, rows = sorted(numbers(said, "bins", "yaw")), sorted(numbers(said, "bins", "pitch"), reverse=True)
+    found = []
+    for side, tone in _sides(said):
+        values = part(said, "faces", side)
+        name = text(values, "name") or side
+        counts = [[number(n) or 0 for n in row] if isinstance(row, list) else [] for row in items(values, "yaw_pitch")]
+        flagged = _lacking_cells(said, columns, rows) if tone == "to" else []
+        chart = heatmap(counts, columns, rows, f"Turns of {whose(name)} head in the face set, left to right and up to "
+                        "down", tone=tone, flagged=flagged)  # fmt: skip
+        found.append(Poses(name, tone, _count(values, "count"), _count(values, "held_out"), chart,
+                           bool(flagged)))  # fmt: skip
+    return found if any(one.chart for one in found) else []
+
+
+def _count(values: dict, key: str) -> str:
+    count = number(values, key)
+    return shown(count, 0) if count else ""
+
+
+def _sides(said: dict) -> list[tuple[str, str]]:
+    """(the YAML's side, colour), the driving person first."""
+    return [("b", "from"), ("a", "to")] if said.get("reverse") is True else [("a", "from"), ("b", "to")]
+
+
+def spreads(said: dict) -> list[tuple[str, Markup]]:
+    """(title, chart) for each of mouth and light that was counted."""
+    drawn = []
+    for key, (title, ends) in HISTOGRAMS.items():
+        edges = numbers(said, "bins", key)
+        series = []
+        for side, tone in _sides(said):
+            values = part(said, "faces", side)
+            series.append((text(values, "name") or side, tone, [number(n) or 0 for n in items(values, key)]))
+        if len(edges) > 1 and edges == sorted(edges):
+            names = " and ".join(name for name, _, _ in series)
+            chart = histograms(edges, series, f"{title} in the faces of {names}, {ends[0]} to {ends[1]}", ends=ends)
+            if chart:
+                drawn.append((title, chart))
+    return drawn
+
+
+# ----------------------------------------------------------------------------------------------------- what is lacking
+
+
+def lacking(said: dict) -> list[str]:
+    """Sentences about poses that the driving person has and the wanted one lacks; empty when nothing was compared."""
+    if not isinstance(said.get("lacking"), list):
+        return []
+    who = people(said)
+    found = [sentence for entry in said["lacking"] if (sentence := _sentence(said, entry, who))]
+    if not found:
+        return [f"Nothing is lacking: {who.giver} has a face for every pose of {who.driver}."]
+    more = len(found) - MOST_LACKING
+    return found if more <= 0 else [*found[:MOST_LACKING], f"And {more} more, each with a smaller share."]
+
+
+def _sentence(said: dict, entry, who) -> str | None:
+    across, up = numbers(entry, "yaw"), numbers(entry, "pitch")
+    share = number(entry, "share")
+    if len(across) != 2 or len(up) != 2 or share is None:
+        return None
+    edges = {axis: numbers(said, "bins", axis) for axis in ("yaw", "pitch")}
+    where = f"{_turned(across, edges['yaw'], 'left', 'right')}, {_turned(up, edges['pitch'], 'down', 'up')}"
+    few = "few" if _count_there(said, across, up) else "no"
+    return f"{who.giver} has {few} faces {where}; {percent(share)} of {whose(who.driver)} faces are there."
+
+
+def _turned(span: list[float], edges: list[float], less: str, more: str) -> str:
+    """A stretch of an angle in words: "turned left 10–20°", "up beyond 20°", "level"."""
+    low, high = sorted(span)
+    first = "turned " if more == "right" else ""
+    if low < 0 < high:
+        return "looking straight ahead" if more == "right" else "level"
+    word, near, far = (more, low, high) if low >= 0 else (less, -high, -low)
+    outermost = edges and far == abs(max(edges) if low >= 0 else min(edges))
+    return f"{first}{word} beyond {_angle(near)}°" if outermost else f"{first}{word} {_angle(near)}–{_angle(far)}°"
+
+
+def _angle(value: float) -> str:
+    return shown(value, 0 if value == round(value) else 1)
+
+
+def _cell(said: dict, across, up, columns, rows) -> tuple[int, int] | None:
+    """(row, column) of the bin with these edges, rows from up to down."""
+    spans = [tuple(sorted(pair)) for pair in zip(columns, columns[1:], strict=False)]
+    heights = [tuple(sorted(pair)) for pair in zip(rows, rows[1:], strict=False)]
+    across, up = tuple(sorted(across)), tuple(sorted(up))
+    return (heights.index(up), spans.index(across)) if up in heights and across in spans else None
+
+
+def _lacking_cells(said: dict, columns, rows) -> list[tuple[int, int]]:
+    pairs = [(numbers(entry, "yaw"), numbers(entry, "pitch")) for entry in items(said, "lacking")]
+    return [cell for across, up in pairs if (cell := _cell(said, across, up, columns, rows))]
+
+
+def _count_there(said: dict, across, up) -> float:
+    """How many faces the wanted person has in a bin; 0 where that is not known."""
+    columns, rows = sorted(numbers(said, "bins", "yaw")), sorted(numbers(said, "bins", "pitch"), reverse=True)
+    cell, side = _cell(said, across, up, columns, rows), _sides(said)[1][0]
+    counts = items(said, "faces", side, "yaw_pitch")
+    if cell is None or cell[0] >= len(counts) or not isinstance(counts[cell[0]], list):
+        return 0
+    row = counts[cell[0]]
+    return (number(row[cell[1]]) or 0) if cell[1] < len(row) else 0

@@ -1,0 +1,43 @@
+"""From a template and its values to a page, and from pixels to a picture inside it."""
+
+import base64
+import io
+from functools import cache
+from pathlib import Path
+
+import jinja2
+import numpy as np
+
+from faceit.images import fit_within
+
+TEMPLATES = Path(__file__).parent / "templates"
+QUALITIES = (84, 76, 68, 60, 50)  # of JPEG, tried in turn until a picture is small enough
+
+
+def render(template: str, **values) -> str:
+    """A template of this room with its values, as HTML. What comes from files is escaped; a value that the template
+    wants and nobody gave is an error."""
+    page = _environment().get_template(template).render(**values)
+    # names on disk and in JSON may hold half a character or a zero, which no page can
+    return page.encode("utf-8", "replace").decode("utf-8").replace("\0", "\ufffd")
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+
+
+def picture(rgb: np.ndarray, most_kb: float = 40.0) -> str:
+    """Pixels (h, w, 3) uint8 RGB as a data: URI of a JPEG of at most ``most_kb``; smaller in the end if it must be."""
+    from PIL import Image
+
+    while True:
+        for quality in QUALITIES:
+            out = io.BytesIO()
+            Image.fromarray(np.ascontiguousarray(rgb)).save(out, "JPEG", quality=quality, optimize=True)
+            if out.tell() <= most_kb * 1000 or (quality == QUALITIES[-1] and max(rgb.shape[:2]) <= 64):
+                return "data:image/jpeg;base64," + base64.b64encode(out.getvalue()).decode("ascii")
+        rgb, _ = fit_within(rgb, max(64, round(max(rgb.shape[:2]) * 0.8)))

@@ -2,9 +2,12 @@
 
 import ast
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
+
+from faceit import __version__
 
 ROOT = Path(__file__).parents[1]
 SOURCES = {
@@ -124,6 +127,15 @@ def test_nothing_that_can_carry_code_is_loaded_or_run(module):
         for keyword in node.keywords:
             value = getattr(keyword.value, "value", None)
             assert (keyword.arg, value) not in (("shell", True), ("allow_pickle", True), ("safe_mode", False))
+
+
+def test_the_installed_package_says_its_version_and_has_its_templates():
+    about = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert about["project"]["version"] == __version__
+    packed = {path for name, globs in about["tool"]["setuptools"]["package-data"].items() for each in globs
+              for path in (ROOT / name.replace(".", "/")).glob(each)}  # fmt: skip
+    assert packed == {path for path in (ROOT / "faceit").rglob("*") if path.is_file() and path.suffix not in (
+        ".py", ".pyc")}  # fmt: skip
 
 
 def test_the_door_holds_nothing_but_the_call():

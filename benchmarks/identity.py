@@ -1,6 +1,6 @@
 """Whose faces preprocess keeps: one man's own footage and nine other speakers. Run by hand; prints a table.
 
-    python benchmarks/identity.py --clips DIR [--fps N] [--tolerance T] [--work DIR]
+    python -m benchmarks.identity --clips DIR [--fps N] [--tolerance T] [--work DIR]
 
 DIR holds ``pair_long/a/*.mpg`` (man 1; his portrait is a frame of the first), ``pair_long/a_heldout/*.mp4`` (other
 sentences of his) and ``robust/others/*.mpg`` (nine other speakers of the same corpus, in the same light before the same

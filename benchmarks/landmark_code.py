@@ -1,6 +1,6 @@
 """Where `lite`'s landmark code should come from: nowhere, dlib's 68 points, or a face mesh. By hand; prints tables.
 
-    python benchmarks/landmark_code.py --clips DIR [--mesh face_landmark.tflite] [--steps 400] [--seeds 2]
+    python -m benchmarks.landmark_code --clips DIR [--mesh face_landmark.tflite] [--steps 400] [--seeds 2]
 
 DIR holds ``pair_hd/{aoc,hill}.mp4``: trained on 0-6.4 s, scored on 6.4-8 s, both directions. The pictures and their
 places are dlib's in every run; only the code differs. The mesh (468 points, Kartynnik et al. 2019, arXiv 1907.06724;

@@ -1,6 +1,6 @@
 """How good a swap is after so many minutes, on two pairs of real people. Run by hand; prints a table.
 
-    python benchmarks/pairs.py --clips DIR [--pair 1|2] [--minutes M] [--work DIR]
+    python -m benchmarks.pairs --clips DIR [--pair 1|2] [--minutes M] [--work DIR]
 
 DIR holds ``pair_hd/{aoc,hill}.mp4`` (pair 1, trained on 0-6.4 s, scored on the rest) and ``pair_long/`` (pair 2: man 1
 in ``a/*.mpg``, held out ``a_heldout/a_heldout_18s.mp4``; man 2 in ``b.mp4``, the last 18 s held out). The figures are

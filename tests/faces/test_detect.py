@@ -183,3 +183,24 @@ def test_without_the_package_it_is_the_same_sentence(monkeypatch, forgetful):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(FaceitError, match="are not installed"):
         weights("identity")
+
+
+@pytest.mark.parametrize("factor", [0.6, 1.0, 2.5])
+def test_a_face_is_found_near_where_it_was(finder, portrait, factor):
+    frame = resize(portrait, round(480 * factor), round(480 * factor))
+    (face,) = finder.find(frame)
+    drifted = tuple(side + round(0.1 * face.width) for side in face.box)
+    for box in (face.box, drifted):
+        near = finder.find_near(frame, box)
+        apart = np.linalg.norm(near.landmarks - face.landmarks, axis=1).mean()
+        assert apart < 0.04 * eye_distance(face.landmarks)
+
+
+def test_no_face_is_found_near_a_place_where_none_is(finder, portrait):
+    (face,) = finder.find(portrait)
+    gone = portrait.copy()
+    gone[face.box[1] - 40 : face.box[3] + 40, face.box[0] - 40 : face.box[2] + 40] = 90
+    assert finder.find_near(gone, face.box) is None
+    assert finder.find_near(portrait, (0, 380, 90, 470)) is None
+    for outside in ((470, 470, 560, 560), (900, 900, 990, 990), (-200, -200, -110, -110), (10, 10, 10, 10)):
+        assert finder.find_near(portrait, outside) is None

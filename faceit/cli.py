@@ -145,7 +145,7 @@ def _add_evaluate(command) -> None:
     sub = command("evaluate", _evaluate, "measure how good a swap is, and write a report")
     sub.add_argument("name", metavar="SWAP", help="a trained or imported swap")
     sub.add_argument("videos", nargs="*", type=_path, metavar="VIDEO",
-                     help="videos that convert wrote (default: convert and measure what was held out of training)")  # fmt: skip
+                     help="made by convert (default: convert and measure what was held out of training)")  # fmt: skip
     sub.add_argument("--reverse", action="store_true", help="the `to` person has the `from` face")
     sub.add_argument("--source", type=_path, metavar="FILE",
                      help="what VIDEO was made from (default: as the .json beside it says)")  # fmt: skip

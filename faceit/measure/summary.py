@@ -111,9 +111,10 @@ def background(table: FrameTable, squared: list[float]) -> dict:
 
 def note_trouble(table: FrameTable) -> list[str]:
     """Fill the column ``trouble``, about 1 where something is wrong; returns what counted most, by row."""
+    seam_step = table.column("seam") - table.column("seam_driving")
     parts = np.stack([
         table.column("distance_to") / TROUBLE_DISTANCE, _expression_trouble(table), _pose_trouble(table),
-        (table.column("seam") - table.column("seam_driving")) / TROUBLE_SEAM, np.where(table.states() == STATES.index("lost"), LOST, np.nan),
+        seam_step / TROUBLE_SEAM, np.where(table.states() == STATES.index("lost"), LOST, np.nan),
     ])  # fmt: skip
     known = np.isfinite(parts)
     worst = np.where(known, parts, -1).max(0)

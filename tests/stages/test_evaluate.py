@@ -67,10 +67,11 @@ def test_what_was_held_out_is_converted_and_measured(trained, tmp_path, capfd):
 
 def test_a_converted_video_is_measured_against_its_source_the_same_twice(converted, tmp_path, capfd):
     file = copied(converted, tmp_path)
+    files = [output(file).with_name(f"talk.{name}") for name in ("evaluation.json", "frames.csv")]
     written = []
     for _ in range(2):
         assert run(file, "evaluate", "c2h", str(output(file))) == 0
-        written.append([output(file).with_name(f"talk.{name}").read_bytes() for name in ("evaluation.json", "frames.csv")])
+        written.append([path.read_bytes() for path in files])
     assert written[0] == written[1]
     said = json.loads(written[0][0])
     assert (said["kind"], said["videos"][0]["file"], said["videos"][0]["frames"]) == ("video", "talk.mp4", 30)

@@ -16,9 +16,8 @@ def clock(seconds: float) -> str:
 
 def summary(said: dict) -> list[str]:
     """Sentences on an evaluation (as in evaluation.json), the most important first."""
-    lines = [_likeness(said), _coverage(said), _pose(said), _sharpness(said), _time(said), _place(said),
-             _reconstruction(said), _lacking(said), _worst(said)]  # fmt: skip
-    return [line for line in lines if line]
+    parts = (_likeness, _coverage, _beside_floors, _pose, _sharpness, _time, _place, _reconstruction, _lacking, _worst)
+    return [line for line in (part(said) for part in parts) if line]
 
 
 def _coverage(said: dict) -> str:
@@ -34,24 +33,28 @@ def _coverage(said: dict) -> str:
 
 def _likeness(said: dict) -> str:
     """Identity and expression in one sentence: a still mean face would pass the one alone."""
-    identity, expression, to = said.get("identity"), said.get("expression"), said["to"]["name"]
+    identity, expression = said.get("identity"), said.get("expression")
     if not identity or identity["nearer_to"] is None or not expression:
         return ""
-    dlib, second = identity["dlib"], identity["second"]
-    own = dlib["floors"]["real_to"]
-    text = f"Reads as {to} in {identity['nearer_to']:.0%} of frames: {dlib['to']:.2f} away"
-    text += f" ({to}'s own unseen faces: {own:.2f}; 0.6 is the threshold)" if own is not None else ""
-    if second["to"] is not None:
-        text += f", {second['name']} {second['to']:.2f}"
-    mouth = expression["mouth_opening"]
-    text += f"; {_following('the mouth', mouth['r'])}"
+    text = f"Reads as {said['to']['name']} in {identity['nearer_to']:.0%} of frames"
+    text += f"; {_following('the mouth', expression['mouth_opening']['r'])}"
     eyes = [expression[key]["r"] for key in ("left_eye", "right_eye") if expression[key]["r"] is not None]
-    if eyes:
-        text += f", {_following('the eyes', sum(eyes) / len(eyes))}"
-    still, still_r = dlib["floors"]["mean_face"], mouth["floors"]["mean_face"]["r"]
+    return text + (f", {_following('the eyes', sum(eyes) / len(eyes))}." if eyes else ".")
+
+
+def _beside_floors(said: dict) -> str:
+    """The distance that is behind it, beside that of real footage, and what a still face would reach."""
+    if not _likeness(said):
+        return ""
+    dlib, second, to = said["identity"]["dlib"], said["identity"]["second"], said["to"]["name"]
+    own = dlib["floors"]["real_to"]
+    real = f"{to}'s own unseen faces: {own:.2f}; " if own is not None else ""
+    text = f"{dlib['to']:.2f} away from {to} ({real}below 0.6 is the same person)"
+    text += f", {second['name']} {second['to']:.2f}" if second["to"] is not None else ""
+    still, still_r = dlib["floors"]["mean_face"], said["expression"]["mouth_opening"]["floors"]["mean_face"]["r"]
     if still is not None:
-        text += f". A still mean face would be {still:.2f} away" + (
-            f", its mouth at r = {still_r:.2f}" if still_r is not None else "")  # fmt: skip
+        mouth = f", but its mouth at r = {still_r:.2f}" if still_r is not None else ""
+        text += f"; a still mean face would be {still:.2f} away{mouth}"
     return text + "."
 
 

@@ -29,6 +29,7 @@ from faceit.stages.convert import Task, convert, people_of
 from faceit.stages.meter import Converted, Meter
 from faceit.stages.references import BINS, Reference, face_coverage, lacking_poses, learn
 
+NAME, TABLE = "evaluation.json", "frames.csv"
 FORMAT = 1  # of evaluation.json
 SIDES = ("a", "b")
 MOST_S = 60.0  # of held-out video that is converted
@@ -65,8 +66,7 @@ def evaluate_videos(project: Project, name: str, files: list[Path], source: Path
         file = _found(project, name, file)
         video, turned = _converted(project, name, file, source, start)
         swapped = _swapped(project, name, reverse or turned)
-        stem = file.with_suffix("")
-        written.append(_evaluate(project, swapped, [video], stem.with_name(f"{stem.name}."), "video"))
+        written.append(_evaluate(project, swapped, [video], file.with_name(f"{file.stem}.{NAME}"), "video"))
     return written
 
 
@@ -78,7 +78,7 @@ def evaluate_model(project: Project, name: str, reverse: bool = False) -> Path:
     parts = _held_out_parts(project, swapped.driver)
     folder = project.model_dir(name) / "evaluation"
     settings = project.swaps[name].convert if name in project.swaps else ConvertSettings()
-    videos = []
+    videos, problem = [], None
     for i, (path, begin, end) in enumerate(parts):
         output = folder / f"{i + 1:02d}-{path.stem}{'-reverse' if reverse else ''}.mp4"
         task = Task(name, str(path), reverse, start=begin, end=end, output=output, overwrite=True)
@@ -86,14 +86,15 @@ def evaluate_model(project: Project, name: str, reverse: bool = False) -> Path:
             convert(project, task, settings)
         except FaceitError as e:
             say(f"  ! {e}")
+            problem = e
             continue
         videos.append(_converted(project, name, output)[0])
     if not videos and not any(_held_faces(project, person) for person in swapped.people.values()):
-        raise FaceitError(
+        raise problem or FaceitError(
             f"Nothing is held out of {swapped.driver.name}'s videos: name a converted video, or set held_out under "
             "preprocess: in the YAML to 0.1, run preprocess and train again."
         )
-    return _evaluate(project, swapped, videos, project.model_dir(name) / "", "model")
+    return _evaluate(project, swapped, videos, project.model_dir(name) / f"{'reverse.' * reverse}{NAME}", "model")
 
 
 # --- what is evaluated ---
@@ -173,10 +174,10 @@ def _held_faces(project: Project, person: Person) -> int:
 # --- measuring ---
 
 
-def _evaluate(project: Project, swapped: Swapped, videos: list[Converted], base: Path | str, kind: str) -> Path:
+def _evaluate(project: Project, swapped: Swapped, videos: list[Converted], path: Path, kind: str) -> Path:
+    """Measure, and write the evaluation to ``path`` and the table beside it."""
     known = {side: learn(project, person) for side, person in swapped.people.items()}
     driver, giver = (known["b"], known["a"]) if swapped.reverse else (known["a"], known["b"])
-    folder = base if kind == "model" else base.parent
     meter = Meter(driver, giver, project.preprocess.detector)
     listed = []
     for i, video in enumerate(videos):
@@ -185,7 +186,7 @@ def _evaluate(project: Project, swapped: Swapped, videos: list[Converted], base:
             portraits = video.portraits or swapped.driver.portraits
             identity = learn_identity(driver.name, portraits, project.preprocess.detector)
         tolerance = video.settings.tolerance or project.preprocess.tolerance
-        places = {"file": _relative(video.file, folder), "source": _relative(video.source, folder)}
+        places = {"file": _relative(video.file, path.parent), "source": _relative(video.source, path.parent)}
         listed.append(places | meter.measure(i, video, identity, tolerance))
     said = {
         "format": FORMAT, "faceit": __version__, "kind": kind, "swap": swapped.name, "reverse": swapped.reverse,
@@ -203,8 +204,7 @@ def _evaluate(project: Project, swapped: Swapped, videos: list[Converted], base:
     said["worst"], said["best"] = summary.extremes(meter.table, why, [v["fps"] for v in listed])
     said = summary.rounded(said)
     said["summary"] = words(said)
-    path = folder / "evaluation.json" if kind == "model" else Path(f"{base}evaluation.json")
-    table = path.with_name(path.name.replace("evaluation.json", "frames.csv"))
+    table = path.with_name(path.name.removesuffix(NAME) + TABLE)
     write_text(table, meter.table.text())
     write_text(path, json.dumps(said, indent=1))
     for line in said["summary"]:

@@ -137,6 +137,16 @@ def test_what_can_be_wrong_is_a_sentence(converted, people, tmp_path, capfd):
     assert not list(file.parent.rglob(".*.part"))
 
 
+def test_nobody_swapped_is_counted_and_no_figure_is_made_up(converted, tmp_path):
+    file = copied(converted, tmp_path)
+    assert run(file, "evaluate", "c2h", "talk.mp4", "--reverse") == 0  # as if Hopper had been in the talk
+    said = read(output(file).with_name("talk.evaluation.json"))
+    assert said["coverage"] == {"frames": 30, "swapped": 0, "no_face": 0, "someone_else": 30, "lost": 0}
+    assert said["identity"]["nearer_to"] is None and said["expression"]["mouth_opening"]["r"] is None
+    assert said["worst"] == said["best"] == [] and nothing_is_nan(said)
+    assert said["summary"][0] == "0 of 30 frames are swapped (30 with only other people)."
+
+
 def test_nothing_held_out_says_what_to_do(trained, tmp_path, capfd):
     file = copied(trained, tmp_path)
     text = file.read_text(encoding="utf-8").replace("fps: 10", "fps: 10\n  held_out: 0")

@@ -31,6 +31,11 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     except FaceitError as error:
         return _failed(error, args, str(error))
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.split(".")[0] == "faceit":
+            raise  # a bug of ours
+        mend = "begin commands with .venv/bin/python, or ask `python faceit.py doctor`"
+        return _failed(error, args, f"{error.name} is not installed for {sys.executable}: {mend}.")
     except KeyboardInterrupt:
         resumes = args.command in ("preprocess", "train", "demo")
         rest = "The same command goes on from here." if resumes else "Nothing half-written is left."

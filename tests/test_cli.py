@@ -218,6 +218,15 @@ def test_one_bad_video_of_three_does_not_stop_the_others(project, monkeypatch, c
     ]  # fmt: skip
 
 
+def test_a_python_without_the_libraries_is_a_sentence(project, monkeypatch, complaint):
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    monkeypatch.delitem(sys.modules, "faceit.project", raising=False)
+    assert f"yaml is not installed for {sys.executable}: " in complaint("status")
+    monkeypatch.setitem(sys.modules, "faceit.stages.overview", None)
+    with pytest.raises(ModuleNotFoundError):  # that is a bug, and keeps its traceback
+        main(["init"])
+
+
 def test_a_name_that_climbs_out(project, complaint):
     for words in (["convert", "../x", "v.mp4"], ["export", "../x", "f.zip"]):
         assert "cannot be a swap's name" in complaint(*words)

@@ -23,7 +23,7 @@ from faceit.media.fetch import find_video
 from faceit.media.video import VideoWriter, probe, read_frames
 from faceit.network.swapmodel import load_model, read_about, start_backend
 from faceit.progress import say
-from faceit.project import Person, Project
+from faceit.project import Person, Project, parse_time
 from faceit.settings import ConvertSettings, check
 from faceit.stages.convert import Task, convert, people_of
 from faceit.stages.meter import Converted, Meter
@@ -138,14 +138,18 @@ def _converted(project: Project, name: str, file: Path, source: Path | None = No
     if not source.is_file():
         raise FaceitError(f"{source}, of which {file.name} was made, is not there: name it with --source.")
     try:
-        settings = check(ConvertSettings, said.get("settings") or {}, lambda key: f"{file.stem}.json: {key}")
-    except ConfigError as e:
-        raise FaceitError(f"{e}; name the source with --source, or convert it again.") from None
-    counts, seconds = said.get("counts") or {}, said.get("seconds")
-    speed = counts["frames"] / seconds if seconds and counts.get("frames") else None
-    portraits = tuple(project.root / path for path in said.get("portraits") or ())
-    video = Converted(file, source, start, said.get("end"), bool(said.get("everyone")), portraits, settings, speed)
-    return video, bool(said.get("reverse"))
+        settings = check(ConvertSettings, said.get("settings") or {}, lambda key: key)
+        counts, seconds = said.get("counts") or {}, said.get("seconds")
+        speed = counts["frames"] / seconds if seconds and counts.get("frames") else None
+        portraits = tuple(project.root / path for path in said.get("portraits") or ())
+        start, end = (None if value is None else parse_time(value) for value in (start, said.get("end")))
+    except (ConfigError, AttributeError, KeyError, TypeError, ValueError) as e:
+        raise FaceitError(
+            f"{file.with_suffix('.json').name} beside {file.name} is damaged ({e}): convert the video again, or remove "
+            "that file and name the source with --source."
+        ) from None
+    video = Converted(file, source, start, end, said.get("everyone") is True, portraits, settings, speed)
+    return video, said.get("reverse") is True
 
 
 def _held_out_parts(project: Project, person: Person) -> list[tuple[Path, float, float]]:

@@ -132,6 +132,9 @@ def test_what_can_be_wrong_is_a_sentence(converted, people, tmp_path, capfd):
     assert "gone.mp4, of which talk.mp4 was made, is not there: name it with --source." in complaint("c2h", str(talk))
     talk.with_suffix(".json").write_text(json.dumps(story | {"swap": "other"}))
     assert "was made with the swap other: evaluate it under that name." in complaint("c2h", str(talk))
+    for wrong in ({"settings": [1]}, {"settings": {"crf": "x"}}, {"counts": 3}, {"start": [2]}, {"portraits": 7}):
+        talk.with_suffix(".json").write_text(json.dumps(story | wrong))
+        assert "talk.json beside talk.mp4 is damaged" in complaint("c2h", str(talk))
     talk.with_suffix(".json").unlink()
     assert run(file, "evaluate", "c2h", "talk.mp4", "--source", str(people / "talk.mp4")) == 0
     assert not list(file.parent.rglob(".*.part"))

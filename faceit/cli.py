@@ -10,6 +10,8 @@ import errno
 import io
 import os
 import re
+import shlex
+import subprocess
 import sys
 from pathlib import Path
 
@@ -306,19 +308,28 @@ def _measure(args, project, videos=()) -> None:
     if args.report:
         _report(project, args.name, videos)
         return
-    import shlex
-
     words = [args.name, *map(str, videos[:1])] + (["--config", str(args.config)] if args.config != Path(CONFIG) else [])
-    print(f"How good is it? `python faceit.py evaluate {shlex.join(words)}` measures it and writes a report.")
+    line = subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
+    print(f"How good is it? `python faceit.py evaluate {line}` measures it and writes a report.")
 
 
 def _report(project, name: str, videos=(), **more) -> None:
-    from faceit.stages.evaluate import evaluate_model, evaluate_videos
+    from faceit.stages.evaluate import evaluate_model, evaluate_video
     from faceit.stages.report import report
 
-    made = evaluate_videos(project, name, videos, **more) if videos else [evaluate_model(project, name, **more)]
-    for path in made:
-        print(f"Look at {report(project, path)}")
+    if not videos:
+        print(f"Look at {report(project, evaluate_model(project, name, **more))}")
+    failed = 0
+    for video in videos:
+        try:
+            print(f"Look at {report(project, evaluate_video(project, name, video, **more))}")
+        except FaceitError as error:
+            if len(videos) == 1:
+                raise
+            failed += 1
+            _complain(str(error))
+    if failed:
+        raise FaceitError(f"{failed} of {len(videos)} videos could not be measured; see above.")
 
 
 def _evaluate(args) -> None:

@@ -38,7 +38,10 @@ def split_video(share: float, start: float, stop: float, place: int, videos: int
 def read_split(folder: Path) -> Split | None:
     """The split that a finished folder has; None where none was chosen yet."""
     said = (read_json(folder / DONE) or {}).get("split")
-    return Split(said["share"], said["begin"]) if isinstance(said, dict) and {"share", "begin"} <= said.keys() else None
+    if not isinstance(said, dict) or not isinstance(said.get("share"), int | float):
+        return None
+    begin = said.get("begin")
+    return Split(said["share"], begin) if begin is None or isinstance(begin, int | float) else None
 
 
 def write_split(folder: Path, split: Split) -> None:

@@ -102,6 +102,8 @@ def background_difference(driving: np.ndarray, swapped: np.ndarray, touched: np.
 
 def psnr(squared: float) -> float:
     """Peak signal to noise in dB of a mean squared difference in gray levels; 99 for equal pictures."""
+    if np.isnan(squared):
+        return float("nan")
     return float(min(99.0, 10 * np.log10(255**2 / squared))) if squared > 0 else 99.0
 
 

@@ -67,7 +67,18 @@ def expression(table: FrameTable) -> dict:
 
 
 def _follows(table: FrameTable, name: str):
-    return follows(table.column(f"{name}_driving"), table.column(f"{name}_swapped"), STILL[name])
+    return follows(*_centred(table, name), STILL[name])
+
+
+def _centred(table: FrameTable, name: str, middle=None) -> tuple[np.ndarray, np.ndarray]:
+    """The driving and the swapped series, each video from its own mean (or ``middle``): two videos differ in much that
+    is no expression. Only frames count in which both are known."""
+    series = np.stack([table.column(f"{name}_driving"), table.column(f"{name}_swapped")])
+    series[:, ~np.isfinite(series).all(0)] = np.nan
+    videos = np.array(table.video)
+    for video in np.unique(videos):
+        series[:, videos == video] -= np.array([[(middle or mean)(each)] for each in series[:, videos == video]])
+    return series[0], series[1]
 
 
 def pose(table: FrameTable) -> dict:
@@ -128,18 +139,16 @@ def _expression_trouble(table: FrameTable) -> np.ndarray:
     """Mean difference of deviations over the expressions that move, in half standard deviations of the driving clip."""
     found = []
     for name in EXPRESSIONS:
-        driving, swapped = table.column(f"{name}_driving"), table.column(f"{name}_swapped")
+        driving, swapped = _centred(table, name)
         if _follows(table, name)[0] is not None:
-            off = np.abs((driving - mean(driving)) - (swapped - mean(swapped)))
-            found.append(off / np.nanstd(driving) / 2)
+            found.append(np.abs(driving - swapped) / np.nanstd(driving) / 2)
     return np.mean(found, 0) if found else np.full(len(table), np.nan)
 
 
 def _pose_trouble(table: FrameTable) -> np.ndarray:
     """How much more than usual the head's angles differ."""
-    off = np.mean([np.abs(d - median(d)) for d in (
-        table.column(f"{name}_driving") - table.column(f"{name}_swapped") for name in ANGLES)], 0)  # fmt: skip
-    return off / TROUBLE_ANGLE
+    off = [np.abs(np.subtract(*_centred(table, name, median))) for name in ANGLES]
+    return np.mean(off, 0) / TROUBLE_ANGLE
 
 
 def extremes(table: FrameTable, why: list[str], rates: list[float]) -> tuple[list[dict], list[dict]]:

@@ -16,8 +16,16 @@ def clock(seconds: float) -> str:
 
 def summary(said: dict) -> list[str]:
     """Sentences on an evaluation (as in evaluation.json), the most important first."""
-    parts = (_likeness, _coverage, _beside_floors, _pose, _sharpness, _time, _place, _reconstruction, _lacking, _worst)
+    parts = (_seen, _likeness, _coverage, _beside_floors, _pose, _sharpness, _time, _place, _reconstruction, _lacking,
+             _worst)  # fmt: skip
     return [line for line in (part(said) for part in parts) if line]
+
+
+def _seen(said: dict) -> str:
+    if not said.get("seen"):
+        return ""
+    return ("Careful: the network has trained on faces that are held out now, so figures on held-out material are "
+            "better than they should be; train under another name to know.")  # fmt: skip
 
 
 def _coverage(said: dict) -> str:

@@ -3,7 +3,7 @@
 import json
 import os
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -32,9 +32,9 @@ from faceit.stages.references import BINS, Reference, face_coverage, lacking_pos
 NAME, TABLE = "evaluation.json", "frames.csv"
 FORMAT = 1  # of evaluation.json
 SIDES = ("a", "b")
-MOST_S = 60.0  # of held-out video that is converted
+MOST_S, LEAST_PART_S = 60.0, 2.0  # of held-out video that is converted: in all, and of a long one
 TESTED_FACES = 200  # held-out faces of a side that are reconstructed
-CODEC_FRAMES = 48
+CODEC_RUNS, CODEC_FRAMES = 4, 12  # to see what the codec alone does: short runs, and frames of each
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,7 @@ class Swapped:
     reverse: bool
     people: dict[str, Person]  # by side of the YAML
     about: dict | None  # model.json
+    model: dict | None = None  # what a video's note says of the model that made it
 
     @property
     def driver(self) -> Person:
@@ -55,19 +56,16 @@ class Swapped:
         return self.people["a" if self.reverse else "b"]
 
 
-def evaluate_videos(project: Project, name: str, files: list[Path], source: Path | None = None,
-                    start: float | None = None, reverse: bool = False) -> list[Path]:  # fmt: skip
-    """Measure videos that ``convert`` wrote; returns their evaluation.json files.
+def evaluate_video(project: Project, name: str, file: Path, source: Path | None = None, start: float | None = None,
+                   reverse: bool = False) -> Path:  # fmt: skip
+    """Measure a video that ``convert`` wrote; returns its evaluation.json's path.
 
-    ``source`` (and ``start``) say what a video was made from where the note beside it does not.
+    ``source`` (and ``start``) say what it was made from where the note beside it does not.
     """
-    written = []
-    for file in files:
-        file = _found(project, name, file)
-        video, turned = _converted(project, name, file, source, start)
-        swapped = _swapped(project, name, reverse or turned)
-        written.append(_evaluate(project, swapped, [video], file.with_name(f"{file.stem}.{NAME}"), "video"))
-    return written
+    file = _found(project, name, file)
+    video, turned, model = _converted(project, name, file, source, start)
+    swapped = replace(_swapped(project, name, reverse or turned), model=model)
+    return _evaluate(project, swapped, [video], file.with_name(f"{file.stem}.{NAME}"), "video")
 
 
 def evaluate_model(project: Project, name: str, reverse: bool = False) -> Path:
@@ -92,7 +90,7 @@ def evaluate_model(project: Project, name: str, reverse: bool = False) -> Path:
     if not videos and not any(_held_faces(project, person) for person in swapped.people.values()):
         raise problem or FaceitError(
             f"Nothing is held out of {swapped.driver.name}'s videos: name a converted video, or set held_out under "
-            "preprocess: in the YAML to 0.1, run preprocess and train again."
+            "preprocess: in the YAML to 0.1, run preprocess, and train under another name."
         )
     return _evaluate(project, swapped, videos, project.model_dir(name) / f"{'reverse.' * reverse}{NAME}", "model")
 
@@ -120,12 +118,13 @@ def _found(project: Project, name: str, file: Path) -> Path:
 
 
 def _converted(project: Project, name: str, file: Path, source: Path | None = None,
-               start: float | None = None) -> tuple[Converted, bool]:  # fmt: skip
-    """A converted video by the note beside it, and whether it was reversed."""
-    probe(file)
+               start: float | None = None) -> tuple[Converted, bool, dict | None]:  # fmt: skip
+    """A converted video by the note beside it, whether it was reversed, and the note's model."""
+    length = probe(file).duration
     said = read_json(file.with_suffix(".json")) or {}
     if said and said.get("swap") not in (None, name):
         raise FaceitError(f"{file.name} was made with the swap {said['swap']}: evaluate it under that name.")
+    named, start = source is not None, said.get("start") if start is None else start
     if source is None:
         listed = said.get("source_file")
         source = project.root / listed if isinstance(listed, str) else None
@@ -134,7 +133,6 @@ def _converted(project: Project, name: str, file: Path, source: Path | None = No
                 f"{file.with_suffix('.json').name} beside {file.name} does not say what it was made from: name that "
                 "with --source FILE (and --start)."
             )
-        start = said.get("start")
     if not source.is_file():
         raise FaceitError(f"{source}, of which {file.name} was made, is not there: name it with --source.")
     try:
@@ -143,30 +141,35 @@ def _converted(project: Project, name: str, file: Path, source: Path | None = No
         speed = counts["frames"] / seconds if seconds and counts.get("frames") else None
         portraits = tuple(project.root / path for path in said.get("portraits") or ())
         start, end = (None if value is None else parse_time(value) for value in (start, said.get("end")))
+        if named and "end" not in said:  # nobody says how much of the source it was made from
+            end = min((start or 0.0) + length, probe(source).duration)
+        model = {key: said["model"][key] for key in ("preset", "step")} if said.get("model") else None
     except (ConfigError, AttributeError, KeyError, TypeError, ValueError) as e:
         raise FaceitError(
             f"{file.with_suffix('.json').name} beside {file.name} is damaged ({e}): convert the video again, or remove "
             "that file and name the source with --source."
         ) from None
     video = Converted(file, source, start, end, said.get("everyone") is True, portraits, settings, speed)
-    return video, said.get("reverse") is True
+    turned = said.get("reverse", name in project.swaps and said.get("from") == project.swaps[name].b.name)
+    return video, turned is True, model
 
 
 def _held_out_parts(project: Project, person: Person) -> list[tuple[Path, float, float]]:
     """(video, start, end) of what was held out of a person's videos, ``MOST_S`` in all."""
     parts, left = [], MOST_S
-    for video in person.videos:
+    for i, video in enumerate(person.videos):
+        share = left / (len(person.videos) - i)  # what short ones leave goes to the rest
         split = read_split(project.faces_dir(person, video.name))
         path = video.file or find_video(project.video_stem(video))
         if split is None or split.begin is None or path is None or not path.is_file():
             continue
         stop = probe(path).duration
         end = min(video.end or stop, stop) if video.file else stop
-        end = min(end, split.begin + left)
+        end = min(end, split.begin + max(share, LEAST_PART_S))
         if end - split.begin > 0.2:
             parts.append((path, split.begin, end))
             left -= end - split.begin
-        if left < 1:
+        if left < LEAST_PART_S:
             break
     return parts
 
@@ -195,18 +198,19 @@ def _evaluate(project: Project, swapped: Swapped, videos: list[Converted], path:
     said = {
         "format": FORMAT, "faceit": __version__, "kind": kind, "swap": swapped.name, "reverse": swapped.reverse,
         "from": {"name": swapped.driver.name, "consent": swapped.driver.consent},
-        "to": {"name": swapped.giver.name, "consent": swapped.giver.consent}, "model": _model(swapped.about),
+        "to": {"name": swapped.giver.name, "consent": swapped.giver.consent}, "model": _model(swapped),
         "videos": listed, "settings": asdict(videos[0].settings) if videos else None,
     }  # fmt: skip
     said |= _figures(meter, driver, giver, videos) if len(meter.table) else dict.fromkeys(
         ("coverage", "speed", "identity", "expression", "pose", "sharpness", "time", "seam", "background"))
     said["reconstruction"] = _reconstruction(project, swapped)
-    said |= {"faces": {s: face_coverage(known[s]) if known[s].rows else None for s in SIDES},
+    said |= {"faces": {s: face_coverage(known[s]) if known[s].faces else None for s in SIDES},
              "bins": {name: list(map(float, edges)) for name, edges in BINS.items()},
              "lacking": lacking_poses(driver, giver)}  # fmt: skip
     why = summary.note_trouble(meter.table) if len(meter.table) else []
     said["worst"], said["best"] = summary.extremes(meter.table, why, [v["fps"] for v in listed])
     said = summary.rounded(said)
+    said["seen"] = _seen_in_training(project, swapped)
     said["summary"] = words(said)
     table = path.with_name(path.name.removesuffix(NAME) + TABLE)
     write_text(table, meter.table.text())
@@ -217,6 +221,23 @@ def _evaluate(project: Project, swapped: Swapped, videos: list[Converted], path:
     return path
 
 
+def _seen_in_training(project: Project, swapped: Swapped) -> bool:
+    """Whether the model may have trained on faces that are held out now: the split was chosen or changed later."""
+    told = (swapped.about or {}).get("held_out_from")
+    if swapped.about is None:
+        return False
+    for side, person in swapped.people.items():
+        for folder in finished(project.face_dirs(person)):
+            split = read_split(folder)
+            if split is None or split.begin is None:
+                continue
+            known = told.get(side) if isinstance(told, dict) else None
+            begin = known.get(folder.name, split.begin) if isinstance(known, dict) else None
+            if begin is None or begin > split.begin + 1e-6:
+                return True
+    return False
+
+
 def _relative(path: Path, folder: Path) -> str:
     """A path seen from ``folder``, with / between its parts."""
     try:
@@ -225,11 +246,14 @@ def _relative(path: Path, folder: Path) -> str:
         return path.absolute().as_posix()
 
 
-def _model(about: dict | None) -> dict | None:
+def _model(swapped: Swapped) -> dict | None:
+    """The model that made the video: the one on disk, unless the video's note names another step."""
+    about, noted = swapped.about, swapped.model
     if about is None:
-        return None
-    return {"preset": about["preset"]["name"], "size": about["preset"]["size"], "step": about.get("step"),
+        return noted and {**noted, "size": None, "seconds": None}
+    here = {"preset": about["preset"]["name"], "size": about["preset"]["size"], "step": about.get("step"),
             "seconds": about.get("seconds")}  # fmt: skip
+    return here if noted is None or noted["step"] == here["step"] else here | noted | {"seconds": None}
 
 
 def _figures(meter: Meter, driver: Reference, giver: Reference, videos: list[Converted]) -> dict:
@@ -243,10 +267,10 @@ def _figures(meter: Meter, driver: Reference, giver: Reference, videos: list[Con
         "speed": {"frames_per_second": float(np.mean(speeds)) if speeds else None},
         "identity": _identity(table, floors, driver, giver),
         "expression": summary.expression(table), "pose": summary.pose(table),
-        "sharpness": {"swapped": mine, "ratio": mine / real, "size": meter.size,
+        "sharpness": {"swapped": mine, "ratio": mine / real if real > 0 else None, "size": meter.size,
                       "floors": {"real_to": real} | sharp},
         "time": summary.time(table), "seam": summary.seam(table),
-        "background": summary.background(table, meter.squared) | {"floors": {"codec": _codec(videos[0])}},
+        "background": summary.background(table, meter.squared) | {"floors": {"codec": _codec(videos)}},
     }  # fmt: skip
     for name in EXPRESSIONS:
         said["expression"][name]["floors"] = {f: summary.expression(t)[name] for f, t in floors.items()}
@@ -268,24 +292,29 @@ def _identity(table: FrameTable, floors: dict[str, FrameTable], driver: Referenc
     return said
 
 
-def _codec(video: Converted) -> float | None:
-    """PSNR in dB of the driving video's first frames after the same encoder, untouched."""
-    settings = video.settings
-    frames = read_frames(video.source, start=video.start, end=video.end, height=settings.height)
-    kept = [frame for _, frame in zip(range(CODEC_FRAMES), (frame for _, frame in frames), strict=False)]
-    frames.close()
-    if not kept:
-        return None
+def _codec(videos: list[Converted]) -> float | None:
+    """PSNR in dB of driving frames after the same encoder, untouched: short runs spread over the videos."""
+    squared = []
     with tempfile.TemporaryDirectory(prefix="faceit-") as folder:
         path = Path(folder) / "codec.mp4"
-        h, w = kept[0].shape[:2]
-        with VideoWriter(path, w, h, probe(video.file).fps, crf=settings.crf, preset=settings.preset) as writer:
-            for frame in kept:
-                writer.write(frame)
-        nothing = np.zeros((h, w), bool)
-        squared = [pixels.background_difference(one, other, nothing)[1]
-                   for one, (_, other) in zip(kept, read_frames(path), strict=False)]  # fmt: skip
-    return pixels.psnr(float(np.mean(squared)))
+        for video in videos[:: max(1, len(videos) // CODEC_RUNS)]:
+            info, settings = probe(video.file), video.settings
+            runs = max(1, CODEC_RUNS // len(videos))
+            for i in range(runs):
+                begin = (video.start or 0.0) + info.duration * i / runs
+                frames = read_frames(video.source, start=begin, end=video.end, height=settings.height)
+                kept = [frame for _, (_, frame) in zip(range(CODEC_FRAMES), frames, strict=False)]
+                frames.close()
+                if not kept:
+                    continue
+                with VideoWriter(path, info.width, info.height, info.fps, crf=settings.crf,
+                                 preset=settings.preset) as writer:  # fmt: skip
+                    for frame in kept:
+                        writer.write(frame)
+                nothing = np.zeros((info.height, info.width), bool)
+                squared += [pixels.background_difference(one, other, nothing)[1]
+                            for one, (_, other) in zip(kept, read_frames(path), strict=False)]  # fmt: skip
+    return pixels.psnr(float(np.mean(squared))) if squared else None
 
 
 def _reconstruction(project: Project, swapped: Swapped) -> dict | None:

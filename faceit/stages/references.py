@@ -7,7 +7,7 @@ import numpy as np
 
 from faceit.errors import FaceitError
 from faceit.faces import recogniser
-from faceit.faces.faceset import FaceRow, finished, iterate_table, load_faceset, spread
+from faceit.faces.faceset import finished, iterate_table, load_faceset, spread
 from faceit.faces.identity import encode, face_in_portrait
 from faceit.geometry import ALIGNED_MARGIN, CROP_EYES, align, eye_distance, mouth_opening
 from faceit.images import read_image
@@ -26,6 +26,17 @@ LACKING_SHARE = 0.005  # of the other's faces: fewer in a pose are chance
 NEAR_POSE = 5.0  # degrees: a face so near a bin is as good as in it
 
 
+@dataclass(frozen=True)
+class Known:
+    """One picture of a face set: ``points`` (68, 2) and ``frame`` (width, height) in pixels of its video; 0.7 kB, where
+    a row of the table takes 8."""
+
+    path: Path
+    points: np.ndarray
+    frame: tuple[int, int]
+    held_out: bool
+
+
 @dataclass
 class Reference:
     """A person as known from their faces. Encodings and looks are mean vectors; ``held_*`` those of held-out faces."""
@@ -37,8 +48,7 @@ class Reference:
     held_looks: np.ndarray
     mean_face: np.ndarray | None = None  # (64, 64, 3) float32 in 0..1
     crop_pixels: float | None = None  # median width of the face crop in the frames
-    folders: list[Path] = field(default_factory=list)
-    rows: list[tuple[Path, FaceRow]] = field(default_factory=list)
+    faces: list["Known"] = field(default_factory=list)
 
     def distance(self, encodings: np.ndarray) -> float:
         """Mean distance of encodings (n, 128) to this person; nan without any."""
@@ -50,16 +60,16 @@ class Reference:
 
     def sharpness(self, size: int) -> float:
         """Median sharpness of the real faces at ``size`` pixels of the crop; nan without a face set."""
-        return median([picture_sharpness(read_image(path), row.points(), size) for path, row in
-                       spread(self.rows, LOOKED_AT)])  # fmt: skip
+        return median([picture_sharpness(read_image(face.path), face.points, size)
+                       for face in spread(self.faces, LOOKED_AT)])  # fmt: skip
 
 
 def learn(project: Project, person: Person) -> Reference:
     """A person's reference, from their training faces, or from their portraits where there are none."""
     folders = finished(project.face_dirs(person))
-    rows = [(folder / row.file, row) for folder in folders for row in iterate_table(folder)
-            if (folder / row.file).is_file()]  # fmt: skip
-    train, held = ([pair for pair in rows if pair[1].held_out == out] for out in (False, True))
+    faces = [Known(folder / row.file, row.points(), row.frame, row.held_out)
+             for folder in folders for row in iterate_table(folder) if (folder / row.file).is_file()]  # fmt: skip
+    train, held = ([face for face in faces if face.held_out == out] for out in (False, True))
     if not train:
         pictures = [face_in_portrait(path, person.name, project.preprocess.detector) for path in person.portraits]
         if not pictures:
@@ -68,14 +78,14 @@ def learn(project: Project, person: Person) -> Reference:
                 f"people.{person.name}.portrait."
             )
         return _reference(person.name, pictures, [])
-    known = _reference(person.name, *([_placed(*pair) for pair in spread(some, most)]
+    known = _reference(person.name, *([_placed(face) for face in spread(some, most)]
                                       for some, most in ((train, KNOWN_FACES), (held, HELD_FACES))))  # fmt: skip
-    faces = load_faceset(folders, MEAN_SIZE, most=400).faces
-    first = (faces.shape[1] - MEAN_SIZE) // 2
-    inner = faces[:, first : first + MEAN_SIZE, first : first + MEAN_SIZE]
+    pictures = load_faceset(folders, MEAN_SIZE, most=400).faces
+    first = (pictures.shape[1] - MEAN_SIZE) // 2
+    inner = pictures[:, first : first + MEAN_SIZE, first : first + MEAN_SIZE]
     known.mean_face = (inner.astype(np.float32).mean(0) / 255).astype(np.float32)
-    known.crop_pixels = median([CROP_EYES * eye_distance(row.points()) for _, row in rows])
-    known.folders, known.rows = folders, rows
+    known.crop_pixels = median([CROP_EYES * eye_distance(face.points) for face in faces])
+    known.faces = faces
     return known
 
 
@@ -92,29 +102,29 @@ def _seen(pictures: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np
     return np.stack([encode(*each) for each in pictures]), np.stack([recogniser.look(*each) for each in pictures])
 
 
-def _placed(path: Path, row: FaceRow) -> tuple[np.ndarray, np.ndarray]:
+def _placed(face: Known) -> tuple[np.ndarray, np.ndarray]:
     """A picture of the face set with its landmarks in its own pixels."""
-    picture = read_image(path)
-    return picture, align(row.points(), picture.shape[0], ALIGNED_MARGIN).points(row.points()).astype(np.float32)
+    picture = read_image(face.path)
+    return picture, align(face.points, picture.shape[0], ALIGNED_MARGIN).points(face.points).astype(np.float32)
 
 
 def face_coverage(known: Reference) -> dict:
     """What a face set shows: counts of poses, mouth openings and light (docs/evaluation.md: ``faces``)."""
-    rows = [row for _, row in spread(known.rows, POSES)]
+    some = spread(known.faces, POSES)
     angles = poses(known)
     grid = np.histogram2d(*_clipped(angles), (BINS["pitch"], BINS["yaw"]))[0].astype(int)
-    light = np.array([_light(path, row) for path, row in spread(known.rows, LOOKED_AT)]).reshape(-1, 2)
+    light = np.array([_light(face) for face in spread(known.faces, LOOKED_AT)]).reshape(-1, 2)
     return {
-        "name": known.name, "count": len(known.rows), "held_out": sum(row.held_out for _, row in known.rows),
+        "name": known.name, "count": len(known.faces), "held_out": sum(face.held_out for face in known.faces),
         "yaw_pitch": np.flipud(grid).tolist(),  # rows from up to down, as one looks at it
-        "mouth": _histogram([mouth_opening(row.points()) for row in rows], "mouth"),
+        "mouth": _histogram([mouth_opening(face.points) for face in some], "mouth"),
         "light": _histogram(light[:, 0], "light"), "side_light": _histogram(light[:, 1], "side_light"),
     }  # fmt: skip
 
 
 def poses(known: Reference) -> np.ndarray:
     """(yaw, pitch) of the faces in degrees, (n, 2)."""
-    return np.array([head_angles(row.points(), row.frame)[:2] for _, row in spread(known.rows, POSES)]).reshape(-1, 2)
+    return np.array([head_angles(face.points, face.frame)[:2] for face in spread(known.faces, POSES)]).reshape(-1, 2)
 
 
 def _clipped(angles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -126,9 +136,9 @@ def _histogram(values, name: str) -> list[int]:
     return np.histogram(np.clip(values, BINS[name][0], BINS[name][-1]), BINS[name])[0].tolist()
 
 
-def _light(path: Path, row: FaceRow) -> tuple[float, float]:
+def _light(face: Known) -> tuple[float, float]:
     """Mean lightness of a face, and by how much its right half is lighter than the left, in LAB's L."""
-    picture, points = _placed(path, row)
+    picture, points = _placed(face)
     area, lightness = face_area(points, picture.shape[0]), lab(picture)[..., 0]
     left = np.arange(picture.shape[1])[None, :] < points[27:31, 0].mean()
     return mean(lightness[area]), mean(lightness[area & ~left]) - mean(lightness[area & left])

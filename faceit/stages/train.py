@@ -21,6 +21,7 @@ import numpy as np
 from faceit import __version__
 from faceit.errors import FaceitError, WeightsError
 from faceit.faces.faceset import FaceSet, finished, load_faceset, write_text
+from faceit.faces.split import read_split
 from faceit.network.presets import Preset, choose, from_json, to_json
 from faceit.network.swapmodel import (
     FORMAT,
@@ -130,7 +131,7 @@ class _Run:
         self.folder = folder
         self.names = {"a": swap.a.name, "b": swap.b.name}
         self.step, self.seconds, self.history = 0, 0.0, []
-        self.warm_start = None
+        self.warm_start, self.held_before = None, None  # held_before: what an earlier run held out
         self._stop = False
 
     def open(self, warm_start: str | None) -> None:
@@ -172,6 +173,7 @@ class _Run:
         except (KeyError, ValueError):
             raise WeightsError(f"{state_file} is damaged: move the folder away and train again.") from None
         self.warm_start = about.get("warm_start")
+        self.held_before = about.get("held_out_from", {})
         self.history = [row for row in read_history(self.folder / "history.csv") if row["step"] <= self.step]
         say(f"Going on at step {self.step:,}, after {duration(self.seconds)} of training.")
 
@@ -329,6 +331,18 @@ class _Run:
         return {side: next((row[key] for row in reversed(self.history) if row[key] is not None), None)
                 for side, key in zip(SIDES, HELD, strict=True)}  # fmt: skip
 
+    def _held_out_from(self) -> dict:
+        """By side and folder, from which second on nothing was ever trained on; None where everything was."""
+        now = {}
+        for side, person in (("a", self.swap.a), ("b", self.swap.b)):
+            splits = {f.name: read_split(f) for f in finished(self.project.face_dirs(person))}
+            now[side] = {name: split.begin if split else None for name, split in splits.items()}
+            before = (self.held_before or {}).get(side, {} if self.held_before is None else None)
+            for name in now[side]:
+                was = before.get(name, now[side][name]) if isinstance(before, dict) else None
+                now[side][name] = None if was is None or now[side][name] is None else max(was, now[side][name])
+        return now
+
     def _held_out_words(self, side: str) -> str:
         loss = self._held_out_loss()[side]
         return "" if loss is None else f" ({loss:.3f} held out)"
@@ -399,7 +413,7 @@ class _Run:
             "people": {s: {"name": p.name, "consent": p.consent} for s, p in (("a", self.swap.a), ("b", self.swap.b))},
             "preset": to_json(self.preset), "train": asdict(self.settings),
             "faces": {s: len(self.sets[s]) for s in SIDES}, "step": self.step, "seconds": round(self.seconds, 1),
-            "held_out_loss": self._held_out_loss(),
+            "held_out_loss": self._held_out_loss(), "held_out_from": self._held_out_from(),
             "loss": self.history[-1] if self.history else None, "warm_start": self.warm_start,
             "saved": datetime.now(UTC).isoformat(timespec="seconds"),
         }  # fmt: skip

@@ -40,6 +40,16 @@ def test_gaps_do_not_count(table):
     assert summary.time(table)["jitter"] is None
 
 
+def test_what_differs_between_videos_is_no_following(rng):
+    table = FrameTable()
+    for i in range(400):
+        level = 0.05 if i < 200 else 0.35
+        opening = {f"mouth_opening_{which}": level + rng.normal(0, 0.03) for which in ("driving", "swapped")}
+        table.add(i // 200, i % 200, i / 25, "swapped", opening)
+    told = summary.expression(table)["mouth_opening"]
+    assert abs(told["r"]) < 0.2 and told["error"] > 0.8
+
+
 def test_the_csv_has_every_column_and_nothing_where_nothing_was_measured(table):
     rows = list(csv.DictReader(io.StringIO(table.text())))
     assert list(rows[0]) == ["video", "frame", "time", "state", *COLUMNS] and len(rows) == 60

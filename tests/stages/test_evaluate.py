@@ -60,6 +60,7 @@ def test_what_was_held_out_is_converted_and_measured(trained, tmp_path, capfd):
         assert 10 < told["psnr"] < 60 and 0 < told["ssim"] <= 1
         assert told["gain"] == pytest.approx(told["psnr"] - told["mean_face_psnr"], abs=1e-3)
         assert said["faces"][side]["held_out"] == 6 and sum(map(sum, said["faces"][side]["yaw_pitch"])) == 30
+    assert said["seen"] is False
     out = capfd.readouterr().out
     assert "9 of 9 frames are swapped." in out and "report.html" in out
     assert (folder / "report.html").is_file() and (folder / "frames.csv").is_file()
@@ -138,6 +139,18 @@ def test_what_can_be_wrong_is_a_sentence(converted, people, tmp_path, capfd):
     talk.with_suffix(".json").unlink()
     assert run(file, "evaluate", "c2h", "talk.mp4", "--source", str(people / "talk.mp4")) == 0
     assert not list(file.parent.rglob(".*.part"))
+
+
+def test_a_model_that_may_have_trained_on_what_is_held_out_says_so(trained, tmp_path):
+    file = copied(trained, tmp_path)
+    model = file.parent / "models" / "c2h" / "model.json"
+    about = read(model)
+    assert {side: list(known.values()) for side, known in about["held_out_from"].items()} == {"a": [2.4], "b": [2.4]}
+    about["held_out_from"]["b"] = dict.fromkeys(about["held_out_from"]["b"], 2.7)  # it has seen 0.3 s of the end
+    model.write_text(json.dumps(about), encoding="utf-8")
+    assert run(file, "evaluate", "c2h") == 0
+    said = read(model.with_name("evaluation.json"))
+    assert said["seen"] is True and said["summary"][0].startswith("Careful: the network has trained on faces that are")
 
 
 def test_nobody_swapped_is_counted_and_no_figure_is_made_up(converted, tmp_path):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from faceit.measure.expression import ANGLES, EXPRESSIONS, STILL, follows
+from faceit.measure.expression import ANGLES, EXPRESSIONS, STILL, follows, turn_between
 from faceit.measure.pixels import psnr
 from faceit.measure.table import STATES, FrameTable
 
@@ -88,7 +88,7 @@ def pose(table: FrameTable) -> dict:
 
 
 def _apart(table: FrameTable, name: str) -> np.ndarray:
-    return np.abs((table.column(f"{name}_driving") - table.column(f"{name}_swapped") + 180) % 360 - 180)
+    return turn_between(table.column(f"{name}_driving"), table.column(f"{name}_swapped"))
 
 
 def time(table: FrameTable) -> dict:

@@ -324,18 +324,17 @@ def _reconstruction(project: Project, swapped: Swapped) -> dict | None:
     start_backend()
     from faceit.network.augment import middle
 
-    said = {}
+    said, size, model = {}, swapped.about["preset"]["size"], None
     for side in SIDES:
         person = swapped.people[side]
-        size = swapped.about["preset"]["size"]
         folders = finished(project.face_dirs(person))
         held = load_faceset(folders, size, most=TESTED_FACES, held_out=True)
         trained = load_faceset(folders, size, most=2 * TESTED_FACES)
         if not len(held) or not len(trained):
             said[side] = None
             continue
-        model = load_model(project.model_dir(swapped.name))
         crops, still = middle(held.faces, size, ALIGNED_MARGIN), middle(trained.faces, size, ALIGNED_MARGIN).mean(0)
+        model = model or load_model(project.model_dir(swapped.name))
         made = model.swap(held.faces, held.points, side, side)
         areas = [pixels.face_area(points * size - 0.5, size) for points in held.points]
         figures = {}

@@ -186,12 +186,13 @@ def _evaluate(project: Project, swapped: Swapped, videos: list[Converted], path:
     known = {side: learn(project, person) for side, person in swapped.people.items()}
     driver, giver = (known["b"], known["a"]) if swapped.reverse else (known["a"], known["b"])
     meter = Meter(driver, giver, project.preprocess.detector)
-    listed = []
+    listed, identities = [], {}
     for i, video in enumerate(videos):
-        identity = None
+        identity, portraits = None, video.portraits or swapped.driver.portraits
         if not video.everyone:
-            portraits = video.portraits or swapped.driver.portraits
-            identity = learn_identity(driver.name, portraits, project.preprocess.detector)
+            if portraits not in identities:
+                identities[portraits] = learn_identity(driver.name, portraits, project.preprocess.detector)
+            identity = identities[portraits]
         tolerance = video.settings.tolerance or project.preprocess.tolerance
         places = {"file": _relative(video.file, path.parent), "source": _relative(video.source, path.parent)}
         listed.append(places | meter.measure(i, video, identity, tolerance))

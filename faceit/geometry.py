@@ -25,6 +25,14 @@ EYES_FROM_TOP = 0.72
 ANCHORS = np.array([[-0.5, 0.0], [0.5, 0.0], [0.0, 0.69], [-0.42, 1.09], [0.42, 1.09]])
 # Mouth corners move when one speaks, so they count less; they keep the scale right when the head turns.
 ANCHOR_WEIGHTS = np.array([1.0, 1.0, 1.0, 0.5, 0.5])
+# Points of the skull that hardly move with expression, in eye distances: x to the picture's right, y down, z away from
+# the camera, from the point between the eyes; a generic head after the means of adult faces (Farkas 1994). Outer and
+# inner corners of both eyes, the bridge of the nose, its tip, its wings and base.
+SKULL = (36, 39, 42, 45, 27, 30, 31, 33, 35)
+HEAD = np.array([
+    [-0.72, 0.0, 0.10], [-0.27, 0.02, 0.0], [0.27, 0.02, 0.0], [0.72, 0.0, 0.10], [0.0, 0.0, -0.18], [0.0, 0.58, -0.52],
+    [-0.22, 0.72, -0.20], [0.0, 0.77, -0.30], [0.22, 0.72, -0.20],
+])  # fmt: skip
 # Saved pictures show more than the crop, so that augmentation may turn and shift it without running out of picture.
 ALIGNED_MARGIN = 1.4
 
@@ -34,12 +42,16 @@ class Face:
     """One face in one frame.
 
     ``box`` is (left, top, right, bottom) in pixels, ``landmarks`` (68, 2) float32 in pixels, ``distance`` the
-    smallest Euclidean distance of its encoding to the person's (None where nobody was asked for).
+    smallest Euclidean distance of its encoding to the person's (None where nobody was asked for). ``track`` numbers the
+    faces that are followed through consecutive frames of one shot; ``spread`` is how far the landmark predictor's answers
+    for jittered boxes lie apart, in eye distances: where it is large, the landmarks are a guess.
     """
 
     box: tuple[int, int, int, int]
     landmarks: np.ndarray
     distance: float | None = None
+    track: int | None = None
+    spread: float = 0.0
 
     @property
     def width(self) -> int:
@@ -176,6 +188,31 @@ def yaw(landmarks: np.ndarray) -> float:
     left = np.linalg.norm(landmarks[30] - landmarks[0])
     right = np.linalg.norm(landmarks[30] - landmarks[16])
     return float((left - right) / max(left + right, 1e-6))
+
+
+def head_angles(landmarks: np.ndarray, frame: tuple[int, int]) -> np.ndarray:
+    """Turn of the head in degrees, (yaw, pitch, roll), of a face in a frame of (width, height) pixels.
+
+    Positive is to the picture's right, up, and clockwise. By OpenCV's solvePnP with a generic head; the lens is
+    taken to lie at the frame's middle with a focal length of its longer side.
+    """
+    width, height = frame
+    focal = float(max(width, height))
+    camera = np.array([[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1]])
+    seen = landmarks[list(SKULL)].astype(np.float64)
+    # the start lies in front of the lens and looks at it: some solutions of a flat set of points look away
+    distance = focal / max(eye_distance(landmarks), 1e-6)
+    across, down = (landmarks[LEFT_EYE].mean(0) + landmarks[RIGHT_EYE].mean(0)) / 2 - [width / 2, height / 2]
+    place = np.array([across / focal, down / focal, 1.0]) * distance
+    _, turn, _ = cv2.solvePnP(HEAD, seen, camera, None, np.zeros((3, 1)), place.reshape(3, 1), True,
+                              cv2.SOLVEPNP_ITERATIVE)  # fmt: skip
+    matrix = cv2.Rodrigues(turn)[0]
+    away = matrix[:, 2]  # where the back of the head points
+    yaw, pitch = np.arctan2(-away[0], away[2]), np.arcsin(np.clip(away[1], -1, 1))
+    level = np.array([np.cos(yaw), 0, np.sin(yaw)])  # the line of the eyes, were the head turned so without roll
+    down = np.cross(away, level)
+    roll = np.arctan2(matrix[:, 0] @ down, matrix[:, 0] @ level)
+    return np.degrees([yaw, pitch, roll])
 
 
 def overlap(one: tuple, other: tuple) -> float:

@@ -16,6 +16,7 @@ import yaml
 from faceit.errors import ConfigError, FaceitError
 from faceit.settings import (
     ConvertSettings,
+    CurateSettings,
     ModelSettings,
     PreprocessSettings,
     TrainSettings,
@@ -75,6 +76,7 @@ class Project:
     people: dict[str, Person]
     swaps: dict[str, Swap]
     preprocess: PreprocessSettings
+    curate: CurateSettings = field(default_factory=CurateSettings)
 
     @cached_property
     def root(self) -> Path:
@@ -95,6 +97,10 @@ class Project:
         """Aligned faces of a person; ``source`` is a video's name, or "photos"."""
         folder = self.data / "processed" / person.name
         return folder / source if source else folder
+
+    def choices_file(self) -> Path:
+        """What was ticked and unticked by hand on the page of faces."""
+        return self.root / "faces.yaml"
 
     def face_dirs(self, person: Person) -> list[Path]:
         """The folders of all that the YAML lists for a person, done or not."""
@@ -231,14 +237,15 @@ class _Reader:
         top = self.root
         if not isinstance(top, dict):
             raise ConfigError(f"{self.file.name}: expected `people:` and `swaps:` at the top; see `faceit.py init`")
-        self.mapping(top, "", ("people", "swaps", "preprocess"))
+        self.mapping(top, "", ("people", "swaps", "preprocess", "curate"))
         if not top.get("people"):
             raise ConfigError(f"{self.file.name}: no people; list them under `people:` (see `faceit.py init`)")
         people = {n: self.person(n, v) for n, v in self.names(top["people"], "people").items()}
         swaps = {n: self.swap(n, v, people) for n, v in self.names(top.get("swaps"), "swaps").items()}
         settings = self.settings(PreprocessSettings, top.get("preprocess"), "preprocess")
+        curate = self.settings(CurateSettings, top.get("curate"), "curate")
         self.check_video_names(people)
-        return Project(self.file, people, swaps, settings)
+        return Project(self.file, people, swaps, settings, curate)
 
     def settings(self, kind, value, place: str):
         return check(kind, self.mapping(value, place), lambda key: self.where(f"{place}.{key}"))

@@ -18,14 +18,23 @@ class PreprocessSettings:
 
     height: int = 1080  # pixels; the tallest picture that is downloaded
     fps: float = 20.0  # frames looked at per second of video
-    detector: str = "hog"  # hog | cnn
+    detector: str = "yunet"  # yunet | hog | cnn | mtcnn
     tolerance: float = 0.6  # dlib's published threshold; lower is stricter
     size: int = 256  # pixels of the aligned pictures on disk
+    align: str = "face"  # face | wholeface: how much of the head the network sees
     min_face: int = 48  # pixels; smaller boxes are not worth training on
     cookies: str | None = None  # a Netscape cookies file for yt-dlp
     cookies_from_browser: str | None = None  # firefox, chrome ...
     downloads: int = 3  # at a time
+    workers: int | None = None  # processes that look for faces; None: one a core, at most 8
     held_out: float = 0.1  # of each video's length: its end never trains, so that a swap can be measured on it
+
+
+@dataclass(frozen=True)
+class CurateSettings:
+    """Which of the faces found are worth training on."""
+
+    most: int = 4000  # faces a person; 0: all that pass
 
 
 @dataclass(frozen=True)
@@ -62,7 +71,8 @@ class ConvertSettings:
 
 
 CHOICES = {
-    "detector": ("hog", "cnn"),
+    "detector": ("yunet", "hog", "cnn", "mtcnn"),
+    "align": ("face", "wholeface"),
     "PreprocessSettings.size": (128, 192, 256, 384, 512),
     "ModelSettings.preset": ("auto", "lite", "original"),
     "color": ("lab", "none"),
@@ -75,7 +85,7 @@ RANGES = {
     "ConvertSettings.height": (64, 8640), "height": (144, 8640), "fps": (0.1, 120), "tolerance": (0.1, 0.9),
     "min_face": (16, 2000), "downloads": (1, 8), "minutes": (0.01, 100_000), "iterations": (1, 100_000_000),
     "batch_size": (1, 4096), "save_seconds": (1, 3600), "preview_seconds": (1, 36000), "feather": (0.0, 0.3),
-    "crf": (0, 51), "seed": (0, 2**31), "held_out": (0.0, 0.2),
+    "crf": (0, 51), "seed": (0, 2**31), "held_out": (0.0, 0.2), "workers": (1, 64), "most": (0, 1_000_000),
 }  # fmt: skip
 
 Where = typing.Callable[[str], str]  # a key -> "faceit.yaml line 12: swaps.x.train.key"

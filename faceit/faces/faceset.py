@@ -14,42 +14,54 @@ import cv2
 import numpy as np
 
 from faceit.errors import FaceitError, MediaError
-from faceit.geometry import ALIGNED_MARGIN, Face, align, crop_box, crop_points, yaw
-from faceit.images import grid, read_image, resize, sharpness, write_image
+from faceit.faces.measures import measure
+from faceit.geometry import ALIGNED_MARGIN, Face, align, crop_points
+from faceit.images import grid, read_image, resize, write_image
 
 TABLE, DONE, SHEET = "faces.jsonl", "done.json", "sheet.jpg"
+LEFT_OUT = "left_out"  # the folder, in a folder of faces, with the pictures of those that do not train
 
 
 @dataclass(frozen=True)
 class FaceRow:
     """One aligned face. ``time`` in seconds of the video (None for a photo); lengths in frame pixels; what is
-    ``held_out`` never trains, so that a swap can be measured on it."""
+    ``held_out`` never trains, so that a swap can be measured on it. What is ``left_out`` does not train either, for one
+    reason of ``faces.curate.REASONS``; its picture lies in the folder ``LEFT_OUT``."""
 
     file: str
     time: float | None
     frame: tuple[int, int]  # (width, height)
     box: tuple[int, int, int, int]
     landmarks: tuple[tuple[float, float], ...]
-    distance: float | None
+    distance: float | None  # of the track that the face belongs to
+    track: str  # the name of a ``tracks.Track``; "" for a photo
+    spread: float  # see ``geometry.Face``
+    source: float  # side of the face crop in frame pixels: what the picture was enlarged or reduced from
     sharpness: float
-    yaw: float
+    pose: tuple[float, float, float]  # yaw, pitch, roll in degrees, as ``geometry.head_angles``
+    mouth: float  # opening, in eye distances
+    eyes: float  # mean opening of the lids, in eye distances
+    light: tuple[float, float, float]  # see ``measures.Measures``
+    look: str  # see ``measures.Measures``
     held_out: bool = False
+    left_out: str | None = None
 
     def points(self) -> np.ndarray:
         """Landmarks, (68, 2) float32."""
         return np.array(self.landmarks, np.float32)
 
 
-def cut_face(frame: np.ndarray, face: Face, size: int, file: str, time: float | None) -> tuple[np.ndarray, FaceRow]:
+def cut_face(
+    frame: np.ndarray, face: Face, size: int, file: str, time: float | None, track: str = ""
+) -> tuple[np.ndarray, FaceRow]:
     """The aligned face (size, size, 3) and its row."""
     picture = align(face.landmarks, size, ALIGNED_MARGIN).warp(frame)
-    first, length = crop_box(size)
-    inner = picture[round(first) : round(first + length), round(first) : round(first + length)]
+    width, height = frame.shape[1], frame.shape[0]
     row = FaceRow(
-        file, None if time is None else round(time, 4), (frame.shape[1], frame.shape[0]), face.box,
+        file, None if time is None else round(time, 4), (width, height), face.box,
         tuple((round(float(x), 2), round(float(y), 2)) for x, y in face.landmarks),
-        None if face.distance is None else round(face.distance, 4), round(sharpness(inner), 2),
-        round(yaw(face.landmarks), 4),
+        None if face.distance is None else round(face.distance, 4), track, round(face.spread, 4),
+        **vars(measure(picture, face.landmarks, (width, height))),
     )  # fmt: skip
     return picture, row
 
@@ -114,7 +126,7 @@ def _row(values: dict) -> FaceRow:
     name, points = values["file"], values["landmarks"]
     if not name or Path(name).name != name or len(points) != 68 or any(len(point) != 2 for point in points):
         raise ValueError("not a face's row")
-    for key in ("frame", "box"):
+    for key in ("frame", "box", "pose", "light"):
         values[key] = tuple(values[key])
     values["landmarks"] = tuple((float(x), float(y)) for x, y in points)
     return FaceRow(**values)

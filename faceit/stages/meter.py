@@ -17,9 +17,9 @@ from faceit.faces import recogniser
 from faceit.faces.choose import Chooser
 from faceit.faces.detect import THREADS, FaceFinder, find_landmarks
 from faceit.faces.identity import Identity, Tally, encode
-from faceit.geometry import Face, align, eye_distance, outline, overlap
+from faceit.geometry import Face, align, eye_distance, head_angles, outline, overlap
 from faceit.measure import pixels
-from faceit.measure.expression import ANGLES, expressions, head_angles, shift_between
+from faceit.measure.expression import ANGLES, expressions, shift_between
 from faceit.measure.table import FrameTable
 from faceit.media.provenance import Label
 from faceit.media.video import frame_count, probe, read_frames

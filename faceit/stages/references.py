@@ -9,9 +9,8 @@ from faceit.errors import FaceitError
 from faceit.faces import recogniser
 from faceit.faces.faceset import finished, iterate_table, load_faceset, spread
 from faceit.faces.identity import encode, face_in_portrait
-from faceit.geometry import ALIGNED_MARGIN, CROP_EYES, align, eye_distance, mouth_opening
+from faceit.geometry import ALIGNED_MARGIN, CROP_EYES, align, eye_distance, head_angles, mouth_opening
 from faceit.images import read_image
-from faceit.measure.expression import head_angles
 from faceit.measure.pixels import face_area, lab, picture_sharpness
 from faceit.measure.summary import mean, median
 from faceit.project import Person, Project

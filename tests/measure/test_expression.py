@@ -4,14 +4,11 @@ import cv2
 import numpy as np
 import pytest
 
-from faceit.geometry import LEFT_EYE, RIGHT_EYE
+from faceit.geometry import HEAD, LEFT_EYE, RIGHT_EYE, SKULL, head_angles
 from faceit.measure.expression import (
     EXPRESSIONS,
-    HEAD,
-    SKULL,
     expressions,
     follows,
-    head_angles,
     shift_between,
     turn_between,
 )

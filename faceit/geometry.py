@@ -42,9 +42,9 @@ class Face:
     """One face in one frame.
 
     ``box`` is (left, top, right, bottom) in pixels, ``landmarks`` (68, 2) float32 in pixels, ``distance`` the
-    smallest Euclidean distance of its encoding to the person's (None where nobody was asked for). ``track`` numbers the
-    faces that are followed through consecutive frames of one shot; ``spread`` is how far the landmark predictor's answers
-    for jittered boxes lie apart, in eye distances: where it is large, the landmarks are a guess.
+    smallest Euclidean distance of its encoding to the person's (None where nobody was asked for). ``track`` numbers
+    the faces that are followed through consecutive frames of one shot; ``spread`` is how far the landmark predictor's
+    answers for jittered boxes lie apart, in eye distances: where it is large, the landmarks are a guess.
     """
 
     box: tuple[int, int, int, int]

@@ -48,6 +48,11 @@ def write_image(path: Path, image: np.ndarray, quality: int = 95) -> None:
         raise MediaError(f"{path} cannot be written ({e.strerror}): free some space or choose another place.") from None
 
 
+def swapped_channels(image: np.ndarray) -> np.ndarray:
+    """RGB (h, w, 3) as OpenCV's own networks want it, or back; a contiguous copy."""
+    return cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+
+
 def resize(image: np.ndarray, width: int, height: int) -> np.ndarray:
     """Resize by area when shrinking and by cubic interpolation when growing."""
     shrinking = width * height < image.shape[0] * image.shape[1]

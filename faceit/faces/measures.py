@@ -17,9 +17,9 @@ class Measures:
     """Numbers about one face, as its row in the table has them.
 
     ``source``: side of the face crop in frame pixels. ``sharpness``: variance of the Laplacian of the crop. ``pose``:
-    (yaw, pitch, roll) in degrees. ``mouth``, ``eyes``: openings in eye distances. ``light``: mean luma of the crop, 0 to
-    255, then the luma of its right half less the left, and of its upper half less the lower. ``look``: the crop in
-    16 x 16 gray pixels, base64.
+    (yaw, pitch, roll) in degrees. ``mouth``, ``eyes``: openings in eye distances. ``light``: mean luma of the crop, 0
+    to 255, then the luma of its right half less the left, and of its upper half less the lower. ``look``: the crop
+    in 16 x 16 gray pixels, base64.
     """
 
     source: float

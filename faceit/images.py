@@ -38,6 +38,16 @@ def write_image(path: Path, image: np.ndarray, quality: int = 95) -> None:
     ok, data = cv2.imencode(ending, np.ascontiguousarray(image), options)
     if not ok:
         raise ValueError(f"cannot encode a picture as {ending}")
+    write_bytes(path, data)
+
+
+def jpeg(image: np.ndarray, quality: int = 95) -> bytes:
+    """RGB pixels as a JPEG file's content."""
+    return cv2.imencode(".jpg", swapped_channels(image), [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file that is whole or absent. MediaError where the disk refuses."""
     part = path.with_name(f".{path.name}.part")
     try:
         part.write_bytes(data)

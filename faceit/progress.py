@@ -68,6 +68,18 @@ class Progress:
             self._last = now
             print(self._line(now - self._began), flush=True)
 
+    def expect(self, more: float | None) -> None:
+        """There is so much more to do; None: nobody knows how much."""
+        self.total = None if more is None or self.total is None else self.total + more
+        if self._bar is not None:
+            self._bar.total = self.total
+
+    def skip(self, count: float) -> None:
+        """So much more was done by an earlier run; it counts towards the total but not towards the rate."""
+        self.count, self._first = self.count + count, (self._first or 0.0) + count
+        if self._bar is not None:
+            self._bar.initial, self._bar.n = self._bar.initial + count, self._bar.n + count
+
     def resume_at(self, count: float) -> None:
         """What an earlier run had done; it counts towards the total but not towards the rate."""
         self.count = self._first = count

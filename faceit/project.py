@@ -6,7 +6,7 @@ parts of paths only when they match ``NAME``.
 
 import hashlib
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -46,14 +46,40 @@ class Video:
 
 
 @dataclass(frozen=True)
+class Refused:
+    """Somebody a person must not be taken for: a portrait of the person ``whose``, or, with ``whose`` None, a picture
+    or a folder of pictures, all of whose faces count."""
+
+    path: Path
+    whose: str | None = None
+
+    def pictures(self) -> list[Path]:
+        """The picture, or those in the folder, by name. FaceitError for a folder without any."""
+        if not self.path.is_dir():
+            return [self.path]
+        from faceit.images import PICTURE_ENDINGS  # and OpenCV with it, which nobody else needs here
+
+        inside = sorted(p for p in self.path.iterdir() if p.suffix.lower() in PICTURE_ENDINGS and p.name[0] != ".")
+        if not inside:
+            raise FaceitError(f"{self.path}, under `not:`, holds no picture that can be read: use JPEG or PNG.")
+        return inside
+
+
+@dataclass(frozen=True)
 class Person:
-    """Whose face it is; the portraits say which face in a video is theirs."""
+    """Whose face it is; the portraits say which face in a video is theirs, and ``refused`` which is not."""
 
     name: str
     portraits: tuple[Path, ...]
     consent: str
     videos: tuple[Video, ...] = ()
     photos: tuple[Path, ...] = ()
+    refused: tuple[Refused, ...] = ()  # `not:` in the YAML
+
+    @property
+    def identity_pictures(self) -> tuple[Path, ...]:
+        """All pictures that say which face is theirs and which is not, in the YAML's order."""
+        return self.portraits + tuple(path for each in self.refused for path in each.pictures())
 
 
 @dataclass(frozen=True)
@@ -241,6 +267,8 @@ class _Reader:
         if not top.get("people"):
             raise ConfigError(f"{self.file.name}: no people; list them under `people:` (see `faceit.py init`)")
         people = {n: self.person(n, v) for n, v in self.names(top["people"], "people").items()}
+        refused = {n: self.refused(p, top["people"][n].get("not"), people) for n, p in people.items()}
+        people = {n: replace(p, refused=refused[n]) for n, p in people.items()}
         swaps = {n: self.swap(n, v, people) for n, v in self.names(top.get("swaps"), "swaps").items()}
         settings = self.settings(PreprocessSettings, top.get("preprocess"), "preprocess")
         curate = self.settings(CurateSettings, top.get("curate"), "curate")
@@ -252,7 +280,7 @@ class _Reader:
 
     def person(self, name: str, value) -> Person:
         place = f"people.{name}"
-        value = self.mapping(value, place, ("portrait", "consent", "videos", "photos"))
+        value = self.mapping(value, place, ("portrait", "not", "consent", "videos", "photos"))
         consent = value.get("consent")
         if not isinstance(consent, str) or not consent.strip():
             self.fail(f"{place}.consent", "say how you may use this face, for example: consent: \"my own face\"")
@@ -265,6 +293,29 @@ class _Reader:
             tuple(self.video(v, f"{place}.videos[{i}]") for i, v in enumerate(videos)),
             self.paths(value.get("photos"), f"{place}.photos"),
         )  # fmt: skip
+
+    def refused(self, person: Person, value, people: dict[str, Person]) -> tuple[Refused, ...]:
+        """Who is under a person's `not:`: a word that is a person's name means that person, any other is a path."""
+        place = f"people.{person.name}.not"
+        found: list[Refused] = []
+        for i, word in enumerate(value if isinstance(value, list) else [] if value is None else [value]):
+            found += self.refusal(person, word, f"{place}[{i}]" if isinstance(value, list) else place, people)
+        return tuple(dict.fromkeys(found))
+
+    def refusal(self, person: Person, word, place: str, people: dict[str, Person]) -> list[Refused]:
+        if not isinstance(word, str) or not word.strip():
+            self.fail(place, f"expected a person's name, a picture or a folder, not {shown(word)}")
+        if word == person.name:
+            self.fail(place, f"{word} cannot be refused as {word}; name others here")
+        if word in people:
+            return [Refused(path, word) for path in people[word].portraits]
+        path = self.path(word, place)
+        if path in person.portraits:
+            self.fail(place, f"this is {person.name}'s own portrait; name pictures of others here")
+        # what has an ending or a slash may be on another machine, and is missed when it is read
+        if NAME.fullmatch(word) and not path.exists():
+            self.fail(place, f"no person '{word}' under people, and no folder or picture{nearest(word, people)}")
+        return [Refused(path)]
 
     def paths(self, value, place: str) -> tuple[Path, ...]:
         values = value if isinstance(value, list) else [] if value is None else [value]

@@ -34,7 +34,12 @@ class PreprocessSettings:
 class CurateSettings:
     """Which of the faces found are worth training on."""
 
+    enabled: bool = True  # false: every face of the person trains
     most: int = 4000  # faces a person; 0: all that pass
+    pixels: int = 48  # side of the face crop in the video; networks see 64, less is enlarged by a third and more
+    sharpness: float = 0.65  # of the person's median: what is less sharp is blurred; 0: nothing is
+    spread: float = 0.028  # of the landmarks, in eye distances: more is misaligned; 0: nothing is, nor covered
+    twins: bool = True  # whether faces that are nearly the same as another are left out
 
 
 @dataclass(frozen=True)
@@ -86,6 +91,7 @@ RANGES = {
     "min_face": (16, 2000), "downloads": (1, 8), "minutes": (0.01, 100_000), "iterations": (1, 100_000_000),
     "batch_size": (1, 4096), "save_seconds": (1, 3600), "preview_seconds": (1, 36000), "feather": (0.0, 0.3),
     "crf": (0, 51), "seed": (0, 2**31), "held_out": (0.0, 0.2), "workers": (1, 64), "most": (0, 1_000_000),
+    "pixels": (0, 2000), "sharpness": (0.0, 1.0), "spread": (0.0, 1.0),
 }  # fmt: skip
 
 Where = typing.Callable[[str], str]  # a key -> "faceit.yaml line 12: swaps.x.train.key"

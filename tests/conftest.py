@@ -36,12 +36,14 @@ def people(tmp_path_factory) -> Path:
 
 
 def write_project(root: Path, people: Path, videos: dict | None = None, **top) -> Path:
-    """faceit.yaml in ``root`` for the swap ``c2h`` (Collins to Hopper), fps 10; other top-level keys from ``top``."""
+    """faceit.yaml in ``root`` for the swap ``c2h`` (Collins to Hopper), fps 10, all faces kept; other top-level keys
+    from ``top``."""
     videos = videos or {name: [str(people / f"{name}.mp4")] for name in ("collins", "hopper")}
     project = {
         "people": {name: {"portrait": str(people / f"{name}.png"), "consent": f"{name}: public domain", "videos": urls}
                    for name, urls in videos.items()},
-        "swaps": {"c2h": {"from": "collins", "to": "hopper"}}, "preprocess": {"fps": 10}, **top,
+        "swaps": {"c2h": {"from": "collins", "to": "hopper"}}, "preprocess": {"fps": 10},
+        "curate": {"enabled": False}, **top,
     }  # fmt: skip
     root.mkdir(parents=True, exist_ok=True)
     (root / "faceit.yaml").write_text(yaml.safe_dump(project, sort_keys=False), encoding="utf-8")

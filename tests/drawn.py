@@ -8,7 +8,7 @@ import numpy as np
 import yaml
 
 from faceit.faces.faceset import DONE, FaceSet, cut_face, work_size, write_table
-from faceit.geometry import Face, crop_points
+from faceit.geometry import FACE, Crop, Face, crop_points
 from faceit.images import resize, write_image
 
 SKIN = {"ann": (214, 170, 140), "bob": (120, 84, 60), "cyd": (230, 200, 190)}
@@ -54,31 +54,38 @@ def drawn_faces(name: str, count: int = 20, seed: int = 0) -> list[tuple[np.ndar
     return [draw(name, rng.random(), rng.uniform(-1, 1)) for _ in range(count)]
 
 
-def drawn_set(name: str, count: int = 20, size: int = 64, seed: int = 0) -> FaceSet:
+def drawn_set(name: str, count: int = 20, size: int = 64, seed: int = 0, crop: Crop = FACE) -> FaceSet:
     """A person's face set in memory, as ``load_faceset`` gives it."""
     faces, points = [], []
     for frame, face in drawn_faces(name, count, seed):
-        faces.append(resize(cut_face(frame, face, 128, "x", None)[0], work_size(size), work_size(size)))
-        points.append(crop_points(face.landmarks))
-    return FaceSet(np.stack(faces), np.stack(points))
+        faces.append(resize(cut_face(frame, face, 128, "x", None, crop=crop)[0], work_size(size), work_size(size)))
+        points.append(crop_points(face.landmarks, crop))
+    return FaceSet(np.stack(faces), np.stack(points), crop)
 
 
-def drawn_project(root: Path, count: int = 20, train: dict | None = None, swaps: dict | None = None) -> Path:
+def drawn_folder(folder: Path, name: str, count: int = 20, crop: Crop = FACE) -> None:
+    """A folder of somebody's faces as preprocess leaves it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = []
+    for i, (frame, face) in enumerate(drawn_faces(name, count)):
+        picture, row = cut_face(frame, face, 128, f"{i:06d}.jpg", i / 10, crop=crop)
+        write_image(folder / row.file, picture)
+        rows.append(row)
+    write_table(folder, rows)
+    (folder / DONE).write_text(json.dumps({"counts": {}, "settings": {"align": crop.name}}), encoding="utf-8")
+
+
+def drawn_project(
+    root: Path, count: int = 20, train: dict | None = None, swaps: dict | None = None, crop: Crop = FACE
+) -> Path:
     """faceit.yaml with ann, bob and cyd, their faces extracted already, and the swap a2b (or ``swaps``)."""
     swaps = swaps or {"a2b": ("ann", "bob")}
     for name in SKIN:
-        folder = root / "data" / "processed" / name / f"{name}_clip"
-        folder.mkdir(parents=True)
-        rows = []
-        for i, (frame, face) in enumerate(drawn_faces(name, count)):
-            picture, row = cut_face(frame, face, 128, f"{i:06d}.jpg", i / 10)
-            write_image(folder / row.file, picture)
-            rows.append(row)
-        write_table(folder, rows)
-        (folder / DONE).write_text(json.dumps({"counts": {}}), encoding="utf-8")
+        drawn_folder(root / "data" / "processed" / name / f"{name}_clip", name, count, crop)
     project = {
         "people": {name: {"consent": f"{name} is a drawing", "videos": [{"url": f"{name}.mp4", "name": f"{name}_clip"}]}
                    for name in SKIN},
+        "preprocess": {"align": crop.name},
         "swaps": {name: {"from": a, "to": b, "model": {"preset": "lite"}, "train": {"batch_size": 4, **(train or {})}}
                   for name, (a, b) in swaps.items()},
     }  # fmt: skip

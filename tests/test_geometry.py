@@ -8,11 +8,12 @@ from faceit.faces.detect import FaceFinder
 from faceit.geometry import (
     ALIGNED_MARGIN,
     ANCHORS,
-    CROP_EYES,
-    EYES_FROM_TOP,
+    CROPS,
+    FACE,
     JAW,
     LEFT_EYE,
     RIGHT_EYE,
+    WHOLEFACE,
     Alignment,
     align,
     crop_box,
@@ -28,7 +29,7 @@ from faceit.stages.puppet import portraits
 
 from .shift import shift_between
 
-EYES = (ANCHORS[:2] + [CROP_EYES / 2, EYES_FROM_TOP]) / CROP_EYES  # where the template has them, 0 to 1
+EYES = FACE.places()[:2]  # where the template has them, 0 to 1
 
 
 @pytest.fixture(scope="module")
@@ -87,12 +88,13 @@ def test_eyes_come_to_lie_where_the_template_has_them(portrait, degrees, scale):
     assert difference < 6  # the same crop, but for the resampling
 
 
-def test_an_exact_face_lies_exactly():
+@pytest.mark.parametrize("crop", CROPS.values(), ids=CROPS)
+def test_an_exact_face_lies_exactly(crop):
     landmarks = np.zeros((68, 2))
     landmarks[LEFT_EYE], landmarks[RIGHT_EYE], landmarks[31:36] = ANCHORS[0], ANCHORS[1], ANCHORS[2]
     landmarks[48], landmarks[54] = ANCHORS[3], ANCHORS[4]
     landmarks = moved(landmarks, -40, 77, [300, 200])
-    np.testing.assert_allclose(crop_points(landmarks)[[36, 42]], EYES, atol=1e-6)
+    np.testing.assert_allclose(crop_points(landmarks, crop)[[36, 42]], crop.places()[:2], atol=1e-6)
 
 
 def test_crops_of_several_sizes_are_resized_versions_of_each_other(portrait):
@@ -108,10 +110,35 @@ def test_crops_of_several_sizes_are_resized_versions_of_each_other(portrait):
 def test_the_crop_is_the_middle_of_the_saved_picture(portrait):
     picture, landmarks = portrait
     size = round(200 * ALIGNED_MARGIN)
-    first, length = crop_box(size)
-    assert (first, length) == (40, 200)
+    assert crop_box(size) == pytest.approx((40, 40, 200))
     inner = align(landmarks, size, ALIGNED_MARGIN).warp(picture)[40:240, 40:240]
     assert np.abs(inner.astype(int) - align(landmarks, 200).warp(picture)).max() <= 2
+
+
+def test_the_whole_face_is_the_face_seen_from_farther(portrait):
+    picture, landmarks = portrait
+    side = 680  # 200 pixels to the eye distance
+    left, top, length = crop_box(side, WHOLEFACE, margin=1.0)
+    assert (left, top, length) == pytest.approx((75, 86, 530))
+    far, near = align(landmarks, side, crop=WHOLEFACE), align(landmarks, 530)
+    np.testing.assert_allclose(far.points(landmarks) - [75, 86], near.points(landmarks), atol=1e-3)
+    inner = far.warp(picture)[86:616, 75:605]
+    assert np.abs(inner.astype(int) - near.warp(picture)).max() <= 2
+    saved = align(landmarks, 952, ALIGNED_MARGIN, WHOLEFACE).warp(picture)
+    left, top, length = map(round, crop_box(952, WHOLEFACE))
+    assert np.abs(saved[top : top + length, left : left + length].astype(int) - inner).max() <= 2
+    moved_in = np.array([75, 86]) / 680 + crop_points(landmarks) * 530 / 680
+    np.testing.assert_allclose(crop_points(landmarks, WHOLEFACE), moved_in, atol=1e-5)
+
+
+def test_the_whole_face_shows_the_chin_of_an_open_mouth_and_the_forehead(portrait):
+    _, landmarks = portrait
+    wide = landmarks.copy()
+    wide[4:13, 1] += 0.25 * eye_distance(landmarks)  # the jaw falls with the mouth
+    assert crop_points(wide)[:, 1].max() > 1
+    assert crop_points(wide, WHOLEFACE)[:, 1].max() < 1
+    brows = crop_points(landmarks, WHOLEFACE)[17:27, 1] * WHOLEFACE.eyes
+    assert brows.min() > 0.6 and brows.max() < 1.15  # eye distances of forehead above them
 
 
 @pytest.mark.parametrize("scale", [0.69, 0.31, 0.1])
@@ -175,6 +202,10 @@ def test_the_outline_goes_around_the_face_and_up_the_forehead(portrait):
         assert min(inside) > -0.01
     assert extended[:, 1].min() < hull[:, 1].min() - 0.1 * eye_distance(landmarks)
     assert extended[:, 1].max() == hull[:, 1].max() == landmarks[JAW][:, 1].max()
+    whole = outline(landmarks, crop=WHOLEFACE)
+    assert whole[:, 1].min() < extended[:, 1].min() - 0.1 * eye_distance(landmarks)
+    assert np.ptp(whole[:, 0]) == pytest.approx(np.ptp(extended[:, 0]), rel=0.01)  # up, and not to the sides
+    assert np.array_equal(outline(landmarks, False, WHOLEFACE), hull)
 
 
 def test_numbers_of_a_face():

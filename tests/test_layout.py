@@ -14,13 +14,15 @@ SOURCES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in sorted((ROOT / "faceit").rglob("*.py"))
 }
 ROOMS = ("media", "faces", "network", "compose", "measure", "pages")
-GROUND = {"faceit.errors", "faceit.progress", "faceit.settings", "faceit.project", "faceit.geometry", "faceit.images"}
+GROUND = {"faceit.errors", "faceit.progress", "faceit.settings", "faceit.project", "faceit.geometry", "faceit.images",
+          "faceit.choices"}  # fmt: skip
 HELPERS = {"faceit.stages.downloads", "faceit.stages.plots", "faceit.stages.puppet", "faceit.stages.lock",
-           "faceit.stages.disk", "faceit.stages.needs", "faceit.stages.meter", "faceit.stages.references"}  # fmt: skip
+           "faceit.stages.disk", "faceit.stages.needs", "faceit.stages.crew",
+           "faceit.stages.extraction", "faceit.stages.making", "faceit.stages.photos", "faceit.stages.picking", "faceit.stages.meter", "faceit.stages.references"}  # fmt: skip
 # a heavy library -> where alone it may be imported (dotted beginnings)
 HOMES = {
-    "yaml": ("faceit.project",), "yt_dlp": ("faceit.media",), "moviepy": ("faceit.media",), "av": ("faceit.media",),
-    "c2pa": ("faceit.media",), "imageio_ffmpeg": ("faceit.media",), "dlib": ("faceit.faces",),
+    "yaml": ("faceit.project", "faceit.choices"), "yt_dlp": ("faceit.media",), "moviepy": ("faceit.media",),
+    "av": ("faceit.media",), "c2pa": ("faceit.media",), "imageio_ffmpeg": ("faceit.media",), "dlib": ("faceit.faces",),
     "keras": ("faceit.network", "faceit.stages.train"), "safetensors": ("faceit.network",),
     "matplotlib": ("faceit.stages.plots", "faceit.stages.puppet"),
     "skimage": ("faceit.stages.puppet", "faceit.measure"),

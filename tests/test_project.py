@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from faceit.errors import ConfigError, FaceitError
-from faceit.project import load_project, parse_time, video_name
+from faceit.project import Refused, load_project, parse_time, video_name
 from faceit.settings import ConvertSettings, ModelSettings, PreprocessSettings, TrainSettings
 
 GOOD = """\
@@ -75,6 +75,39 @@ def test_everything_that_the_yaml_says_is_understood(load, tmp_path):
     assert swap.model == ModelSettings("lite") and swap.train == TrainSettings(minutes=60.0)
     assert swap.convert == ConvertSettings(color="none", mask="hull", label=False)
     assert project.preprocess == PreprocessSettings(fps=12.0, tolerance=0.5)
+
+
+def refusing(words: str) -> str:
+    """GOOD with Collins' ``not:``, on its line 10."""
+    return GOOD.replace("    photos: photos/collins", f"    not: {words}")
+
+
+def test_under_not_a_name_is_a_person_and_any_other_word_a_picture_or_a_folder(load, tmp_path):
+    folder = tmp_path / "strangers"
+    folder.mkdir()
+    for name in ("b.JPG", "a.png", "notes.txt", ".hidden.png"):
+        (folder / name).touch()
+    collins = load(refusing("[hopper, strangers, elsewhere/twin.jpg, hopper]")).people["collins"]
+    portrait, twin = tmp_path / "data/persons/hopper.jpg", tmp_path / "elsewhere/twin.jpg"
+    assert collins.refused == (Refused(portrait, "hopper"), Refused(folder), Refused(twin))
+    inside = (folder / "a.png", folder / "b.JPG")
+    assert collins.identity_pictures == (*collins.portraits, portrait, *inside, twin)
+
+
+def test_a_single_word_under_not_and_none(load):
+    collins, hopper = load(refusing("hopper")).people.values()
+    assert [each.whose for each in collins.refused] == ["hopper"]
+    assert hopper.refused == () and hopper.identity_pictures == hopper.portraits
+    swap = load(refusing("hopper")).swap("collins_to_hopper")
+    assert swap.a == collins  # convert refuses them as preprocess does
+
+
+def test_a_person_may_be_refused_before_they_are_listed_and_have_several_portraits(load, tmp_path):
+    text = GOOD.replace("consent: US Navy", "consent: US Navy\n    not: collins")
+    hopper = load(text).people["hopper"]
+    assert hopper.refused == tuple(
+        Refused(tmp_path / name, "collins") for name in ("persons/collins.jpg", "persons/collins2.png")
+    )
 
 
 def test_a_file_from_a_windows_editor_is_read(load):
@@ -165,6 +198,13 @@ MISTAKES = {
     "a video without URL": ('url: "https://example.org/sts.mp4", ', "", ["line 7", "expected a URL"]),
     "videos are no list": ("[hopper.mp4]", "hopper.mp4", ["line 13: people.hopper.videos", "expected a list"]),
     "a portrait is no name": ("persons/collins2.png", "{a: b}", ["line 3", "portrait[1]", "expected a file name"]),
+    "refused as oneself": ("photos: photos/collins", "not: [hopper, collins]",
+                           ["line 10: people.collins.not[1]", "collins cannot be refused as collins"]),
+    "refused by one's own portrait": ("photos: photos/collins", "not: persons/collins2.png",
+                                      ["line 10: people.collins.not", "collins's own portrait"]),
+    "nobody to refuse": ("photos: photos/collins", "not: [hoper]",
+                         ["line 10: people.collins.not[0]", "no person 'hoper'", "did you mean hopper?"]),
+    "no word to refuse": ("photos: photos/collins", "not: no", ["line 10: people.collins.not", "a folder, not False"]),
     "nobody's home": ("photos/collins", "~nobody-of-this-name/x", ["line 10", "no such home folder"]),
     "a tab": ("    from: collins", "\tfrom: collins", ["line 16", "not YAML"]),
     "a bracket left open": ("[hopper.mp4]", "[hopper.mp4", ["line", "not YAML"]),

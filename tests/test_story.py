@@ -33,7 +33,7 @@ def test_from_urls_to_a_face_swapped_video(people, tmp_path, capfd):
     facts = read_note(folder / "talk.mp4")
     assert facts["consent"] == {"collins": "collins: public domain", "hopper": "hopper: public domain"}
     _only_the_face_and_the_label_changed(talk, folder / "talk.mp4")
-    for shown in ("30 faces kept", "20 steps", "30 frames, 30 swapped", "talk-side-by-side.mp4"):
+    for shown in ("30 faces found", "20 steps", "30 frames, 30 swapped", "talk-side-by-side.mp4"):
         assert shown in said.out
     for file in ("preview.jpg", "loss.png", "history.csv", "model.json", "weights.safetensors"):
         assert (tmp_path / "models" / "c2h" / file).stat().st_size > 0

@@ -5,31 +5,33 @@ import numpy as np
 
 from faceit.compose.color import match_lab
 from faceit.compose.masks import face_mask
-from faceit.geometry import Alignment, align
+from faceit.geometry import FACE, Alignment, Crop, align
 from faceit.settings import ConvertSettings
 
 SMALLEST, LARGEST = 64, 1024  # pixels of the square in which colour and mask are worked out
 
 
-def put_back(frame: np.ndarray, landmarks: np.ndarray, face: np.ndarray, settings: ConvertSettings) -> None:
-    """Put a swapped face crop (s, s, 3) float32 in 0..1 over the face with these landmarks, in place.
+def put_back(
+    frame: np.ndarray, landmarks: np.ndarray, face: np.ndarray, settings: ConvertSettings, crop: Crop = FACE
+) -> None:
+    """Put a swapped face (s, s, 3) float32 in 0..1, which shows ``crop``, over the one with these landmarks, in place.
 
     ``frame`` (h, w, 3) uint8 RGB changes only where the mask is.
     """
-    size = _work_size(landmarks)
-    place = align(landmarks, size)
+    size = _work_size(landmarks, crop)
+    place = align(landmarks, size, crop=crop)
     here = place.warp(frame).astype(np.float32) / 255
     face = np.clip(cv2.resize(face, (size, size), interpolation=cv2.INTER_CUBIC), 0, 1)
     points = place.points(landmarks.astype(np.float64))
-    mask = face_mask(points, size, settings.mask == "extended", settings.feather)
+    mask = face_mask(points, size, settings.mask == "extended", settings.feather, crop)
     if settings.color == "lab":
         face = match_lab(face, here, mask)
     _paste(frame, place, face, mask)
 
 
-def _work_size(landmarks: np.ndarray) -> int:
+def _work_size(landmarks: np.ndarray, crop: Crop) -> int:
     """Pixels of the crop at the frame's own resolution."""
-    return int(np.clip(round(1 / align(landmarks, 1).scale), SMALLEST, LARGEST))
+    return int(np.clip(round(1 / align(landmarks, 1, crop=crop).scale), SMALLEST, LARGEST))
 
 
 def _paste(frame: np.ndarray, place: Alignment, face: np.ndarray, mask: np.ndarray) -> None:

@@ -1,21 +1,23 @@
-"""Where the face is: soft masks in the face crop, from landmarks."""
+"""Where the face is: soft masks in the crop, from landmarks."""
 
 import cv2
 import numpy as np
 
-from faceit.geometry import outline
+from faceit.geometry import FACE, Crop, outline
 
 BORDER = 0.06  # of the crop's width; the mask is gone before the crop ends, so that no box can show
 
 
-def face_mask(points: np.ndarray, size: int, forehead: bool = True, feather: float = 0.08) -> np.ndarray:
-    """A feathered hull of the landmarks: (68, 2) in pixels of a crop of ``size`` -> (size, size) float32 in 0..1.
+def face_mask(
+    points: np.ndarray, size: int, forehead: bool = True, feather: float = 0.08, crop: Crop = FACE
+) -> np.ndarray:
+    """A feathered hull of the landmarks: (68, 2) in pixels of ``crop`` at ``size`` -> (size, size) float32 in 0..1.
 
     ``feather`` is the width of the soft edge in crop widths. The edge lies inside the hull (but for a few percent
     of its tail), so what is outside the face stays the frame's. The crop's own border is 0.
     """
     filled = np.zeros((size, size), np.uint8)  # OpenCV draws smooth edges in 8 bits only
-    cv2.fillConvexPoly(filled, np.round(outline(points, forehead) * 16).astype(np.int32), 255, cv2.LINE_AA, 4)
+    cv2.fillConvexPoly(filled, np.round(outline(points, forehead, crop) * 16).astype(np.int32), 255, cv2.LINE_AA, 4)
     mask = filled.astype(np.float32) / 255
     if feather <= 0:
         return np.minimum(mask, _inside(size))

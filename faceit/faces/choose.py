@@ -1,50 +1,55 @@
-"""Which of a frame's faces is to be swapped: the person's, followed through the detector's blinks, or everyone's."""
+"""Which of a frame's faces is to be swapped: the person's, as their track says, or everyone's."""
+
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from faceit.faces.detect import find_landmarks
-from faceit.faces.identity import Identity, IdentityFollower, Tally, best_match, likeness, look_of
+from faceit.faces.identity import Identity, Tally, encode
 from faceit.geometry import Face
 
-BRIDGE_FRAMES = 5  # a face that the detector loses is looked for where it was, so many frames long
-BRIDGE_LOOK = 0.85  # correlation of the aligned grays that says it is still the same face
+# frames into a track at which its face is encoded: often at first, since the first faces of a track may be poor ones
+ENCODED_AT = (0, 2, 5, 10, 20)
+ENCODED_EVERY = 40  # and then
+REMEMBERED = 5  # encodings that a track is judged by, the latest
+
+
+@dataclass
+class _Known:
+    """What is known of one track."""
+
+    age: int = 0
+    encodings: list[np.ndarray] = field(default_factory=list)
+    distance: float = 9.0
+    theirs: bool = False
 
 
 class Chooser:
-    """Chooses the faces to swap in consecutive frames; ``tally`` counts the frames that have none."""
+    """Chooses the faces to swap in consecutive frames, followed by ``follow.followed``; ``tally`` counts the frames
+    that have none."""
 
-    def __init__(self, identity: Identity | None, tolerance: float, tally: Tally):
+    def __init__(self, identity: Identity | None, tally: Tally):
         """With ``identity`` None every face is chosen."""
-        self.tolerance, self.tally = tolerance, tally
-        self._follower = IdentityFollower(identity) if identity else None
-        self._last: tuple[Face, np.ndarray, int] | None = None
+        self.identity, self.tally = identity, tally
+        self._tracks: dict[int | None, _Known] = {}
 
     def choose(self, frame: np.ndarray, faces: list[Face]) -> list[Face]:
         """Of the faces found in the next frame those to swap: the person's one, or everyone's."""
-        if self._follower is None:
+        if self.identity is None:
             self.tally.no_face += not faces
             return faces
-        faces = self._follower.measured(frame, faces)
-        face = best_match(faces, self.tolerance)
-        if face is not None:
-            self._last = (face, look_of(frame, face), 0)
-            return [face]
-        bridged = self._bridge(frame) if not faces else None
-        if bridged is not None:
-            return [bridged]
+        self._tracks = {face.track: self._known(frame, face) for face in faces}
+        faces = [replace(face, distance=self._tracks[face.track].distance) for face in faces]
+        theirs = [face for face in faces if self._tracks[face.track].theirs]
+        if theirs:  # a person is in a frame once
+            return [min(theirs, key=lambda face: face.distance)]
         self.tally.missed(faces)
         return []
 
-    def _bridge(self, frame: np.ndarray) -> Face | None:
-        """The face of the last frame, found again by its landmarks where the detector blinked."""
-        if self._last is None or self._last[2] >= BRIDGE_FRAMES:
-            self._last = None
-            return None
-        before, look, gap = self._last
-        face = Face(before.box, find_landmarks(np.ascontiguousarray(frame), before.box), before.distance)
-        now = look_of(frame, face)
-        if likeness(look, now) < BRIDGE_LOOK:
-            self._last = None
-            return None
-        self._last = (face, now, gap + 1)
-        return face
+    def _known(self, frame: np.ndarray, face: Face) -> _Known:
+        known = self._tracks.get(face.track, _Known())
+        if known.age in ENCODED_AT or known.age % ENCODED_EVERY == 0:
+            known.encodings = [*known.encodings, encode(frame, face.landmarks)][-REMEMBERED:]
+            said = self.identity.judge(np.stack(known.encodings))
+            known.distance, known.theirs = said.distance, said.verdict == "theirs"
+        known.age += 1
+        return known

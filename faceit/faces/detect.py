@@ -1,31 +1,34 @@
-"""Where faces are, and their 68 landmarks: dlib's detectors and shape predictor.
+"""Where faces are, and their 68 landmarks.
 
-HOG: Dalal and Triggs 2005 as in dlib; ``cnn``: dlib's max-margin CNN (King 2015, arXiv 1502.00046); landmarks:
-an ensemble of regression trees (Kazemi and Sullivan 2014) trained on iBUG 300-W.
+Landmarks: dlib's ensemble of regression trees (Kazemi and Sullivan 2014) trained on iBUG 300-W.
 """
 
-import os
-from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections import defaultdict
 from functools import cache
 
+import cv2
 import numpy as np
 
+from faceit.faces.detectors import Found, open_detector
 from faceit.faces.weights import weights
-from faceit.geometry import Face, overlap
-from faceit.images import fit_within, resize
+from faceit.geometry import LEFT_EYE, RIGHT_EYE, Face, eye_distance, halved, overlap
 
-LONGEST_SIDE = 1280  # pixels of the picture that is searched; HOG then finds faces from 80 px, 1/16 of the width
-THREADS = min(8, os.cpu_count() or 2)
-NEAR_FACE = 120  # pixels; HOG's window is 80
+LEAST_SIDE, MOST_SIDE = 480, 1280  # pixels of the longer side of the picture that is searched as a whole
+USUAL_FACE = 48  # pixels; the smallest faces that are looked for where no size was asked for
+ROOM = 1.25  # the smallest faces asked for are so much wider, in that picture, than what the detector needs
 SMALL_PICTURE = 640  # pixels; a smaller picture without a face is searched once more at twice its size
+NEAR_FACE = 90  # pixels; a face that is looked for where it was is made so wide
+NEAR_SAME = 0.3  # overlap of the boxes, likewise
+LARGE_FACE = 300  # pixels; the landmarks of wider faces are found in a reduced picture
+QUARTERS = (90.0, -90.0)  # degrees, clockwise
+SURER = 0.05  # of a detector's score
+TURNED = 25.0  # degrees; a face that lies more is turned upright for its landmarks
 
-# of the box's width: shifts to the right and down, and growth on every side. HOG's boxes lie a little low for the
-# predictor, so most go up.
-JITTER = 0.04 * np.array([(0, -1, -0.5), (1, -1, 0), (-1, -1, 0), (0, 0, 0), (0, -2, 0), (0, -2, -1), (0, -1, -1)])
+# of the box's width: shifts to the right and down, and growth on every side, of the boxes that dlib's predictor is
+# asked for. Detectors' boxes lie a little low for it, so these go up.
+JITTER = 0.04 * np.array([(0, -1, -0.5), (1, -1, 0), (-1, -1, 0)])
 
-# dlib's open detectors that nobody is using: one serves one thread at a time, and opening one takes 0.4 s
+# detectors that nobody is using: one serves one thread at a time, and opening one takes up to 0.4 s
 _idle: dict[str, list] = defaultdict(list)
 
 
@@ -38,94 +41,132 @@ def shape_predictor():
 
 
 class FaceFinder:
-    """Finds faces and their landmarks in frames; may be used from several threads."""
+    """Finds faces and their landmarks in single frames; may be used from several threads."""
 
-    def __init__(self, detector: str = "hog", min_face: int = 0):
+    def __init__(self, detector: str = "yunet", min_face: int = 0):
         self.detector, self.min_face = detector, min_face
 
     def find(self, frame: np.ndarray) -> list[Face]:
-        """All faces in a frame (h, w, 3) uint8 RGB, largest first, at least ``min_face`` pixels wide."""
+        """All faces in a frame (h, w, 3) uint8 RGB, largest first, at least ``min_face`` pixels wide; where there is
+        none, also those that lie on their side."""
         # dlib silently misses faces in a view that is not contiguous
         frame = np.ascontiguousarray(frame)
-        boxes = self._boxes(frame)
-        faces = [Face(box, find_landmarks(frame, box)) for box in boxes if box[2] - box[0] >= self.min_face]
-        return sorted(faces, key=lambda face: -face.width)
+        found = self.look(frame) or self.look_sideways(frame)
+        return [find_face(frame, self.turned(frame, each)) for each in found]
 
-    def find_near(self, frame: np.ndarray, box: tuple[int, int, int, int]) -> Face | None:
-        """The face that lies about where ``box`` is, or None; fast, since only the box's surroundings are searched,
-        at a size where the face is ``NEAR_FACE`` pixels wide. The same pixels give the same face."""
-        left, top, right, bottom = box
+    def look(self, frame: np.ndarray) -> list[Found]:
+        """Search a whole frame: where faces are, largest first, without their landmarks."""
+        with _Borrowed(self.detector) as detector:
+            factor = self._factor(frame, detector.smallest)
+            found = _searched(detector, frame, factor)
+            if not found and max(frame.shape[:2]) <= SMALL_PICTURE and detector.smallest > self.min_face:
+                found = _searched(detector, frame, 2.0)
+        found = [each for each in found if each.box[2] - each.box[0] >= self.min_face]
+        return sorted(found, key=lambda each: each.box[0] - each.box[2])
+
+    def look_sideways(self, frame: np.ndarray) -> list[Found]:
+        """Search a whole frame for faces that lie on their side, a quarter turn to either hand."""
         h, w = frame.shape[:2]
-        reach = right - left
-        x, y = max(0, left - reach // 2), max(0, top - reach // 2)
-        part = frame[y : min(h, bottom + reach // 2), x : min(w, right + reach // 2)]
+        found = []
+        for turn in QUARTERS:
+            there = self.look(np.ascontiguousarray(np.rot90(frame, 1 if turn > 0 else -1)))
+            found.append([_turned_back(each, turn, w, h) for each in there])
+        # one of the two stands on its head, and is sometimes found all the same
+        return max(found, key=lambda each: max((one.score for one in each), default=-1.0))
+
+    def turned(self, frame: np.ndarray, found: Found) -> Found:
+        """What was found, or the same place seen with a quarter turn where the detector is surer of it then: some
+        see a face that lies on its side, and think it upright."""
+        best = found
+        for turn in QUARTERS:
+            other = self._near_turned(frame, found.box, found.roll + turn)
+            if other is not None and other.score > best.score + SURER:
+                best = other
+        return best
+
+    def find_near(self, frame: np.ndarray, box: tuple, roll: float = 0.0) -> Face | None:
+        """The face that lies about where ``box`` is, turned by about ``roll`` degrees, or None.
+
+        Fast, since only the box's surroundings are searched, in a picture where the face has a fixed size. The same
+        pixels give the same face.
+        """
+        frame = np.ascontiguousarray(frame)
+        found = self._near_turned(frame, box, roll)
+        return None if found is None else find_face(frame, found)
+
+    def _near_turned(self, frame: np.ndarray, box: tuple, roll: float) -> Found | None:
+        if abs(roll) <= TURNED:
+            return self._near(frame, box)
+        # the surroundings are turned upright, searched, and what is found is turned back
+        view, matrix = _upright(frame, box, roll)
+        found = self._near(view, _mapped(box, matrix))
+        return found and _found_through(found, matrix, roll)
+
+    def _near(self, frame: np.ndarray, box: tuple) -> Found | None:
+        left, top, right, bottom = (round(side) for side in box)
+        h, w = frame.shape[:2]
+        reach = max(right - left, 1)
+        margin = reach // 2
+        x, y = max(0, left - margin), max(0, top - margin)
+        part = frame[y : min(h, bottom + margin), x : min(w, right + margin)]
         if min(part.shape[:2]) < 8:
             return None
-        factor = NEAR_FACE / max(reach, 1)
-        small = resize(part, max(1, round(part.shape[1] * factor)), max(1, round(part.shape[0] * factor)))
-        found = [tuple(round(v / factor) + (x, y)[i % 2] for i, v in enumerate(b)) for b in self._search(small)]
-        best = max(found, key=lambda b: overlap(b, box), default=None)
-        if best is None or overlap(best, box) < 0.3:
-            return None
-        return Face(best, find_landmarks(np.ascontiguousarray(frame), best))
+        with _Borrowed(self.detector) as detector:
+            factor = max(NEAR_FACE, 1.5 * detector.smallest) / reach
+            found = _searched(detector, part, factor)
+        moved = [Found(tuple(side + (x, y)[i % 2] for i, side in enumerate(each.box)), each.score, each.roll)
+                 for each in found]  # fmt: skip
+        best = max(moved, key=lambda each: overlap(each.box, box), default=None)
+        return None if best is None or overlap(best.box, box) < NEAR_SAME else best
 
-    def find_all(self, frames: Iterable, threads: int = THREADS) -> Iterator[tuple[float, np.ndarray, list[Face]]]:
-        """(time, frame) pairs -> (time, frame, faces), in order, searched by ``threads`` threads at once.
-
-        dlib lets go of Python's lock while it searches. At most twice ``threads`` frames are held.
-        """
-        if threads < 2:
-            yield from ((time, frame, self.find(frame)) for time, frame in frames)
-            return
-        waiting: deque = deque()
-        with ThreadPoolExecutor(threads) as pool:
-            try:
-                for time, frame in frames:
-                    waiting.append((time, frame, pool.submit(self.find, frame)))
-                    if len(waiting) >= 2 * threads:
-                        time, frame, future = waiting.popleft()
-                        yield time, frame, future.result()
-                while waiting:
-                    time, frame, future = waiting.popleft()
-                    yield time, frame, future.result()
-            finally:
-                for *_, future in waiting:
-                    future.cancel()
-
-    def _boxes(self, frame: np.ndarray) -> list[tuple[int, int, int, int]]:
-        small, factor = fit_within(frame, LONGEST_SIDE)
-        boxes = self._search(small)
-        if not boxes and max(frame.shape[:2]) <= SMALL_PICTURE:
-            factor = 2.0
-            boxes = self._search(resize(frame, frame.shape[1] * 2, frame.shape[0] * 2))
-        return [tuple(round(side / factor) for side in box) for box in boxes]
-
-    def _search(self, picture: np.ndarray) -> list[tuple[int, int, int, int]]:
-        picture = np.ascontiguousarray(picture)
-        idle = _idle[self.detector]
-        try:
-            search = idle.pop()
-        except IndexError:
-            search = self._open()
-        found = search(picture, 0)
-        idle.append(search)
-        rectangles = [each.rect for each in found] if self.detector == "cnn" else list(found)
-        return [(r.left(), r.top(), r.right() + 1, r.bottom() + 1) for r in rectangles]
-
-    def _open(self):
-        import dlib
-
-        if self.detector == "cnn":
-            return dlib.cnn_face_detection_model_v1(weights("cnn"))
-        return dlib.get_frontal_face_detector()
+    def _factor(self, frame: np.ndarray, smallest: int) -> float:
+        """What a whole frame is multiplied by: small for speed, but the smallest faces asked for must be found."""
+        longest = max(frame.shape[:2])
+        needed = ROOM * smallest / (self.min_face or USUAL_FACE)
+        return min(1.0, MOST_SIDE / longest, max(needed, LEAST_SIDE / longest))
 
 
-def find_landmarks(frame: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
-    """The 68 landmarks of the face in ``box``: contiguous (h, w, 3) uint8 RGB -> (68, 2) float32, pixels.
+def find_face(frame: np.ndarray, found: Found) -> Face:
+    """A face with its landmarks, from where a detector saw it; ``frame`` is contiguous."""
+    box = tuple(round(side) for side in found.box)
+    landmarks, spread = predict(frame, found.box, found.roll)
+    return Face(box, landmarks, spread=spread)
 
-    The predictor starts from the box and inherits its jumps, so it is asked for seven jittered boxes and the
-    middle five answers for each coordinate are averaged.
+
+def find_landmarks(frame: np.ndarray, box: tuple, roll: float = 0.0) -> np.ndarray:
+    """The 68 landmarks of the face in ``box``: contiguous (h, w, 3) uint8 RGB -> (68, 2) float32, pixels."""
+    return predict(frame, box, roll)[0]
+
+
+def predict(frame: np.ndarray, box: tuple, roll: float = 0.0) -> tuple[np.ndarray, float]:
+    """The 68 landmarks of the face in ``box``, turned by about ``roll`` degrees, and how far the answers lie apart.
+
+    The predictor starts from the box and inherits its jumps, so it is asked for jittered boxes and the answers are
+    averaged. Their deviation, over the points' mean and the eye distance, is the spread: where it is large the
+    landmarks are a guess. Faces that lie, and large ones, are looked at in an upright, smaller picture.
     """
+    if abs(roll) > TURNED:
+        view, matrix = _upright(frame, box, roll)
+        box, back = _mapped(box, matrix), cv2.invertAffineTransform(matrix)
+    else:
+        view, factor, (x, y) = _large_reduced(frame, box)
+        box = tuple((side - (x, y)[i % 2]) * factor for i, side in enumerate(box))
+        # pixel i of the smaller picture is the middle of its pixels in the frame
+        shift = 0.5 / factor - 0.5
+        back = np.array([[1 / factor, 0, x + shift], [0, 1 / factor, y + shift]])
+    answers = _answers(view, box)
+    points = answers.mean(0)
+    spread = float(answers.std(0).mean() / max(eye_distance(points), 1e-6))
+    return (points @ back[:, :2].T + back[:, 2]).astype(np.float32), spread
+
+
+def roll_of(landmarks: np.ndarray) -> float:
+    """How far the line of the eyes is turned, degrees, clockwise."""
+    across = landmarks[RIGHT_EYE].mean(0) - landmarks[LEFT_EYE].mean(0)
+    return float(np.degrees(np.arctan2(across[1], across[0])))
+
+
+def _answers(view: np.ndarray, box: tuple) -> np.ndarray:
     import dlib
 
     left, top, right, bottom = box
@@ -135,5 +176,81 @@ def find_landmarks(frame: np.ndarray, box: tuple[int, int, int, int]) -> np.ndar
         rectangle = dlib.rectangle(
             round(left + dx - grow), round(top + dy - grow), round(right + dx + grow) - 1, round(bottom + dy + grow) - 1
         )
-        answers.append([(p.x, p.y) for p in shape_predictor()(frame, rectangle).parts()])
-    return np.sort(np.array(answers, np.float32), axis=0)[1:-1].mean(0)
+        answers.append([(p.x, p.y) for p in shape_predictor()(view, rectangle).parts()])
+    return np.array(answers, np.float32)
+
+
+def _large_reduced(frame: np.ndarray, box: tuple) -> tuple[np.ndarray, float, tuple[int, int]]:
+    """The frame itself, or around a large face a part of it, halved until the face is below ``LARGE_FACE`` pixels wide;
+    with the factor and the place (x, y) of the part."""
+    width = box[2] - box[0]
+    if width <= LARGE_FACE:
+        return frame, 1.0, (0, 0)
+    h, w = frame.shape[:2]
+    x, y = max(0, round(box[0] - width / 2)), max(0, round(box[1] - width / 2))
+    part = frame[y : min(h, round(box[3] + width / 2)), x : min(w, round(box[2] + width / 2))]
+    if min(part.shape[:2]) < 8:
+        return frame, 1.0, (0, 0)
+    view, times = halved(part, int(np.ceil(np.log2(width / LARGE_FACE))))
+    return np.ascontiguousarray(view), 0.5**times, (x, y)
+
+
+def _upright(frame: np.ndarray, box: tuple, roll: float) -> tuple[np.ndarray, np.ndarray]:
+    """The surroundings of a box turned upright, and the (2, 3) matrix from frame pixels to theirs."""
+    width = box[2] - box[0]
+    factor = min(1.0, LARGE_FACE / max(width, 1))
+    side = max(16, round(2.5 * width * factor))
+    center = ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2)
+    matrix = cv2.getRotationMatrix2D(center, roll, factor)
+    matrix[:, 2] += side / 2 - np.array(center)
+    return cv2.warpAffine(frame, matrix, (side, side), borderMode=cv2.BORDER_REPLICATE), matrix
+
+
+def _mapped(box: tuple, matrix: np.ndarray) -> tuple:
+    """The upright square about a box's middle after a similarity."""
+    middle = matrix[:, :2] @ [(box[0] + box[2]) / 2, (box[1] + box[3]) / 2] + matrix[:, 2]
+    half = np.hypot(*matrix[:, 0]) * (box[2] - box[0]) / 2
+    return (*(middle - half), *(middle + half))
+
+
+def _found_through(found: Found, matrix: np.ndarray, roll: float) -> Found:
+    """What was found in a view that was turned upright, in frame pixels."""
+    return Found(_mapped(found.box, cv2.invertAffineTransform(matrix)), found.score, found.roll + roll)
+
+
+def _turned_back(found: Found, turn: float, w: int, h: int) -> Found:
+    """What was found in a frame (h, w) after a quarter turn, counter-clockwise for ``turn`` 90, in frame pixels."""
+    left, top, right, bottom = found.box
+    box = (w - bottom, left, w - top, right) if turn > 0 else (top, h - right, bottom, h - left)
+    return Found(box, found.score, found.roll + turn)
+
+
+def _searched(detector, picture: np.ndarray, factor: float) -> list[Found]:
+    """Search a picture after multiplying it by ``factor``; boxes in the pixels that were given."""
+    h, w = picture.shape[:2]
+    size = (max(1, round(w * factor)), max(1, round(h * factor)))
+    if factor <= 0.5:
+        picture, times = halved(picture, int(-np.log2(factor) + 1e-9))
+        h, w = (side << times for side in picture.shape[:2])
+    if size != (picture.shape[1], picture.shape[0]):
+        picture = cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR)
+    fx, fy = size[0] / w, size[1] / h
+    return [Found((left / fx, top / fy, right / fx, bottom / fy), each.score, each.roll)
+            for each in detector.search(picture) for left, top, right, bottom in (each.box,)]  # fmt: skip
+
+
+class _Borrowed:
+    """A detector that nobody else uses meanwhile."""
+
+    def __init__(self, name: str):
+        self.name = name
+
+    def __enter__(self):
+        try:
+            self.detector = _idle[self.name].pop()
+        except IndexError:
+            self.detector = open_detector(self.name)
+        return self.detector
+
+    def __exit__(self, *exc):
+        _idle[self.name].append(self.detector)

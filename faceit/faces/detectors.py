@@ -1,18 +1,24 @@
 """The detectors: each finds faces in one picture, and says where in the same terms.
 
 ``yunet``: YuNet (Wu, Peng and Yu 2023) by OpenCV; ``hog``: Dalal and Triggs 2005 as in dlib; ``cnn``: dlib's
-max-margin CNN (King 2015, arXiv 1502.00046).
+max-margin CNN (King 2015, arXiv 1502.00046); ``mtcnn``: Zhang et al. 2016 (``faces/mtcnn.py``).
 
 dlib's landmark predictor was trained on the boxes of dlib's HOG detector and is at its best with them, so every
-detector's answer is turned into a box of that kind.
+detector's answer is turned into a box of that kind. ``smallest`` is the width of the smallest box that nine of ten
+times is found, in pixels, over 88 frames of 16 people. ``benchmarks/detectors.py`` compares them.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 
 from faceit.faces.weights import checked_weights, weights
 from faceit.images import swapped_channels
+
+
+FARTHEST = 1e5  # pixels; no picture is so large
 
 
 @dataclass(frozen=True)
@@ -26,9 +32,9 @@ class Found:
 
 
 class Hog:
-    """dlib's frontal detector; finds faces from 80 pixels."""
+    """dlib's frontal detector."""
 
-    smallest = 80  # pixels; the width of the smallest box that is found
+    smallest = 80
 
     def __init__(self):
         import dlib
@@ -44,7 +50,10 @@ class Hog:
 class Cnn:
     """dlib's CNN: slow without a GPU build of dlib."""
 
-    smallest = 40
+    smallest = 80
+    # its boxes lie higher than HOG's and are smaller: moves to the right and down and the factor, in its widths, mean
+    # over 80 faces of 16 people
+    ASIDE, DOWN, WIDER = 0.035, 0.115, 1.075
 
     def __init__(self):
         import dlib
@@ -54,26 +63,37 @@ class Cnn:
     def search(self, picture: np.ndarray) -> list[Found]:
         """(h, w, 3) uint8 RGB, contiguous -> faces."""
         found = self._detector(np.ascontiguousarray(picture), 0)
-        return [Found(_sides(each.rect), each.confidence) for each in found]
+        return [Found(self._as_hog(*_sides(each.rect)), each.confidence) for each in found]
+
+    def _as_hog(self, left: float, top: float, right: float, bottom: float) -> tuple[float, float, float, float]:
+        side = right - left
+        x, y, half = (left + right) / 2 + self.ASIDE * side, (top + bottom) / 2 + self.DOWN * side, self.WIDER * side / 2
+        return (x - half, y - half, x + half, y + half)
 
 
 class Yunet:
-    """YuNet through OpenCV: 75,000 weights, fast, also for turned and partly hidden faces."""
+    """YuNet through OpenCV: 75,000 weights, fast, also for turned and partly hidden faces. Faces wider than 500 pixels
+    are better looked for in a smaller picture: of 1,000 pixels it sees parts."""
 
-    smallest = 12
-    LEAST_SCORE, SAME, MOST = 0.6, 0.3, 200
+    smallest = 20
+    # faces that the landmarks can use score 0.8 and more, hands and dark blots up to 0.7, cups and skies less than 0.6
+    LEAST_SCORE = 0.7
+    SAME, MOST = 0.3, 200  # overlap above which two are one; faces in a picture
 
     def __init__(self):
         import cv2
 
         model, none = np.frombuffer(checked_weights("yunet"), np.uint8), np.zeros(0, np.uint8)
-        self._net = cv2.FaceDetectorYN.create("onnx", model, none, (64, 64), self.LEAST_SCORE, self.SAME, self.MOST)
+        with _quiet():  # OpenCV 5 warns that it takes the processor, which it was not asked for
+            self._net = cv2.FaceDetectorYN.create("onnx", model, none, (64, 64), self.LEAST_SCORE, self.SAME, self.MOST)
 
     def search(self, picture: np.ndarray) -> list[Found]:
         """(h, w, 3) uint8 RGB -> faces."""
         self._net.setInputSize((picture.shape[1], picture.shape[0]))
-        found = self._net.detect(swapped_channels(picture))[1]
-        return [] if found is None else [from_points(row[4:14].reshape(5, 2), float(row[14])) for row in found]
+        rows = self._net.detect(swapped_channels(picture))[1]
+        # in a strip of three lines it may see a face without end
+        rows = [] if rows is None else [row for row in rows if np.isfinite(row).all() and row[:4].max() < FARTHEST]
+        return [from_points(row[4:14].reshape(5, 2), float(row[14])) for row in rows]
 
 
 def from_points(points: np.ndarray, score: float) -> Found:
@@ -90,12 +110,43 @@ def from_points(points: np.ndarray, score: float) -> Found:
     return Found((float(x - half), float(y - half), float(x + half), float(y + half)), score, roll)
 
 
-DETECTORS = {"yunet": Yunet, "hog": Hog, "cnn": Cnn}
+class Mtcnn:
+    """MTCNN: three small networks one after the other; slower than YuNet, of other makers."""
+
+    smallest = 20
+
+    def __init__(self):
+        from faceit.faces.mtcnn import Cascade
+
+        self._cascade = Cascade()
+
+    def search(self, picture: np.ndarray) -> list[Found]:
+        """(h, w, 3) uint8 RGB -> faces."""
+        return [from_points(*each) for each in zip(*self._cascade.search(picture), strict=True)]
+
+
+DETECTORS = {"yunet": Yunet, "hog": Hog, "cnn": Cnn, "mtcnn": Mtcnn}
 
 
 def open_detector(name: str):
     """A detector of one's own: one serves one thread at a time. FaceitError when its weights are not installed."""
     return DETECTORS[name]()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """OpenCV keeps its warnings to itself; OpenCV 4.11 has nothing to say and no way to tell it."""
+    import cv2
+
+    log = getattr(cv2.utils, "logging", None)
+    if log is None:
+        yield
+        return
+    before = log.setLogLevel(log.LOG_LEVEL_ERROR)
+    try:
+        yield
+    finally:
+        log.setLogLevel(before)
 
 
 def _sides(box) -> tuple[float, float, float, float]:

@@ -15,8 +15,8 @@ import numpy as np
 
 from faceit.errors import FaceitError, MediaError
 from faceit.faces.measures import measure
-from faceit.geometry import ALIGNED_MARGIN, Face, align, crop_points
-from faceit.images import grid, read_image, resize, write_image
+from faceit.geometry import ALIGNED_MARGIN, CROPS, FACE, Crop, Face, align, crop_points
+from faceit.images import grid, read_image, resize, with_caption, write_image
 
 TABLE, DONE, SHEET = "faces.jsonl", "done.json", "sheet.jpg"
 LEFT_OUT = "left_out"  # the folder, in a folder of faces, with the pictures of those that do not train
@@ -26,7 +26,8 @@ LEFT_OUT = "left_out"  # the folder, in a folder of faces, with the pictures of 
 class FaceRow:
     """One aligned face. ``time`` in seconds of the video (None for a photo); lengths in frame pixels; what is
     ``held_out`` never trains, so that a swap can be measured on it. What is ``left_out`` does not train either, for one
-    reason of ``faces.curate.REASONS``; its picture lies in the folder ``LEFT_OUT``."""
+    reason of ``faces.curate.REASONS``; its picture lies in the folder ``LEFT_OUT``. ``strange`` and ``nearest`` are
+    curation's, see ``curate.Verdict``; None before it, and where there is nothing to compare with."""
 
     file: str
     time: float | None
@@ -45,6 +46,8 @@ class FaceRow:
     look: str  # see ``measures.Measures``
     held_out: bool = False
     left_out: str | None = None
+    strange: float | None = None
+    nearest: float | None = None
 
     def points(self) -> np.ndarray:
         """Landmarks, (68, 2) float32."""
@@ -52,16 +55,16 @@ class FaceRow:
 
 
 def cut_face(
-    frame: np.ndarray, face: Face, size: int, file: str, time: float | None, track: str = ""
+    frame: np.ndarray, face: Face, size: int, file: str, time: float | None, track: str = "", crop: Crop = FACE
 ) -> tuple[np.ndarray, FaceRow]:
     """The aligned face (size, size, 3) and its row."""
-    picture = align(face.landmarks, size, ALIGNED_MARGIN).warp(frame)
+    picture = align(face.landmarks, size, ALIGNED_MARGIN, crop).warp(frame)
     width, height = frame.shape[1], frame.shape[0]
     row = FaceRow(
         file, None if time is None else round(time, 4), (width, height), face.box,
         tuple((round(float(x), 2), round(float(y), 2)) for x, y in face.landmarks),
         None if face.distance is None else round(face.distance, 4), track, round(face.spread, 4),
-        **vars(measure(picture, face.landmarks, (width, height))),
+        **vars(measure(picture, face.landmarks, (width, height), crop)),
     )  # fmt: skip
     return picture, row
 
@@ -78,8 +81,8 @@ def write_face(path: Path, picture: np.ndarray, quality: int = 95) -> None:
 
 
 def write_table(folder: Path, rows: Iterable[FaceRow]) -> None:
-    """Write the whole table; whole or absent."""
-    write_text(folder / TABLE, "".join(map(_line, rows)))
+    """Write the whole table; whole or absent. ``rows`` may be a generator over the table that is replaced."""
+    write_lines(folder / TABLE, map(_line, rows))
 
 
 def append_rows(folder: Path, rows: Iterable[FaceRow]) -> int:
@@ -134,9 +137,15 @@ def _row(values: dict) -> FaceRow:
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file; whole or absent."""
+    write_lines(path, [text])
+
+
+def write_lines(path: Path, lines: Iterable[str]) -> None:
+    """Write a text file of lines with their ends; whole or absent."""
     part = path.with_name(f".{path.name}.part")
     try:
-        part.write_text(text, encoding="utf-8")
+        with part.open("w", encoding="utf-8", newline="\n") as file:
+            file.writelines(lines)
         os.replace(part, path)
     except OSError as e:
         part.unlink(missing_ok=True)
@@ -153,18 +162,32 @@ def read_json(path: Path) -> dict | None:
 
 
 def present(folder: Path) -> list[FaceRow]:
-    """The rows whose pictures are there."""
+    """The rows whose pictures are there and that are not left out: those that train and those that are held out."""
     return list(_present(folder))
 
 
 def present_names(folder: Path) -> list[str]:
-    """The names of the pictures that are there and in the table."""
+    """The names of those rows' pictures."""
     return [row.file for row in _present(folder)]
 
 
 def _present(folder: Path) -> Iterator[FaceRow]:
-    names = {entry.name for entry in os.scandir(folder)} if folder.is_dir() else set()
-    return (row for row in iterate_table(folder) if row.file in names)
+    names = picture_names(folder)
+    return (row for row in iterate_table(folder) if row.left_out is None and row.file in names)
+
+
+def picture_names(folder: Path) -> set[str]:
+    """The names of all pictures that are there, also of those that are left out."""
+    places = [place for place in (folder, folder / LEFT_OUT) if place.is_dir()]
+    return {entry.name for place in places for entry in os.scandir(place)}
+
+
+def picture(folder: Path, row: FaceRow) -> Path:
+    """Where a row's picture lies. The table counts: after a kill a picture may not have been moved yet."""
+    place, other = folder / row.file, folder / LEFT_OUT / row.file
+    if row.left_out is not None:
+        place, other = other, place
+    return place if place.exists() or not other.exists() else other
 
 
 def finished(folders: list[Path]) -> list[Path]:
@@ -177,29 +200,77 @@ def write_sheet(folder: Path, names: list[str], most: int = 96, side: int = 96) 
     if not names:
         (folder / SHEET).unlink(missing_ok=True)
         return
-    pictures = [resize(read_image(folder / name), side, side) for name in spread(names, most)]
-    write_face(folder / SHEET, grid(pictures, columns=12), quality=88)
+    write_face(folder / SHEET, _thumbnails([folder / name for name in spread(names, most)], side), quality=88)
+
+
+def write_grouped_sheet(folder: Path, groups: list[tuple[str, list[str]]], most: int = 36, side: int = 96) -> None:
+    """A contact sheet of several groups of a folder's pictures, (caption, names), at most so many of each."""
+    parts = []
+    for caption, names in groups:
+        if names:
+            shown = _thumbnails([folder / name for name in spread(names, most)], side)
+            parts.append(with_caption(shown, f"{caption} ({len(names):,})"))
+    if parts:
+        write_face(folder / SHEET, np.vstack(parts), quality=88)
+    else:
+        (folder / SHEET).unlink(missing_ok=True)
+
+
+def _thumbnails(paths: list[Path], side: int) -> np.ndarray:
+    return grid([resize(read_image(path), side, side) for path in paths], columns=12)
 
 
 @dataclass(frozen=True)
 class FaceSet:
-    """A person's faces in memory, for training: ``faces`` (n, w, w, 3) uint8 RGB with the margin around the crop,
-    ``points`` (n, 68, 2) float32 landmarks in crop units."""
+    """A person's faces in memory, for training: ``faces`` (n, w, w, 3) uint8 RGB with the margin around ``crop``,
+    ``points`` (n, 68, 2) float32 landmarks in units of the crop."""
 
     faces: np.ndarray
     points: np.ndarray
+    crop: Crop = FACE
 
     def __len__(self) -> int:
         return len(self.faces)
 
 
+def folder_crop(folder: Path) -> Crop:
+    """How much of the head the pictures of a folder show; older folders do not say, and show the face."""
+    settings = (read_json(folder / DONE) or {}).get("settings")
+    name = settings.get("align", FACE.name) if isinstance(settings, dict) else FACE.name
+    if not isinstance(name, str) or name not in CROPS:
+        raise FaceitError(
+            f"The faces of {_named(folder)} were made with align: {name!r:.40}, which is not known here: delete that "
+            "folder and run preprocess again."
+        )
+    return CROPS[name]
+
+
+def shared_crop(folders: list[Path]) -> Crop:
+    """How much of the head the pictures of all these folders show. FaceitError where they differ."""
+    known: dict[Crop, Path] = {}
+    for folder in folders:
+        known.setdefault(folder_crop(folder), folder)
+    if len(known) > 1:
+        (one, here), (other, there) = list(known.items())[:2]
+        raise FaceitError(
+            f"The faces of {_named(here)} were made with align: {one.name} and those of {_named(there)} with "
+            f"{other.name}, which do not mix: run preprocess again, or delete the folder that it cannot make anew."
+        )
+    return next(iter(known), FACE)
+
+
+def _named(folder: Path) -> str:
+    return f"{folder.parent.name}/{folder.name}"
+
+
 def load_faceset(folders: list[Path], size: int, most: int = 6000, held_out: bool = False) -> FaceSet:
     """Load faces for a network of ``size`` pixels, those that train or those ``held_out``; of more than ``most``,
-    evenly spread ones.
+    evenly spread ones. FaceitError where the folders' pictures do not show as much of the head as each other.
 
-    The pictures are area-reduced so that the face crop is ``size`` pixels: (n, 1.4 size, 1.4 size, 3).
+    The pictures are area-reduced so that the crop is ``size`` pixels: (n, 1.4 size, 1.4 size, 3).
     """
-    found = [(folder / row.file, row.points()) for folder in folders for row in _present(folder)
+    crop = shared_crop(folders)
+    found = [(picture(folder, row), row.points()) for folder in folders for row in _present(folder)
              if row.held_out == held_out]  # fmt: skip
     found = spread(found, most)
     side = work_size(size)
@@ -207,8 +278,8 @@ def load_faceset(folders: list[Path], size: int, most: int = 6000, held_out: boo
     points = np.empty((len(found), 68, 2), np.float32)
     for i, (path, landmarks) in enumerate(found):
         faces[i] = reduced(read_image(path), side)
-        points[i] = crop_points(landmarks)
-    return FaceSet(faces, points)
+        points[i] = crop_points(landmarks, crop)
+    return FaceSet(faces, points, crop)
 
 
 def spread(items: list, most: int) -> list:

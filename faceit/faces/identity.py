@@ -13,12 +13,27 @@ from faceit.faces.detect import FaceFinder
 from faceit.faces.weights import weights
 from faceit.geometry import Face, align, overlap
 from faceit.images import fit_within, read_image
+from faceit.progress import say
+from faceit.project import Refused
 
 CARRY_FRAMES = 8  # a followed face is encoded again at the latest after so many frames
 CARRY_LOOK = 0.85  # correlation of two tiny aligned grays below which a face must be encoded again
 CARRY_OVERLAP = 0.5  # intersection over union of two boxes, likewise
 _LOCK = Lock()  # dlib's network serves one thread at a time
 PORTRAIT_SIDE = 1600  # pixels; a larger portrait is reduced
+LEAST_REFUSED = 48  # pixels; narrower faces in the pictures under ``not:`` say nothing
+
+# Distances of dlib's encodings. Chosen by benchmarks/portraits.py: 15 people, portraits of other moments.
+TOLERANCE = 0.6  # dlib's published threshold; two portraits farther apart are hardly of one person
+SAME_PICTURE = 0.15  # nearer portraits are one picture, saved again (0.14) or half as large (0.09)
+SPREAD_TIMES = 1.5  # within so many times the portraits' spread lie 98.5 % of their own tracks, 99.9 % with five
+LEAST_TOLERANCE = 0.5  # portraits of one afternoon lie 0.2 apart, and a turned face of the same up to 0.5
+MOST_LOWERED = 0.1  # so much of the ceiling, at the most: who raises it gets more, whatever the spread
+NEAR = 0.06  # so far from the tolerance, on either side, somebody should look: which faces of a track were taken makes
+# up to 0.04 of difference; with 0.08 three times as many strangers are listed
+ALIKE = 0.1  # and where a face is so nearly as far from somebody under ``not:``: a blurred portrait there took a face
+# of the person's own by 0.07, and good ones came no nearer than 0.08
+SURELY = 0.3  # a face under ``not:`` that is so near is the person's own, by mistake
 
 
 @cache
@@ -40,22 +55,146 @@ def encode(frame: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
         return np.array(_recogniser().compute_face_descriptor(np.ascontiguousarray(frame), shape))
 
 
-class Identity:
-    """A person as known from portraits: ``encodings`` (n, 128)."""
+@dataclass(frozen=True)
+class Judgement:
+    """Whose a few faces of one track are. ``distance``: the median over them of the smallest distance to a portrait;
+    ``refused``: likewise to those under ``not:``, None without any. ``verdict`` and ``doubtful`` as in
+    ``faces.tracks.Track``."""
 
-    def __init__(self, name: str, encodings: np.ndarray):
-        self.name, self.encodings = name, encodings
+    distance: float
+    refused: float | None
+    verdict: str
+    doubtful: bool
+
+
+class Identity:
+    """A person as known from portraits: ``encodings`` (n, 128), and those of ``refused`` faces (m, 128).
+
+    ``ceiling`` is the largest distance that may count as the person, ``tolerance`` the one that does: several portraits
+    that are much alike lower it (see ``fitted_tolerance``).
+    """
+
+    def __init__(
+        self, name: str, encodings: np.ndarray, refused: np.ndarray | None = None, tolerance: float = TOLERANCE
+    ):
+        self.name, self.encodings, self.ceiling = name, encodings, tolerance
+        self.refused = refused if refused is not None and len(refused) else None
+        self.tolerance = fitted_tolerance(encodings, tolerance)
 
     def distance(self, encoding: np.ndarray) -> float:
         """Smallest Euclidean distance to a portrait; dlib's threshold for the same person is 0.6."""
         return float(np.linalg.norm(self.encodings - encoding, axis=1).min())
 
+    def judge(self, encodings: np.ndarray) -> Judgement:
+        """Whose the faces are: (k, 128), k at least 1, of one track, spread over time.
 
-def learn_identity(name: str, portraits: tuple[Path, ...], detector: str = "hog") -> Identity:
-    """Read a person's portraits. FaceitError for a portrait that is missing, or shows no face, or several."""
+        "perhaps" reaches a little beyond the tolerance, and always to the ceiling: what several portraits exclude
+        that one would have kept is listed, never silently dropped.
+        """
+        distance = _median_nearest(encodings, self.encodings)
+        refused = None if self.refused is None else _median_nearest(encodings, self.refused)
+        reach = max(self.tolerance + NEAR, self.ceiling)
+        if refused is not None and refused < distance and refused <= reach:
+            verdict = "refused"
+        elif distance <= self.tolerance:
+            verdict = "theirs"
+        else:
+            verdict = "perhaps" if distance <= reach else "other"
+        on_the_edge = verdict == "perhaps" or (verdict == "theirs" and distance > self.tolerance - NEAR)
+        between = refused is not None and distance <= reach and abs(refused - distance) <= ALIKE
+        return Judgement(distance, refused, verdict, on_the_edge or between)
+
+
+def fitted_tolerance(encodings: np.ndarray, ceiling: float = TOLERANCE) -> float:
+    """The tolerance that a person's portraits (n, 128) ask for, at most ``ceiling``.
+
+    The spread is the largest distance of a portrait to its nearest other one. One portrait has none, and neither have
+    copies of one: then it is the ceiling.
+    """
+    different: list[np.ndarray] = []
+    for encoding in encodings:
+        if all(np.linalg.norm(encoding - other) > SAME_PICTURE for other in different):
+            different.append(encoding)
+    if len(different) < 2:
+        return ceiling
+    spread = float(_to_others(np.stack(different)).max())
+    return min(ceiling, max(SPREAD_TIMES * spread, LEAST_TOLERANCE, ceiling - MOST_LOWERED))
+
+
+def _distances(some: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Euclidean, (k, n) from (k, 128) and (n, 128)."""
+    return np.linalg.norm(some[:, None] - others[None], axis=2)
+
+
+def _median_nearest(some: np.ndarray, others: np.ndarray) -> float:
+    return float(np.median(_distances(some, others).min(1)))
+
+
+def _to_others(encodings: np.ndarray) -> np.ndarray:
+    """Each one's distance to the nearest of the others, (n,); n at least 2."""
+    distances = _distances(encodings, encodings)
+    np.fill_diagonal(distances, np.inf)
+    return distances.min(1)
+
+
+def learn_identity(
+    name: str, portraits: tuple[Path, ...], detector: str = "yunet", refused: tuple[Refused, ...] = (),
+    tolerance: float = TOLERANCE,
+) -> Identity:  # fmt: skip
+    """Read a person's portraits, and the pictures of those they must not be taken for.
+
+    FaceitError for a portrait that is missing, or shows no face, or several, and for a refused picture that is missing
+    or shows none. Says so, and goes on, where a portrait resembles no other, or a refused face is the person's own.
+    """
     if not portraits:
         raise FaceitError(f"{name} has no portrait: name one under people.{name}.portrait.")
-    return Identity(name, np.stack([encode(*face_in_portrait(path, name, detector)) for path in portraits]))
+    encodings = np.stack([encode(*face_in_portrait(path, name, detector)) for path in portraits])
+    _say_what_stands_alone(name, portraits, encodings)
+    others = [(path, face) for each in refused for path, face in _refused_faces(each, name, detector)]
+    identity = Identity(name, encodings, np.array([face for _, face in others]), tolerance)
+    for path, face in others:
+        if (distance := identity.distance(face)) < SURELY:
+            say(
+                f"A face in {path} looks like {name} (distance {distance:.2f}): what is under people.{name}.not must "
+                f"not show {name}."
+            )
+    return identity
+
+
+def _say_what_stands_alone(name: str, portraits: tuple[Path, ...], encodings: np.ndarray) -> None:
+    if len(portraits) < 2:
+        return
+    for path, distance in zip(portraits, _to_others(encodings), strict=True):
+        if distance <= TOLERANCE:
+            continue
+        if len(portraits) == 2:
+            say(
+                f"{name}'s portraits {path} and {portraits[1]} do not resemble each other (distance {distance:.2f}): "
+                f"take out of people.{name}.portrait whichever shows someone else."
+            )
+            return
+        say(
+            f"{name}'s portrait {path} resembles none of the others (distance {distance:.2f}): take it out of "
+            f"people.{name}.portrait if it shows someone else."
+        )
+
+
+def _refused_faces(refused: Refused, name: str, detector: str) -> list[tuple[Path, np.ndarray]]:
+    """The encodings of the faces that ``name`` must not be taken for: the one in another person's portrait, all in
+    other pictures. With the picture that each comes from."""
+    if refused.whose:
+        return [(refused.path, encode(*face_in_portrait(refused.path, refused.whose, detector)))]
+    found = []
+    for path in refused.pictures():
+        picture, _ = fit_within(read_image(path), PORTRAIT_SIDE)
+        faces = FaceFinder(detector, LEAST_REFUSED).find(picture)
+        if not faces:
+            raise FaceitError(
+                f"No face in {path}, which people.{name}.not names: take it out, or use a picture where the face is at "
+                f"least {LEAST_REFUSED} pixels wide."
+            )
+        found += [(path, encode(picture, face.landmarks)) for face in faces]
+    return found
 
 
 def portrait_face(finder: FaceFinder, path: Path, name: str) -> tuple[np.ndarray, Face]:
@@ -78,7 +217,7 @@ def portrait_face(finder: FaceFinder, path: Path, name: str) -> tuple[np.ndarray
     return picture, faces[0]
 
 
-def face_in_portrait(path: Path, name: str, detector: str = "hog") -> tuple[np.ndarray, np.ndarray]:
+def face_in_portrait(path: Path, name: str, detector: str = "yunet") -> tuple[np.ndarray, np.ndarray]:
     """A portrait's pixels and the landmarks of the face in it. Errors as with ``learn_identity``."""
     picture, face = portrait_face(FaceFinder(detector), path, name)
     return picture, face.landmarks

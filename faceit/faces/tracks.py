@@ -33,6 +33,7 @@ class Track:
     refused: float | None
     verdict: str
     doubtful: bool
+    encoding: tuple[float, ...] = ()  # the median of its faces' encodings: it is known again by it
 
 
 def write_tracks(folder: Path, tracks: Iterable[Track]) -> None:
@@ -46,4 +47,9 @@ def read_tracks(folder: Path) -> list[Track]:
         lines = (folder / TRACKS).read_text(encoding="utf-8").splitlines()
     except OSError:
         return []
-    return [Track(**json.loads(line)) for line in lines]
+    return [track_from(json.loads(line)) for line in lines]
+
+
+def track_from(values: dict) -> Track:
+    """A track from its line in the table."""
+    return Track(**values | {"encoding": tuple(values.get("encoding", ()))})

@@ -8,7 +8,7 @@ from functools import cache
 import cv2
 import numpy as np
 
-from faceit.geometry import ALIGNED_MARGIN, Alignment, align, crop_box, outline
+from faceit.geometry import ALIGNED_MARGIN, FACE, Alignment, Crop, align, crop_box, outline
 
 SECTORS = 24  # around the face, for the seam
 RING = 0.02  # of the crop's width: how wide the seam's two rings are
@@ -42,19 +42,26 @@ def sharpness(crop: np.ndarray, area: np.ndarray) -> float:
     return float(cv2.Laplacian(gray(crop), cv2.CV_32F, ksize=3)[area].std())
 
 
-def face_sharpness(frame: np.ndarray, landmarks: np.ndarray, size: int) -> float:
-    """Sharpness of the face in a frame at ``size`` pixels of its crop, by the same steps as that of a saved one."""
-    return picture_sharpness(align(landmarks, SAVED_SIZE, ALIGNED_MARGIN).warp(frame), landmarks, size)
+def face_sharpness(frame: np.ndarray, landmarks: np.ndarray, size: int, crop: Crop = FACE) -> float:
+    """Sharpness of the face in a frame at ``size`` pixels of the face crop, by the same steps as that of a saved one
+    that shows ``crop``: each step of resampling softens it."""
+    return picture_sharpness(align(landmarks, SAVED_SIZE, ALIGNED_MARGIN, crop).warp(frame), landmarks, size, crop)
 
 
-def picture_sharpness(picture: np.ndarray, landmarks: np.ndarray, size: int) -> float:
-    """Sharpness of an aligned picture of a face set, with its margin; landmarks in the pixels of its frame."""
-    first, length = crop_box(picture.shape[0])
-    points = align(landmarks, picture.shape[0], ALIGNED_MARGIN).points(landmarks.astype(np.float64))
-    scale = size / length
-    middle = (0.5 - first) * scale - 0.5
-    place = Alignment(np.array([[scale, 0, middle], [0, scale, middle]]), size)
+def picture_sharpness(picture: np.ndarray, landmarks: np.ndarray, size: int, crop: Crop = FACE) -> float:
+    """Sharpness of an aligned picture of a face set, which shows ``crop`` with its margin, at ``size`` pixels of the
+    face crop; landmarks in the pixels of its frame."""
+    side = picture.shape[0]
+    points = align(landmarks, side, ALIGNED_MARGIN, crop).points(landmarks.astype(np.float64))
+    place = within(side, size, crop)
     return sharpness(place.warp(picture), face_area(place.points(points), size))
+
+
+def within(side: int, size: int, crop: Crop, margin: float = ALIGNED_MARGIN) -> Alignment:
+    """How the face crop, at ``size`` pixels, lies in a picture of ``side`` pixels aligned to ``crop``."""
+    left, top, length = crop_box(side, crop, margin)
+    scale = size / length
+    return Alignment(np.array([[scale, 0, (0.5 - left) * scale - 0.5], [0, scale, (0.5 - top) * scale - 0.5]]), size)
 
 
 def seam_steps(crop: np.ndarray, mask: np.ndarray) -> np.ndarray:

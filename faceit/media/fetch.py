@@ -82,10 +82,12 @@ def fetch_all(
     cookies: Path | None = None,
     cookies_from_browser: str | None = None,
     on_progress: Callable[[Job, int, int | None], None] | None = None,
+    meanwhile: Callable[[], None] | None = None,
 ) -> Iterator[tuple[Job, Path | MediaError]]:
     """Fetch several videos at a time; yield each job with its file, or with what went wrong, as it finishes.
 
-    ``on_progress(job, done_bytes, total_bytes or None)`` is called from the threads that download. Ctrl-C and closing
+    ``on_progress(job, done_bytes, total_bytes or None)`` is called from the threads that download, ``meanwhile()`` again
+    and again from the caller's own while it waits for them. Ctrl-C and closing
     the generator stop the threads; what they had loaded stays for the next run. An error that is no MediaError is a
     bug, and is raised.
     """
@@ -118,7 +120,7 @@ def fetch_all(
         thread.start()
     try:
         for _ in jobs:
-            job, result = _wait_for(done)
+            job, result = _wait_for(done, meanwhile)
             if isinstance(result, BaseException) and not isinstance(result, MediaError):
                 raise result
             yield job, result
@@ -550,10 +552,13 @@ def _write_json(path: Path, facts: dict) -> None:
     os.replace(fresh, path)
 
 
-def _wait_for(results: queue.SimpleQueue) -> Any:
+def _wait_for(results: queue.SimpleQueue, meanwhile: Callable[[], None] | None = None) -> Any:
     while True:
         with suppress(queue.Empty):
-            return results.get(timeout=0.2)  # on Windows a get without an end cannot be interrupted
+            # on Windows a get without an end cannot be interrupted
+            return results.get(timeout=0.05 if meanwhile else 0.2)
+        if meanwhile:
+            meanwhile()
 
 
 # ------------------------------------------------------------------------------------------------------- sentences

@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ HDR_TRANSFERS = (16, 18)  # ITU-T H.273 transfer characteristics: PQ (SMPTE ST 2
 UNSPECIFIED = 2  # H.273: the file does not say
 NOT_VIDEO_FORMATS = ("image2", "tty")  # a .jpg opens as a one-frame video, a .txt as a terminal's picture
 SCALING = "bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"  # swscale's defaults trade a level or two for speed
+QUICK_SCALING = "bicubic"  # those defaults: a picture that keeps its size is converted in a third of the time
 COPIED_SOUND = frozenset({"aac", "mp3", "ac3", "eac3", "opus", "alac"})  # what an mp4 may hold and players play
 SOUND_BITRATE = "192k"
 SEEK_MARGIN_S = 10.0  # longer than the distance of key frames in most files
@@ -76,12 +78,15 @@ def read_frames(
     start: float | None = None,
     end: float | None = None,
     height: int | None = None,
+    quick: bool = False,
 ) -> Iterator[tuple[float, np.ndarray]]:
     """Yield (time, frame): seconds on the source's clock, and (h, w, 3) uint8 RGB, C-contiguous, writable.
 
     Frames come at a constant ``fps`` (default: the video's own) in step with the sound, also when the source has a
     variable rate or its picture starts late (the first picture is then repeated from the start). ``start`` and ``end``
     are seconds on the source's clock; ``height`` makes the picture smaller, never larger (see ``frame_size``).
+    ``quick`` takes half the time where the picture keeps its size, and is a level or two beside the exact colours,
+    more at the edges of coloured things: good for finding faces, not for what is shown.
     Closing the generator ends ffmpeg. What can be read of a damaged file is delivered.
 
     Raises MediaError at once for a file that ``probe`` refuses or a range outside it, and later when not even one
@@ -91,7 +96,7 @@ def read_frames(
     _check_range(source.info, start, end)
     rate = _rate(fps or source.info.fps)
     width, rows = frame_size(source.info, height)
-    command = _read_command(source, rate, start or 0.0, end, (width, rows))
+    command = _read_command(source, rate, start or 0.0, end, (width, rows), quick)
     return _frames(command, source.info.path, (rows, width, 3), rate, start or 0.0)
 
 
@@ -290,6 +295,7 @@ class _Source:
     """A video and what ffmpeg must be told about it, beyond what others need to know."""
 
     info: VideoInfo
+    own_size: tuple[int, int]  # (width, height) of the picture, upright, before its pixels are made square and even
     stream: int  # index in the file
     jumps: bool  # a format like MPEG-TS: no index, and a clock that may jump
     late_s: float  # by how much the picture starts after the file's clock, where ffmpeg would forget it
@@ -336,13 +342,24 @@ def _words(error: Exception) -> str:
 
 
 def _inspect(path: Path | str) -> _Source:
+    """What there is to know of a video; looked up once, since some formats must be read to their end for it."""
     path = Path(path)
+    try:
+        state = path.stat()
+    except OSError:
+        return _looked_into(path, 0, 0)  # it says what is wrong, and errors are not remembered
+    return _looked_into(path, state.st_size, state.st_mtime_ns)
+
+
+@lru_cache(maxsize=64)
+def _looked_into(path: Path, size: int, changed: int) -> _Source:
+    """``_inspect`` of the file as it was when it had this size (bytes) and time of change (ns)."""
     with _open(path) as container:
         video = _video_stream(container, path)
         frame = _first_frame(container, video)
         if frame is None:
             raise MediaError(f"{path}: not one picture in it can be decoded; it is damaged or cut off.")
-        width, height = _upright_size(frame, video.sample_aspect_ratio)
+        own_size, (width, height) = _upright_sizes(frame, video.sample_aspect_ratio)
         context = video.codec_context
         sounds = [s for s in container.streams.audio if _decodable(s)]
         late = _late(container, video)
@@ -358,7 +375,9 @@ def _inspect(path: Path | str) -> _Source:
             interlaced=bool(frame.interlaced_frame),
         )
         jumps = _jumps(container)
-        return _Source(info, video.index, jumps, late if jumps else 0.0, context.colorspace, context.color_primaries)
+        return _Source(
+            info, own_size, video.index, jumps, late if jumps else 0.0, context.colorspace, context.color_primaries
+        )
 
 
 def _video_stream(container, path: Path):
@@ -396,12 +415,12 @@ def _first_frame(container, stream):
             return frames[0]
 
 
-def _upright_size(frame, aspect) -> tuple[int, int]:
-    """(width, height) with square pixels, after rotation, even."""
-    width, height = round(frame.width * (aspect or 1)), frame.height
+def _upright_sizes(frame, aspect) -> tuple[tuple[int, int], tuple[int, int]]:
+    """(width, height) after rotation: as the picture is, and with square pixels and even."""
+    own, square = (frame.width, frame.height), (round(frame.width * (aspect or 1)), frame.height)
     if round(frame.rotation / 90) % 2:
-        width, height = height, width
-    return max(2, width - width % 2), max(2, height - height % 2)
+        own, square = own[::-1], square[::-1]
+    return own, (max(2, square[0] - square[0] % 2), max(2, square[1] - square[1] % 2))
 
 
 def _own_rate(stream) -> Fraction:
@@ -503,7 +522,9 @@ def _command(stream) -> list[str]:
     return ffmpeg.compile(stream, cmd=ffmpeg_exe())
 
 
-def _read_command(source: _Source, rate: Fraction, start: float, end: float | None, size: tuple[int, int]) -> list[str]:
+def _read_command(
+    source: _Source, rate: Fraction, start: float, end: float | None, size: tuple[int, int], quick: bool
+) -> list[str]:
     import ffmpeg
 
     options = _seek(start, source.late_s, SEEK_MARGIN_S if source.jumps else 0.0)
@@ -515,19 +536,20 @@ def _read_command(source: _Source, rate: Fraction, start: float, end: float | No
         picture = picture.filter("bwdif", mode="send_frame", deint="interlaced")
     # start_time=0 drops what comes before and fills up to a late picture: frame n is at start + n / rate
     picture = picture.filter("fps", fps=str(rate), start_time=0)
-    picture = _to_rgb(picture, source, size)
+    picture = _to_rgb(picture, source, size, quick)
     limit = {} if end is None else {"t": end - start}
     return _command(picture.output("pipe:", format="rawvideo", pix_fmt="rgb24", **limit))
 
 
-def _to_rgb(picture, source: _Source, size: tuple[int, int]):
-    """Scale to ``size`` and convert to RGB, whatever the source's colours are."""
+def _to_rgb(picture, source: _Source, size: tuple[int, int], quick: bool):
+    """Scale to ``size`` and convert to RGB, whatever the source's colours are; see ``read_frames`` for ``quick``."""
     width, height = size
     if not source.info.hdr:
         guess = {}
         if source.colorspace == UNSPECIFIED and (source.info.height > 576 or source.info.width >= 1280):
             guess = {"in_color_matrix": "bt709"}  # as players do: only old, small video is bt601
-        return picture.filter("scale", width, height, flags=SCALING, **guess).filter("setsar", 1)
+        flags = QUICK_SCALING if quick and size == source.own_size else SCALING
+        return picture.filter("scale", width, height, flags=flags, **guess).filter("setsar", 1)
     picture = picture.filter("scale", width, height, flags="bicubic").filter("setsar", 1)
     tags = {}
     if source.primaries == UNSPECIFIED:

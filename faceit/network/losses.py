@@ -3,7 +3,7 @@
 import numpy as np
 from keras import ops
 
-from faceit.geometry import ANCHORS, CROP_EYES, EYES_FROM_TOP
+from faceit.geometry import FACE, Crop
 
 WINDOW = 7  # pixels, of the similarity's window
 
@@ -33,20 +33,21 @@ def detail(target, picture, weights):
     return 10.0 * ops.mean(ops.abs(target - picture) * weights) + 2.5 * (1.0 - ssim(target, picture))
 
 
-def detail_weights(size: int) -> np.ndarray:
+def detail_weights(size: int, crop: Crop = FACE) -> np.ndarray:
     """Where errors count: little outside the face, most at the eyes and the mouth. (size, size, 1), mean 1.
 
     An aligned face has its parts at known places, so soft ellipses do; (1, 0.25 outside, + 2 on eyes and mouth).
     """
-    at = (ANCHORS + [CROP_EYES / 2, EYES_FROM_TOP]) / CROP_EYES
+    at = crop.places()
     mouth = at[3:].mean(0)
     y, x = (np.mgrid[:size, :size] + 0.5) / size
+    part = FACE.eyes / crop.eyes  # eyes and mouth are smaller where more of the head is seen
 
     def ellipse(cx, cy, rx, ry):
         return np.clip(1.5 - ((x - cx) / rx) ** 2 - ((y - cy) / ry) ** 2, 0, 1)
 
     weights = 0.25 + 0.75 * ellipse(0.5, 0.5, 0.40, 0.50)
     for cx, cy in at[:2]:
-        weights += 2 * ellipse(cx, cy, 0.11, 0.07)
-    weights += 2 * ellipse(mouth[0], mouth[1], 0.19, 0.10)
+        weights += 2 * ellipse(cx, cy, 0.11 * part, 0.07 * part)
+    weights += 2 * ellipse(mouth[0], mouth[1], 0.19 * part, 0.10 * part)
     return (weights / weights.mean()).astype(np.float32)[..., None]

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from faceit.errors import WeightsError
+from faceit.geometry import ALIGNED_MARGIN, CROPS, FACE, Crop
 from faceit.network.presets import Preset, from_json
 from faceit.project import NAME
 
@@ -68,12 +69,16 @@ class SwapModel:
     def preset(self) -> Preset:
         return self.network.preset
 
+    @property
+    def crop(self) -> Crop:
+        """How much of the head it sees and gives."""
+        return about_crop(self.about)
+
     def swap(self, faces: np.ndarray, points: np.ndarray, from_side: str, to_side: str) -> np.ndarray:
-        """Faces of one side as the other: (n, w, w, 3) uint8 with their margin and landmarks in crop units
-        (n, 68, 2) -> (n, size, size, 3) float32 in 0..1. The same side gives the reconstruction."""
+        """Faces of one side as the other: (n, w, w, 3) uint8 with their margin and landmarks in units
+        of its crop (n, 68, 2) -> (n, size, size, 3) float32 in 0..1. The same side gives the reconstruction."""
         from keras import ops
 
-        from faceit.geometry import ALIGNED_MARGIN
         from faceit.network.augment import middle
 
         crops = middle(faces, self.preset.size, ALIGNED_MARGIN)
@@ -120,9 +125,17 @@ def check_about(about, source: str) -> dict:
         raise WeightsError(f"{source}: {e}") from None
     if not _is_count(about.get("step", 0)) or not _is_time(about.get("seconds", 0)):
         raise WeightsError(f"{source} does not say how long it was trained: it is damaged.")
+    align = about.get("align", FACE.name)
+    if not isinstance(align, str) or align not in CROPS:
+        raise WeightsError(f"{source} was trained with align: {align!r:.40}, which is not known here: update faceit.")
     if not isinstance(about.get("saved", ""), str):
         raise WeightsError(f"{source} does not say when it was saved: it is damaged.")
     return about
+
+
+def about_crop(about: dict) -> Crop:
+    """How much of the head a model sees, by its model.json; older models do not say, and see the face."""
+    return CROPS[about.get("align", FACE.name)]
 
 
 def _is_count(value) -> bool:

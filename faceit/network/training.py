@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from faceit.geometry import ALIGNED_MARGIN
+from faceit.geometry import ALIGNED_MARGIN, FACE, Crop
 from faceit.network import losses
 from faceit.network.architectures import SwapNetwork
 from faceit.network.augment import plan, sample, smooth_grid
@@ -55,13 +55,14 @@ def warp_strength(preset: Preset, done: float) -> float:
 
 
 class Training(keras.Model):
-    """A network in training. ``step`` takes faces of both sides through one update of the weights."""
+    """A network in training, on faces that show ``crop``. ``step`` takes faces of both sides through one update of the
+    weights."""
 
-    def __init__(self, network: SwapNetwork, seed: int):
+    def __init__(self, network: SwapNetwork, seed: int, crop: Crop = FACE):
         super().__init__(name="training")
         self.network, self.preset, self.seed = network, network.preset, seed
         self._spread = smooth_grid(self.preset.size)
-        self._weights_map = losses.detail_weights(self.preset.size)
+        self._weights_map = losses.detail_weights(self.preset.size, crop)
         self._losses = []  # of every step since they were asked for: Keras' own means begin anew at every batch
         self.loss_a, self.loss_b = keras.metrics.Mean(name="loss_a"), keras.metrics.Mean(name="loss_b")
         self.compile(

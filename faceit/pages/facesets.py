@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 from markupsafe import Markup
 
 from faceit.pages.charts import heatmap, histograms
@@ -9,6 +10,7 @@ from faceit.pages.figures import people
 from faceit.pages.values import items, number, numbers, part, percent, shown, text, whose
 
 MOST_LACKING = 8  # sentences
+NEARLY_ALL = (1, 99)  # percentiles: the outermost angles are mostly landmarks gone astray
 HISTOGRAMS = {
     "mouth": ("Mouth opening", ("shut", "wide open")),
     "light": ("Lightness", ("dark", "light")),
@@ -26,6 +28,7 @@ class Poses:
     held_out: str
     chart: Markup
     lacks: bool  # crosses are in it
+    left_out: str = ""  # how many were found besides, by reason
 
 
 def poses(said: dict) -> list[Poses]:
@@ -39,14 +42,19 @@ def poses(said: dict) -> list[Poses]:
         flagged = _lacking_cells(said, columns, rows) if tone == "to" else []
         chart = heatmap(counts, columns, rows, f"Turns of {whose(name)} head in the face set, left to right and up to "
                         "down", tone=tone, flagged=flagged)  # fmt: skip
-        found.append(Poses(name, tone, _count(values, "count"), _count(values, "held_out"), chart,
-                           bool(flagged)))  # fmt: skip
+        found.append(Poses(name, tone, _count(values, "count"), _count(values, "held_out"), chart, bool(flagged),
+                           _left_out(part(values, "left_out"))))  # fmt: skip
     return found if any(one.chart for one in found) else []
 
 
 def _count(values: dict, key: str) -> str:
     count = number(values, key)
     return shown(count, 0) if count else ""
+
+
+def _left_out(counts: dict) -> str:
+    known = [(reason, n) for reason in counts if (n := number(counts, reason)) and isinstance(reason, str)]
+    return ", ".join(f"{reason} {shown(n, 0)}" for reason, n in sorted(known, key=lambda entry: -entry[1]))
 
 
 def _sides(said: dict) -> list[tuple[str, str]]:
@@ -69,6 +77,19 @@ def spreads(said: dict) -> list[tuple[str, Markup]]:
             if chart:
                 drawn.append((title, chart))
     return drawn
+
+
+def reach(angles: np.ndarray) -> str:
+    """How far heads turn, in a sentence, from (yaw, pitch) in degrees, (n, 2); empty without any."""
+    if not len(angles):
+        return ""
+    (left, down), (right, up) = np.percentile(angles, NEARLY_ALL, axis=0)
+    return f"Nearly all of them look {_side(left, 'left', 'right')} to {_side(right, 'left', 'right')}, and " \
+           f"{_side(down, 'down', 'up')} to {_side(up, 'down', 'up')}."  # fmt: skip
+
+
+def _side(degrees: float, less: str, more: str) -> str:
+    return f"{shown(abs(degrees), 0)}° {less if degrees < 0 else more}"
 
 
 # ----------------------------------------------------------------------------------------------------- what is lacking

@@ -1,12 +1,14 @@
 """From a template and its values to a page, and from pixels to a picture inside it."""
 
 import base64
+import hashlib
 import io
 from functools import cache
 from pathlib import Path
 
 import jinja2
 import numpy as np
+from markupsafe import Markup
 
 from faceit.images import fit_within
 
@@ -28,6 +30,12 @@ def _environment() -> jinja2.Environment:
         loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
+
+
+def script(name: str) -> tuple[Markup, str]:
+    """A script of this room to be put into a page, and the word by which the page's policy allows it and no other."""
+    text = (TEMPLATES / name).read_text(encoding="utf-8")
+    return Markup(text), f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode('ascii')}"
 
 
 def picture(rgb: np.ndarray, most_kb: float = 40.0) -> str:

@@ -14,6 +14,7 @@ from faceit.compose.blend import put_back
 from faceit.errors import FaceitError
 from faceit.faces.choose import Chooser
 from faceit.faces.detect import FaceFinder
+from faceit.faces.follow import followed
 from faceit.faces.faceset import reduced, work_size, write_text
 from faceit.faces.identity import Identity, Tally, learn_identity
 from faceit.geometry import ALIGNED_MARGIN, Face, align, crop_points
@@ -65,17 +66,17 @@ class Result:
 class Converter:
     """Swaps faces in frames, one after another: finder, identity, model and settings between calls."""
 
-    def __init__(self, model: SwapModel, identity: Identity | None, settings: ConvertSettings, tolerance: float,
+    def __init__(self, model: SwapModel, identity: Identity | None, settings: ConvertSettings,
                  reverse: bool = False, finder: FaceFinder | None = None):  # fmt: skip
-        self.model, self.identity, self.settings, self.tolerance = model, identity, settings, tolerance
+        self.model, self.identity, self.settings = model, identity, settings
         self.sides = ("b", "a") if reverse else ("a", "b")
         self.finder = finder or FaceFinder()
         self.counts = Counts()
-        self._chooser = Chooser(identity, tolerance, self.counts)
+        self._chooser = Chooser(identity, self.counts)
 
     def convert(self, frames):
         """(time, frame) pairs -> (time, frame, swapped frame), in order."""
-        for time, frame, faces in self.finder.find_all(frames):
+        for time, frame, faces in followed(frames, self.finder):
             yield time, frame, self._frame(frame, faces)
 
     def _frame(self, frame: np.ndarray, faces: list[Face]) -> np.ndarray:
@@ -86,14 +87,14 @@ class Converter:
         self.counts.swapped += 1
         out = frame.copy()
         for face, made in zip(chosen, self._swap(frame, chosen), strict=True):
-            put_back(out, face.landmarks, made, self.settings)
+            put_back(out, face.landmarks, made, self.settings, self.model.crop)
         return out
 
     def _swap(self, frame: np.ndarray, faces: list[Face]) -> np.ndarray:
-        size = self.model.preset.size
-        cut = [align(face.landmarks, SAVED_SIZE, ALIGNED_MARGIN).warp(frame) for face in faces]
+        size, crop = self.model.preset.size, self.model.crop
+        cut = [align(face.landmarks, SAVED_SIZE, ALIGNED_MARGIN, crop).warp(frame) for face in faces]
         pictures = np.stack([reduced(picture, work_size(size)) for picture in cut])
-        points = np.stack([crop_points(face.landmarks) for face in faces])
+        points = np.stack([crop_points(face.landmarks, crop) for face in faces])
         return self.model.swap(pictures, points, *self.sides)
 
 
@@ -113,14 +114,13 @@ def convert(project: Project, task: Task, settings: ConvertSettings | None = Non
     _refuse_to_overwrite([output, beside], source, task.overwrite)
     identity = None
     if not task.everyone:
-        identity = learn_identity(driver.name, portraits or driver.portraits, project.preprocess.detector)
-    tolerance = settings.tolerance or project.preprocess.tolerance
+        identity = learn_driver(project, driver, settings, portraits)
     model = load_model(folder)
-    converter = Converter(model, identity, settings, tolerance, task.reverse, FaceFinder(project.preprocess.detector))
+    converter = Converter(model, identity, settings, task.reverse, FaceFinder(project.preprocess.detector))
     facts = {
         "swap": task.swap, "from": driver.name, "to": giver.name,
         "consent": {p.name: p.consent for p in (driver, giver)}, "everyone": task.everyone,
-        "model": {"preset": about["preset"]["name"], "step": about.get("step")},
+        "model": {"preset": about["preset"]["name"], "step": about.get("step"), "align": model.crop.name},
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
     }  # fmt: skip
     began = clock.monotonic()
@@ -176,9 +176,16 @@ def _nobody(converter: Converter, facts: dict, source: Path) -> FaceitError:
         return FaceitError(f"No face in any of the {counts.frames:,} frames of {source.name}: nothing to swap.")
     return FaceitError(
         f"{facts['from']} is in none of the {counts.frames:,} frames of {source.name}: the nearest face is "
-        f"{counts.nearest:.2f} away (tolerance {converter.tolerance}). Is the portrait right? --everyone swaps every "
+        f"{counts.nearest:.2f} away (tolerance {converter.identity.tolerance:.2f}). Is the portrait right? --everyone swaps every "
         "face, --reverse the other person's."
     )
+
+
+def learn_driver(project: Project, driver: Person, settings: ConvertSettings,
+                 portraits: tuple[Path, ...] = ()) -> Identity:  # fmt: skip
+    """The person whose face is to be swapped, as known from their portraits, or from others."""
+    return learn_identity(driver.name, portraits or driver.portraits, project.preprocess.detector,
+                          tolerance=settings.tolerance or project.preprocess.tolerance, refused=driver.refused)  # fmt: skip
 
 
 def people_of(project: Project, about: dict) -> dict[str, Person]:

@@ -14,19 +14,20 @@ from pathlib import Path
 import numpy as np
 
 from faceit.errors import MediaError, WeightsError
-from faceit.faces.detect import THREADS, FaceFinder
-from faceit.faces.faceset import cut_face, write_face
-from faceit.faces.identity import Identity, IdentityFollower, best_match, encode
+from faceit.faces.detect import FaceFinder
+from faceit.faces.identity import Identity, encode
 from faceit.images import resize
 from faceit.media.provenance import Label
 from faceit.media.video import VideoInfo, VideoWriter, frame_size, probe, read_frames
 from faceit.network.presets import Preset, choose, from_json
-from faceit.network.swapmodel import MODEL, STATE, SwapModel, read_about, start_backend
+from faceit.network.swapmodel import MODEL, STATE, SwapModel, about_crop, read_about, start_backend
 from faceit.network.trial import steps_per_second, throwaway
 from faceit.progress import duration, say
 from faceit.project import Project, Swap
 from faceit.stages.convert import Converter
+from faceit.stages.crew import Crew
 from faceit.stages.disk import Disk, disks, size
+from faceit.stages.extraction import Segment
 from faceit.stages.needs import Source, model_bytes, preprocess_bytes, sources, span
 from faceit.stages.puppet import portraits
 
@@ -104,7 +105,8 @@ def estimate(project: Project, swap: Swap) -> str:
     found = sources(project, [swap.a, swap.b])
     with tempfile.TemporaryDirectory(prefix="faceit-") as folder:
         clip = _clip(project, swap, found, Path(folder))
-        speeds = _measure(project, swap, preset, clip, Path(folder))
+        align = about_crop(about).name if about else project.preprocess.align
+        speeds = _measure(project, swap, preset, align, clip, Path(folder))
     rows = [*_looking(project, swap, found, speeds), _training(project, swap, preset, about, speeds)]
     return "\n".join(_text(project, swap, clip, found, rows, speeds, time.monotonic() - began))
 
@@ -157,8 +159,7 @@ def _with_face(name: str, info: VideoInfo, start: float, end: float, finder: Fac
         for _, (_, frame) in zip(range(FACE_SEARCH), frames, strict=False):
             faces = finder.find(frame)
             if faces:
-                list(finder.find_all([(0.0, frame)] * THREADS))  # every thread opens a detector of its own
-                return Clip(name, info, start, end, Identity("somebody", encode(frame, faces[0].landmarks)[None]))
+                return Clip(name, info, start, end, Identity("somebody", encode(frame, faces[0].landmarks)[None], tolerance=ANYBODY))
     except MediaError:
         return None
     return None
@@ -182,26 +183,20 @@ def _made_up(path: Path) -> Path:
 # --- measuring ---
 
 
-def _measure(project: Project, swap: Swap, preset: Preset, clip: Clip, folder: Path) -> Speeds:
+def _measure(project: Project, swap: Swap, preset: Preset, align: str, clip: Clip, folder: Path) -> Speeds:
     training = throwaway(preset)
     steps = steps_per_second(training, MEASURE_S)
     look = _look(project, clip, folder)
-    convert, frame_bytes = _convert(project, swap, clip, SwapModel(training.network, {}, folder), folder)
+    convert, frame_bytes = _convert(project, swap, clip, SwapModel(training.network, {"align": align}, folder), folder)
     return Speeds(look, steps, convert, frame_bytes, training.disk_size())
 
 
 def _look(project: Project, clip: Clip, folder: Path) -> float:
-    """Frames a second that are read, searched, recognised and saved as preprocess does it."""
-    settings, follower = project.preprocess, IdentityFollower(clip.identity)
-    finder = FaceFinder(settings.detector, settings.min_face)
-    pace = Pace()
-    for at, frame, faces in finder.find_all(clip.frames(MEASURE_S, fps=settings.fps)):
-        face = best_match(follower.measured(frame, faces), ANYBODY)
-        if face is not None:
-            picture, _ = cut_face(frame, face, settings.size, "face.jpg", at)
-            write_face(folder / "face.jpg", picture)
-        pace.tick()
-    return pace.rate()
+    """Frames a second that are read, searched and recognised as preprocess does it, by all its workers."""
+    settings = project.preprocess
+    segment = Segment(clip.info.path, 0, clip.start, clip.end, settings.fps, folder, settings, clip.identity)
+    with Crew(settings.workers) as crew:
+        return crew.pace(segment, MEASURE_S)
 
 
 def _convert(project: Project, swap: Swap, clip: Clip, model: SwapModel, folder: Path) -> tuple[float, float]:
@@ -211,7 +206,7 @@ def _convert(project: Project, swap: Swap, clip: Clip, model: SwapModel, folder:
     label = Label(width, height) if settings.label else None
     out, pace = folder / "out.mp4", Pace()
     finder = FaceFinder(project.preprocess.detector)
-    converter = Converter(model, clip.identity, settings, ANYBODY, finder=finder)
+    converter = Converter(model, clip.identity, settings, finder=finder)
     with VideoWriter(out, width, height, clip.info.fps, crf=settings.crf, preset=settings.preset) as writer:
         for _, _, swapped in converter.convert(clip.frames(MEASURE_S, height=settings.height)):
             if label:

@@ -11,21 +11,20 @@ import numpy as np
 from faceit import __version__
 from faceit.errors import ConfigError, FaceitError, WeightsError
 from faceit.faces import recogniser
-from faceit.faces.faceset import finished, load_faceset, read_json, write_text
-from faceit.faces.identity import learn_identity
+from faceit.faces.faceset import FaceSet, finished, load_faceset, read_json, write_text
 from faceit.faces.split import read_split
-from faceit.geometry import ALIGNED_MARGIN
+from faceit.geometry import CROPS, FACE, Crop
 from faceit.measure import pixels, summary
 from faceit.measure.expression import EXPRESSIONS
 from faceit.measure.table import FrameTable
 from faceit.measure.words import summary as words
 from faceit.media.fetch import find_video
 from faceit.media.video import VideoWriter, probe, read_frames
-from faceit.network.swapmodel import load_model, read_about, start_backend
+from faceit.network.swapmodel import about_crop, load_model, read_about
 from faceit.progress import say
 from faceit.project import Person, Project, parse_time
 from faceit.settings import ConvertSettings, check
-from faceit.stages.convert import Task, convert, people_of
+from faceit.stages.convert import Task, convert, learn_driver, people_of
 from faceit.stages.meter import Converted, Meter
 from faceit.stages.references import BINS, Reference, face_coverage, lacking_poses, learn
 
@@ -144,14 +143,23 @@ def _converted(project: Project, name: str, file: Path, source: Path | None = No
         if named and "end" not in said:  # nobody says how much of the source it was made from
             end = min((start or 0.0) + length, probe(source).duration)
         model = {key: said["model"][key] for key in ("preset", "step")} if said.get("model") else None
+        crop = CROPS[said["model"].get("align", FACE.name)] if said.get("model") else _crop_here(project, name)
     except (ConfigError, AttributeError, KeyError, TypeError, ValueError) as e:
         raise FaceitError(
             f"{file.with_suffix('.json').name} beside {file.name} is damaged ({e}): convert the video again, or remove "
             "that file and name the source with --source."
         ) from None
-    video = Converted(file, source, start, end, said.get("everyone") is True, portraits, settings, speed)
+    video = Converted(file, source, start, end, said.get("everyone") is True, portraits, settings, speed, crop)
     turned = said.get("reverse", name in project.swaps and said.get("from") == project.swaps[name].b.name)
     return video, turned is True, model
+
+
+def _crop_here(project: Project, name: str) -> Crop:
+    """That of the swap's model, for a video that does not say which one made it."""
+    try:
+        return about_crop(read_about(project.model_dir(name)))
+    except WeightsError:
+        return FACE
 
 
 def _held_out_parts(project: Project, person: Person) -> list[tuple[Path, float, float]]:
@@ -188,14 +196,13 @@ def _evaluate(project: Project, swapped: Swapped, videos: list[Converted], path:
     meter = Meter(driver, giver, project.preprocess.detector)
     listed, identities = [], {}
     for i, video in enumerate(videos):
-        identity, portraits = None, video.portraits or swapped.driver.portraits
+        identity, which = None, (video.portraits, video.settings.tolerance)
         if not video.everyone:
-            if portraits not in identities:
-                identities[portraits] = learn_identity(driver.name, portraits, project.preprocess.detector)
-            identity = identities[portraits]
-        tolerance = video.settings.tolerance or project.preprocess.tolerance
+            if which not in identities:
+                identities[which] = learn_driver(project, swapped.driver, video.settings, video.portraits)
+            identity = identities[which]
         places = {"file": _relative(video.file, path.parent), "source": _relative(video.source, path.parent)}
-        listed.append(places | meter.measure(i, video, identity, tolerance))
+        listed.append(places | meter.measure(i, video, identity))
     said = {
         "format": FORMAT, "faceit": __version__, "kind": kind, "swap": swapped.name, "reverse": swapped.reverse,
         "from": {"name": swapped.driver.name, "consent": swapped.driver.consent},
@@ -319,30 +326,40 @@ def _codec(videos: list[Converted]) -> float | None:
 
 
 def _reconstruction(project: Project, swapped: Swapped) -> dict | None:
-    """Held-out faces of both people as themselves, inside the face, beside the mean face."""
+    """Held-out faces of both people as themselves, inside the face, beside the mean face; all in the face crop,
+    however much of the head the model sees."""
     if swapped.about is None:
         return None
-    start_backend()
-    from faceit.network.augment import middle
-
-    said, size, model = {}, swapped.about["preset"]["size"], None
+    said, size, crop, model = {}, swapped.about["preset"]["size"], about_crop(swapped.about), None
+    inside = pixels.within(size, size, crop, margin=1.0)  # of what the model gives
+    fine = round(size * crop.eyes / FACE.eyes)  # a picture of this size has ``size`` pixels in the face crop
     for side in SIDES:
         person = swapped.people[side]
         folders = finished(project.face_dirs(person))
         held = load_faceset(folders, size, most=TESTED_FACES, held_out=True)
-        trained = load_faceset(folders, size, most=2 * TESTED_FACES)
-        if not len(held) or not len(trained):
+        trained = load_faceset(folders, fine, most=2 * TESTED_FACES)
+        if len(held) and held.crop != crop:
+            say(f"  ! {person.name}'s faces were made with align: {held.crop.name} and the model with {crop.name}: "
+                "their reconstruction is not measured.")  # fmt: skip
+        if not len(held) or not len(trained) or held.crop != crop:
             said[side] = None
             continue
-        crops, still = middle(held.faces, size, ALIGNED_MARGIN), middle(trained.faces, size, ALIGNED_MARGIN).mean(0)
+        real = _face_crops(load_faceset(folders, fine, most=TESTED_FACES, held_out=True), size)
+        still = _face_crops(trained, size).mean(0)
         model = model or load_model(project.model_dir(swapped.name))
-        made = model.swap(held.faces, held.points, side, side)
-        areas = [pixels.face_area(points * size - 0.5, size) for points in held.points]
+        made = [inside.warp(face) for face in model.swap(held.faces, held.points, side, side)]
+        areas = [pixels.face_area(inside.points(points * size - 0.5), size) for points in held.points]
         figures = {}
         for name, measure in (("psnr", pixels.masked_psnr), ("ssim", pixels.masked_ssim)):
-            pairs = list(zip(crops, made, areas, strict=True))
-            figures[name] = summary.mean([measure(real, ours, area) for real, ours, area in pairs])
-            figures[f"mean_face_{name}"] = summary.mean([measure(real, still, area) for real, _, area in pairs])
+            pairs = list(zip(real, made, areas, strict=True))
+            figures[name] = summary.mean([measure(face, ours, area) for face, ours, area in pairs])
+            figures[f"mean_face_{name}"] = summary.mean([measure(face, still, area) for face, _, area in pairs])
         said[side] = {"name": person.name, "faces": len(held), **figures,
                       "gain": figures["psnr"] - figures["mean_face_psnr"]}  # fmt: skip
     return said if any(said.values()) else None
+
+
+def _face_crops(faces: FaceSet, size: int) -> np.ndarray:
+    """The face crops out of a set's pictures, (n, size, size, 3) float32 in 0..1."""
+    place = pixels.within(faces.faces.shape[1], size, faces.crop)
+    return np.stack([place.warp(face.astype(np.float32) / 255) for face in faces.faces])

@@ -1,5 +1,6 @@
 """Measures one converted video against its source, frame by frame, into a table."""
 
+import os
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,9 +16,10 @@ from faceit.compose.masks import face_mask
 from faceit.errors import FaceitError
 from faceit.faces import recogniser
 from faceit.faces.choose import Chooser
-from faceit.faces.detect import THREADS, FaceFinder, find_landmarks
+from faceit.faces.detect import FaceFinder, find_landmarks
+from faceit.faces.follow import followed
 from faceit.faces.identity import Identity, Tally, encode
-from faceit.geometry import Face, align, eye_distance, head_angles, outline, overlap
+from faceit.geometry import FACE, Crop, Face, align, eye_distance, head_angles, outline, overlap
 from faceit.measure import pixels
 from faceit.measure.expression import ANGLES, expressions, shift_between
 from faceit.measure.table import FrameTable
@@ -28,6 +30,7 @@ from faceit.settings import ConvertSettings
 from faceit.stages.references import Reference
 
 ENCODED_PER_S = 5  # faces a second whose identity is measured: encoding takes 0.1 s
+THREADS = min(8, os.cpu_count() or 2)
 FLOOR_FRAMES = 60  # of a video in which the mean face is tried
 SEAM_SIZE = 192  # pixels of the crop in which the seam is looked at
 SHARP_SIZES = (32, 128)  # pixels of the crop in which sharpness is compared: the smallest of the faces there, in bounds
@@ -48,6 +51,7 @@ class Converted:
     portraits: tuple[Path, ...] = ()  # who was swapped, where that was said apart from the project
     settings: ConvertSettings = ConvertSettings()
     frames_per_second: float | None = None  # of the conversion
+    crop: Crop = FACE  # of the model that made it: how far up the forehead the mask reaches
 
 
 @dataclass
@@ -79,22 +83,22 @@ class Meter:
     """Measures videos of one swap into ``table``; its floors gather in ``unswapped`` and ``mean_face``, and the
     backgrounds' mean squared differences in ``squared``."""
 
-    def __init__(self, driver: Reference, giver: Reference, detector: str = "hog", threads: int = THREADS):
+    def __init__(self, driver: Reference, giver: Reference, detector: str = "yunet"):
         self.driver, self.giver = driver, giver
-        self.finder, self.threads = FaceFinder(detector), threads
+        self.finder = FaceFinder(detector)
         self.table, self.mean_face, self.unswapped = FrameTable(), FrameTable(), FrameTable()
         self.squared: list[float] = []
         self.size: int | None = None  # pixels of the crop in which sharpness is compared
 
-    def measure(self, number: int, video: Converted, identity: Identity | None, tolerance: float) -> dict:
+    def measure(self, number: int, video: Converted, identity: Identity | None) -> dict:
         """Measure a video, the ``number``th of the evaluation, in which the face of ``identity`` (None: every face)
         was swapped; returns what evaluation.json says of it."""
         info, source = probe(video.file), probe(video.source)
         self._label = Label(info.width, info.height).box if video.settings.label else None
-        self._settings = video.settings
+        self._settings, self._crop = video.settings, video.crop
         total = frame_count(info)
         every = max(1, total // FLOOR_FRAMES)
-        chooser = Chooser(identity, tolerance, Tally())
+        chooser = Chooser(identity, Tally())
         window: deque[tuple[int, _Seen, bool]] = deque(maxlen=3)
         with Progress(f"measure {video.file.name}", total) as progress:
             for i, (job, seen) in enumerate(self._measured(self._jobs(video, chooser, float(info.fps), every))):
@@ -128,7 +132,7 @@ class Meter:
     def _pairs(self, video: Converted) -> Iterator[tuple[np.ndarray, np.ndarray, list[Face]]]:
         """(driving frame, swapped frame, faces found in the driving one)."""
         source = read_frames(video.source, start=video.start, end=video.end, height=video.settings.height)
-        both = zip_longest(self.finder.find_all(source, self.threads), read_frames(video.file))
+        both = zip_longest(followed(source, self.finder), read_frames(video.file))
         left_over = 0
         for found, swapped in both:
             if found is None or swapped is None:
@@ -150,13 +154,13 @@ class Meter:
     def _measured(self, jobs: Iterator[_Job]) -> Iterator[tuple[_Job, _Seen]]:
         """Jobs and results in order, measured by several threads, few frames held."""
         waiting: deque = deque()
-        with ThreadPoolExecutor(self.threads) as pool:
+        with ThreadPoolExecutor(THREADS) as pool:
             try:
                 for job in jobs:
                     if job.state == "swapped" and self.size is None:
                         self.size = self._sharp_size(job.faces[0])
                     waiting.append((job, pool.submit(self._look, job)))
-                    if len(waiting) > self.threads:
+                    if len(waiting) > THREADS:
                         job, future = waiting.popleft()
                         yield job, future.result()
                 while waiting:
@@ -197,7 +201,7 @@ class Meter:
         if swapped is None:
             return _Seen("lost", {"background": difference}, squared)
         values = compared(driving, swapped, (job.driving.shape[1], job.driving.shape[0]))
-        values |= {"background": difference, "sharpness": pixels.face_sharpness(job.swapped, swapped, self.size)}
+        values |= {"background": difference, "sharpness": self._sharpness(job.swapped, swapped)}
         colors = self._edge(job, face, values)
         if job.before:
             self._warp(job, face, values)
@@ -222,11 +226,15 @@ class Meter:
             "second_to": self.giver.likeness(look), "second_from": self.driver.likeness(look),
         }  # fmt: skip
 
+    def _sharpness(self, frame: np.ndarray, landmarks: np.ndarray) -> float:
+        """As the real faces' is measured that it is compared with."""
+        return pixels.face_sharpness(frame, landmarks, self.size, self.giver.crop)
+
     def _edge(self, job: _Job, face: Face, values: dict) -> tuple[np.ndarray, np.ndarray]:
         """Put the seam into ``values``; returns the mean colours inside the mask, driving and swapped."""
-        place = align(face.landmarks, SEAM_SIZE)
+        place = align(face.landmarks, SEAM_SIZE, crop=self._crop)
         points = place.points(face.landmarks.astype(np.float64))
-        mask = face_mask(points, SEAM_SIZE, self._settings.mask == "extended", self._settings.feather)
+        mask = face_mask(points, SEAM_SIZE, self._settings.mask == "extended", self._settings.feather, self._crop)
         crops = [place.warp(frame) for frame in (job.driving, job.swapped)]
         driving, swapped = (pixels.seam_steps(crop, mask) for crop in crops)
         values |= {"seam": pixels.length_of(swapped), "seam_driving": pixels.length_of(driving),
@@ -245,8 +253,8 @@ class Meter:
     def _background(self, job: _Job) -> tuple[float, float]:
         touched = np.zeros(job.driving.shape[:2], np.uint8)
         for face in job.faces:
-            polygon = np.round(outline(face.landmarks)).astype(np.int32)
-            margin = max(LEAST_MARGIN, TOUCHED_MARGIN / align(face.landmarks, 1).scale)
+            polygon = np.round(outline(face.landmarks, crop=self._crop)).astype(np.int32)
+            margin = max(LEAST_MARGIN, TOUCHED_MARGIN / align(face.landmarks, 1, crop=self._crop).scale)
             cv2.fillConvexPoly(touched, polygon, 1)
             cv2.polylines(touched, [polygon], True, 1, 2 * round(margin))
         if self._label:
@@ -260,16 +268,16 @@ class Meter:
         face is found."""
         size = (job.driving.shape[1], job.driving.shape[0])
         unswapped = compared(driving, driving, size) | self._identity(job.driving, driving)
-        unswapped["sharpness"] = pixels.face_sharpness(job.driving, driving, self.size)
+        unswapped["sharpness"] = self._sharpness(job.driving, driving)
         if self.giver.mean_face is None:
             return {"unswapped": unswapped}
         still = job.driving.copy()
-        put_back(still, face.landmarks, self.giver.mean_face, self._settings)
+        put_back(still, face.landmarks, self.giver.mean_face, self._settings, self.giver.crop)
         _, made = self._found(job.driving, still, face)
         if made is None:
             return {"unswapped": unswapped, "mean_face": {}}
         values = compared(driving, made, size) | self._identity(still, made)
-        values["sharpness"] = pixels.face_sharpness(still, made, self.size)
+        values["sharpness"] = self._sharpness(still, made)
         return {"unswapped": unswapped, "mean_face": values}
 
 

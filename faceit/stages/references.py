@@ -1,5 +1,6 @@
 """What is known of a person from their face set, to measure a swap against: identity, mean face, sharpness, poses."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -7,9 +8,9 @@ import numpy as np
 
 from faceit.errors import FaceitError
 from faceit.faces import recogniser
-from faceit.faces.faceset import finished, iterate_table, load_faceset, spread
+from faceit.faces.faceset import finished, iterate_table, load_faceset, picture, picture_names, shared_crop, spread
 from faceit.faces.identity import encode, face_in_portrait
-from faceit.geometry import ALIGNED_MARGIN, CROP_EYES, align, eye_distance, head_angles, mouth_opening
+from faceit.geometry import ALIGNED_MARGIN, FACE, Crop, align, eye_distance, head_angles, mouth_opening
 from faceit.images import read_image
 from faceit.measure.pixels import face_area, lab, picture_sharpness
 from faceit.measure.summary import mean, median
@@ -34,6 +35,7 @@ class Known:
     points: np.ndarray
     frame: tuple[int, int]
     held_out: bool
+    crop: Crop  # what the picture shows
 
 
 @dataclass
@@ -45,9 +47,11 @@ class Reference:
     look: np.ndarray
     held_encodings: np.ndarray  # (n, 128), n may be 0
     held_looks: np.ndarray
-    mean_face: np.ndarray | None = None  # (64, 64, 3) float32 in 0..1
+    mean_face: np.ndarray | None = None  # (64, 64, 3) float32 in 0..1, showing ``crop``
+    crop: Crop = FACE  # of the face set
     crop_pixels: float | None = None  # median width of the face crop in the frames
     faces: list["Known"] = field(default_factory=list)
+    left_out: dict[str, int] = field(default_factory=dict)  # reason of ``faces.curate`` -> faces
 
     def distance(self, encodings: np.ndarray) -> float:
         """Mean distance of encodings (n, 128) to this person; nan without any."""
@@ -59,15 +63,22 @@ class Reference:
 
     def sharpness(self, size: int) -> float:
         """Median sharpness of the real faces at ``size`` pixels of the crop; nan without a face set."""
-        return median([picture_sharpness(read_image(face.path), face.points, size)
+        return median([picture_sharpness(read_image(face.path), face.points, size, face.crop)
                        for face in spread(self.faces, LOOKED_AT)])  # fmt: skip
 
 
 def learn(project: Project, person: Person) -> Reference:
     """A person's reference, from their training faces, or from their portraits where there are none."""
     folders = finished(project.face_dirs(person))
-    faces = [Known(folder / row.file, row.points(), row.frame, row.held_out)
-             for folder in folders for row in iterate_table(folder) if (folder / row.file).is_file()]  # fmt: skip
+    crop = shared_crop(folders)
+    faces, left_out = [], Counter()
+    for folder in folders:
+        names = picture_names(folder)
+        for row in iterate_table(folder):
+            if row.left_out is None and row.file in names:
+                faces.append(Known(picture(folder, row), row.points(), row.frame, row.held_out, crop))
+            elif row.file in names:
+                left_out[row.left_out] += 1
     train, held = ([face for face in faces if face.held_out == out] for out in (False, True))
     if not train:
         pictures = [face_in_portrait(path, person.name, project.preprocess.detector) for path in person.portraits]
@@ -83,8 +94,8 @@ def learn(project: Project, person: Person) -> Reference:
     first = (pictures.shape[1] - MEAN_SIZE) // 2
     inner = pictures[:, first : first + MEAN_SIZE, first : first + MEAN_SIZE]
     known.mean_face = (inner.astype(np.float32).mean(0) / 255).astype(np.float32)
-    known.crop_pixels = median([CROP_EYES * eye_distance(face.points) for face in faces])
-    known.faces = faces
+    known.crop_pixels = median([FACE.eyes * eye_distance(face.points) for face in faces])
+    known.faces, known.crop, known.left_out = faces, crop, dict(left_out.most_common())
     return known
 
 
@@ -104,18 +115,18 @@ def _seen(pictures: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np
 def _placed(face: Known) -> tuple[np.ndarray, np.ndarray]:
     """A picture of the face set with its landmarks in its own pixels."""
     picture = read_image(face.path)
-    return picture, align(face.points, picture.shape[0], ALIGNED_MARGIN).points(face.points).astype(np.float32)
+    place = align(face.points, picture.shape[0], ALIGNED_MARGIN, face.crop)
+    return picture, place.points(face.points).astype(np.float32)
 
 
 def face_coverage(known: Reference) -> dict:
     """What a face set shows: counts of poses, mouth openings and light (docs/evaluation.md: ``faces``)."""
     some = spread(known.faces, POSES)
-    angles = poses(known)
-    grid = np.histogram2d(*_clipped(angles), (BINS["pitch"], BINS["yaw"]))[0].astype(int)
     light = np.array([_light(face) for face in spread(known.faces, LOOKED_AT)]).reshape(-1, 2)
     return {
         "name": known.name, "count": len(known.faces), "held_out": sum(face.held_out for face in known.faces),
-        "yaw_pitch": np.flipud(grid).tolist(),  # rows from up to down, as one looks at it
+        "left_out": known.left_out,
+        "yaw_pitch": pose_counts(poses(known)),
         "mouth": _histogram([mouth_opening(face.points) for face in some], "mouth"),
         "light": _histogram(light[:, 0], "light"), "side_light": _histogram(light[:, 1], "side_light"),
     }  # fmt: skip
@@ -124,6 +135,12 @@ def face_coverage(known: Reference) -> dict:
 def poses(known: Reference) -> np.ndarray:
     """(yaw, pitch) of the faces in degrees, (n, 2)."""
     return np.array([head_angles(face.points, face.frame)[:2] for face in spread(known.faces, POSES)]).reshape(-1, 2)
+
+
+def pose_counts(angles: np.ndarray) -> list[list[int]]:
+    """How many of the poses (n, 2) lie in each bin; rows from up to down, as one looks at it."""
+    grid = np.histogram2d(*_clipped(angles), (BINS["pitch"], BINS["yaw"]))[0].astype(int)
+    return np.flipud(grid).tolist()
 
 
 def _clipped(angles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -145,7 +162,11 @@ def _light(face: Known) -> tuple[float, float]:
 
 def lacking_poses(driver: Reference, giver: Reference) -> list[dict]:
     """Poses that the driver's faces have and the giver's lack, largest share of the driver's first."""
-    has, wants = poses(giver), poses(driver)
+    return lacking(poses(driver), poses(giver))
+
+
+def lacking(wants: np.ndarray, has: np.ndarray) -> list[dict]:
+    """Bins of poses with some of those wanted (n, 2) and none near of those there (m, 2), largest share first."""
     if not len(has) or not len(wants):
         return []
     found = []

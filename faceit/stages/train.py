@@ -22,6 +22,7 @@ from faceit import __version__
 from faceit.errors import FaceitError, WeightsError
 from faceit.faces.faceset import FaceSet, finished, load_faceset, write_text
 from faceit.faces.split import read_split
+from faceit.geometry import ALIGNED_MARGIN, Crop
 from faceit.network.presets import Preset, choose, from_json, to_json
 from faceit.network.swapmodel import (
     FORMAT,
@@ -29,6 +30,7 @@ from faceit.network.swapmodel import (
     STATE,
     WEIGHTS,
     SwapModel,
+    about_crop,
     check_about,
     load_model,
     read_about,
@@ -62,6 +64,7 @@ def train(project: Project, swap: Swap, preset_name: str | None = None, settings
         settings = _with_budget(settings, preset)
         loaded = {side: _load(project, person, preset) for side, person in (("a", swap.a), ("b", swap.b))}
         run = _Run(project, swap, preset, settings, loaded, folder)
+        _check_crop(project, swap, folder, loaded)
         run.open(warm_start)
         run.go()
         return load_model(folder)
@@ -122,12 +125,32 @@ def _load(project: Project, person, preset: Preset) -> tuple[FaceSet, FaceSet]:
     return found, held
 
 
+def _check_crop(project: Project, swap: Swap, folder: Path, loaded: dict[str, tuple[FaceSet, FaceSet]]) -> None:
+    """FaceitError unless both people's faces show as much of the head as each other, and as the model that goes on."""
+    crop, other = (loaded[side][0].crop for side in SIDES)
+    if crop != other:
+        raise FaceitError(
+            f"The faces of {swap.a.name} were made with align: {crop.name} and those of {swap.b.name} with "
+            f"{other.name}: run `python faceit.py preprocess {swap.name}`, which makes them alike."
+        )
+    if (folder / STATE).exists() and (was := about_crop(_read_state(folder)[0])) != crop:
+        raise FaceitError(
+            f"models/{swap.name} was trained with align: {was.name} and the faces are made with {crop.name} now: give "
+            f"the swap another name to start afresh, or put align: {was.name} under preprocess: in the YAML and run "
+            "preprocess again."
+        )
+    if project.preprocess.align != crop.name:
+        say(f"  ! The YAML has align: {project.preprocess.align}, but the faces were made with {crop.name}, and so is "
+            "the model: run preprocess again to change that.")  # fmt: skip
+
+
 class _Run:
     """One training: the clock, the files, and the network between them."""
 
     def __init__(self, project, swap, preset, settings, loaded, folder):
         self.project, self.swap, self.preset, self.settings = project, swap, preset, settings
         self.sets, self.held = ({side: loaded[side][i] for side in SIDES} for i in (0, 1))
+        self.crop: Crop = self.sets["a"].crop
         self.folder = folder
         self.names = {"a": swap.a.name, "b": swap.b.name}
         self.step, self.seconds, self.history = 0, 0.0, []
@@ -146,7 +169,7 @@ class _Run:
         network = build(self.preset)
         state_file = self.folder / STATE
         if state_file.exists():
-            self.training = Training(network, self.settings.seed)
+            self.training = Training(network, self.settings.seed, self.crop)
             self._resume(state_file)
             if warm_start not in (None, self.warm_start):
                 say(f"--warm-start {warm_start} is for a first run: {self.swap.name} goes on from its own weights.")
@@ -160,7 +183,7 @@ class _Run:
             network.meet(side, self._crops(self.sets[side].faces), self.sets[side].points)
         if warm_start:
             self._warm(network, warm_start)
-        self.training = Training(network, self.settings.seed)
+        self.training = Training(network, self.settings.seed, self.crop)
 
     def _resume(self, state_file: Path) -> None:
         from faceit.network.weights import load_tensors
@@ -188,6 +211,11 @@ class _Run:
                 f"models/{other} has the preset {about['preset']['name']}: start it warm with "
                 f"--preset {about['preset']['name']}."
             )
+        if about_crop(about) != self.crop:
+            raise FaceitError(
+                f"models/{other} was trained with align: {about_crop(about).name} and these faces are made with "
+                f"{self.crop.name}: start without --warm-start, or make the faces alike with preprocess."
+            )
         theirs, _ = load_tensors(folder / WEIGHTS)
         sides = _match_people({s: about["people"][s]["name"] for s in SIDES}, self.names)
         taken = 0
@@ -206,7 +234,6 @@ class _Run:
         say(f"Starting warm from {other}: {taken} of {len(network.variables)} weight arrays taken over.")
 
     def _crops(self, faces: np.ndarray) -> np.ndarray:
-        from faceit.geometry import ALIGNED_MARGIN
         from faceit.network.augment import middle
 
         return middle(faces, self.preset.size, ALIGNED_MARGIN)
@@ -411,7 +438,7 @@ class _Run:
             "format": FORMAT, "faceit": __version__, "keras": keras.__version__, "backend": keras.backend.backend(),
             "swap": self.swap.name,
             "people": {s: {"name": p.name, "consent": p.consent} for s, p in (("a", self.swap.a), ("b", self.swap.b))},
-            "preset": to_json(self.preset), "train": asdict(self.settings),
+            "preset": to_json(self.preset), "align": self.crop.name, "train": asdict(self.settings),
             "faces": {s: len(self.sets[s]) for s in SIDES}, "step": self.step, "seconds": round(self.seconds, 1),
             "held_out_loss": self._held_out_loss(), "held_out_from": self._held_out_from(),
             "loss": self.history[-1] if self.history else None, "warm_start": self.warm_start,
@@ -438,7 +465,9 @@ class _Run:
             loss_plot(self.folder / "loss.png", self.history, self.names)
 
     def _model(self) -> SwapModel:
-        return SwapModel(self.training.network, {"preset": to_json(self.preset)}, self.folder)
+        return SwapModel(
+            self.training.network, {"preset": to_json(self.preset), "align": self.crop.name}, self.folder
+        )
 
 
 def _match_people(theirs: dict[str, str], ours: dict[str, str]) -> dict[str, str]:

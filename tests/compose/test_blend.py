@@ -6,7 +6,7 @@ import pytest
 
 from faceit.compose.blend import put_back
 from faceit.faces.detect import FaceFinder
-from faceit.geometry import ALIGNED_MARGIN, align
+from faceit.geometry import ALIGNED_MARGIN, CROPS, FACE, align, eye_distance, outline
 from faceit.images import resize
 from faceit.settings import ConvertSettings
 from faceit.stages.puppet import portraits
@@ -23,44 +23,56 @@ def portrait():
     return picture, FaceFinder().find(picture)[0].landmarks
 
 
-def crop(frame, landmarks, size=125):
-    """The face crop as a network would see it, and here gives it back: float32 in 0..1. Whole with its margin."""
-    picture = align(landmarks, round(size * ALIGNED_MARGIN), ALIGNED_MARGIN).warp(frame)
+def crop(frame, landmarks, size=125, shows=FACE):
+    """The crop as a network would see it, and here gives it back: float32 in 0..1. Whole with its margin."""
+    picture = align(landmarks, round(size * ALIGNED_MARGIN), ALIGNED_MARGIN, shows).warp(frame)
     first = (len(picture) - size) // 2
     assert (len(picture), 2 * first) == (size * ALIGNED_MARGIN, len(picture) - size)
     return picture[first : first + size, first : first + size].astype(np.float32) / 255
 
 
-def test_only_what_is_under_the_mask_changes(portrait):
+@pytest.mark.parametrize("shows", CROPS.values(), ids=CROPS)
+def test_only_what_is_under_the_mask_changes(portrait, shows):
     picture, landmarks = portrait
     green = np.zeros((128, 128, 3), np.float32)
     green[..., 1] = 1
     frame = picture.copy()
-    put_back(frame, landmarks, green, PLAIN)
+    put_back(frame, landmarks, green, PLAIN, shows)
     changed = (frame != picture).any(2)
     assert (frame[landmarks[30].astype(int)[1], landmarks[30].astype(int)[0]] == [0, 255, 0]).all()  # her nose
-    place = align(landmarks, 1)
+    place = align(landmarks, 1, crop=shows)
     y, x = np.nonzero(changed)
     at = place.points(np.stack([x, y], 1).astype(float)) + 0.5
     assert at.min() > 0 and at.max() < 1  # all inside the crop
-    left, top = landmarks.min(0) - 12
-    right, bottom = landmarks.max(0) + 12
-    above = 0.5 * (landmarks[8, 1] - landmarks[27, 1])  # the forehead has no landmarks
-    outside = np.ones_like(changed)
-    outside[int(top - above) : int(bottom), int(left) : int(right)] = False
+    outside = np.ones(changed.shape, np.uint8)
+    cv2.fillConvexPoly(outside, np.round(outline(landmarks, crop=shows)).astype(np.int32), 0)
+    outside = cv2.erode(outside, np.ones((25, 25), np.uint8)) > 0  # but for 12 pixels
     np.testing.assert_array_equal(frame[outside], picture[outside])  # to the bit
     assert 0.05 < changed.mean() < 0.3
 
 
+@pytest.mark.parametrize("shows", CROPS.values(), ids=CROPS)
 @pytest.mark.parametrize("color", ["lab", "none"])
-def test_a_face_put_back_as_it_was_leaves_nearly_the_same_frame(portrait, color):
+def test_a_face_put_back_as_it_was_leaves_nearly_the_same_frame(portrait, color, shows):
     picture, landmarks = portrait
     frame = picture.copy()
-    put_back(frame, landmarks, crop(picture, landmarks, 250), ConvertSettings(color=color))
+    put_back(frame, landmarks, crop(picture, landmarks, 250, shows), ConvertSettings(color=color), shows)
     changed = (frame != picture).any(2)
     assert changed.any()
     error = ((frame.astype(float) - picture)[changed] ** 2).mean()
     assert 10 * np.log10(255**2 / error) > 34  # dB, in the changed pixels alone
+
+
+def test_a_whole_face_covers_more_of_the_head(portrait):
+    picture, landmarks = portrait
+    changed = {}
+    for name, shows in CROPS.items():
+        frame = picture.copy()
+        put_back(frame, landmarks, np.zeros((64, 64, 3), np.float32), PLAIN, shows)
+        changed[name] = (frame != picture).any(2)
+    assert changed["wholeface"].sum() > 1.05 * changed["face"].sum()
+    highest = {name: np.flatnonzero(where.any(1))[0] for name, where in changed.items()}
+    assert highest["wholeface"] < highest["face"] - 0.15 * eye_distance(landmarks)
 
 
 @pytest.mark.parametrize("scale", [0.5, 1.0, 2.5])

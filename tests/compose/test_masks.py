@@ -6,23 +6,34 @@ import pytest
 
 from faceit.compose.masks import face_mask
 from faceit.faces.detect import FaceFinder
-from faceit.geometry import NOSE_BASE, align, outline
+from faceit.geometry import CROPS, FACE, NOSE_BASE, WHOLEFACE, align, outline
 from faceit.stages.puppet import portraits
 
 SIZE = 200
 
 
 @pytest.fixture(scope="module")
-def points():
-    """Hopper's landmarks in a crop of 200 pixels."""
-    landmarks = FaceFinder().find(portraits()["hopper"])[0].landmarks
-    return align(landmarks, SIZE).points(landmarks.astype(np.float64))
+def landmarks():
+    """Hopper's, in the pixels of her portrait."""
+    return FaceFinder().find(portraits()["hopper"])[0].landmarks
+
+
+def placed(landmarks, crop=FACE):
+    """Landmarks in a crop of 200 pixels."""
+    return align(landmarks, SIZE, crop=crop).points(landmarks.astype(np.float64))
+
+
+@pytest.fixture(scope="module")
+def points(landmarks):
+    return placed(landmarks)
 
 
 @pytest.mark.parametrize("feather", [0.0, 0.02, 0.08, 0.3])
 @pytest.mark.parametrize("forehead", [True, False])
-def test_a_mask_is_1_in_the_middle_and_0_on_the_border(points, forehead, feather):
-    mask = face_mask(points, SIZE, forehead, feather)
+@pytest.mark.parametrize("crop", CROPS.values(), ids=CROPS)
+def test_a_mask_is_1_in_the_middle_and_0_on_the_border(landmarks, crop, forehead, feather):
+    points = placed(landmarks, crop)
+    mask = face_mask(points, SIZE, forehead, feather, crop)
     assert mask.shape == (SIZE, SIZE) and mask.dtype == np.float32
     assert mask.min() >= 0 and mask.max() <= 1
     x, y = points[NOSE_BASE].mean(0).astype(int)
@@ -44,6 +55,19 @@ def test_the_forehead_makes_it_larger_and_only_upwards(points):
     assert (extended >= hull - 1e-3).all()
     below = int(points[NOSE_BASE].mean(0)[1])
     np.testing.assert_allclose(extended[below:], hull[below:], atol=0.05)
+
+
+def test_of_a_whole_face_the_mask_reaches_further_up_the_forehead_and_is_not_cut_off(landmarks):
+    places = {crop: placed(landmarks, crop) for crop in CROPS.values()}
+    above = {}  # eye distances from the eyes up to the middle of the mask's edge
+    for crop, at in places.items():
+        rows = np.flatnonzero(face_mask(at, SIZE, crop=crop)[:, SIZE // 2] > 0.5)
+        above[crop] = crop.eyes_from_top - (rows[0] + 0.5) / SIZE * crop.eyes
+    assert above[WHOLEFACE] > above[FACE] + 0.15
+    free = face_mask(places[WHOLEFACE] + SIZE, 3 * SIZE, feather=0.08 / 3, crop=WHOLEFACE)  # far from any border
+    inside = free[SIZE : 2 * SIZE, SIZE : 2 * SIZE]
+    assert free.sum() == pytest.approx(inside.sum(), rel=1e-3)
+    assert np.abs(inside - face_mask(places[WHOLEFACE], SIZE, crop=WHOLEFACE)).max() < 0.1
 
 
 def test_a_wider_feather_gives_a_smaller_and_softer_mask(points):

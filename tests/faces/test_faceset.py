@@ -14,6 +14,7 @@ from faceit.faces.faceset import (
     TABLE,
     FaceRow,
     append_rows,
+    cut_face,
     finished,
     load_faceset,
     present,
@@ -24,14 +25,18 @@ from faceit.faces.faceset import (
     write_sheet,
     write_table,
 )
-from faceit.geometry import crop_points
+from faceit.faces.measures import look
+from faceit.geometry import FACE, WHOLEFACE, crop_points
 from faceit.images import read_image, write_image
 from faceit.project import load_project
+from tests.drawn import draw, drawn_folder
 
 
 def row(file: str = "000000100.jpg", time: float | None = 0.1) -> FaceRow:
     landmarks = tuple((100.25 + i, 50.5 + 2 * i) for i in range(68))
-    return FaceRow(file, time, (640, 360), (90, 40, 190, 140), landmarks, 0.3125, 87.5, -0.0625)
+    return FaceRow(file, time, (640, 360), (90, 40, 190, 140), landmarks, 0.3125, "talk-1", 0.01, source=180.0,
+                   sharpness=87.5, pose=(-6.5, 2.0, 0.5), mouth=0.1, eyes=0.15, light=(120.0, 3.0, -2.0),
+                   look="AAAA")  # fmt: skip
 
 
 def values(**changes) -> str:
@@ -165,3 +170,30 @@ def test_append_to_a_full_disk_is_a_sentence(tmp_path):
     (tmp_path / TABLE).symlink_to("/dev/full")
     with pytest.raises(FaceitError, match="No space left on device"):
         append_rows(tmp_path, [row()])
+
+
+def test_a_face_measures_the_same_however_much_of_the_head_its_picture_shows():
+    frame, face = draw("ann", 0.4, 0.3)
+    near, whole = (cut_face(frame, face, 256, "x", None, crop=crop)[1] for crop in (FACE, WHOLEFACE))
+    assert (near.source, near.pose, near.mouth, near.eyes) == (whole.source, whole.pose, whole.mouth, whole.eyes)
+    assert near.light == pytest.approx(whole.light, abs=2)
+    assert np.abs(look(near).astype(int) - look(whole)).mean() < 4
+
+
+def test_a_set_knows_how_much_of_the_head_its_pictures_show(tmp_path):
+    drawn_folder(tmp_path / "ann" / "one", "ann", 3, WHOLEFACE)
+    drawn_folder(tmp_path / "ann" / "two", "ann", 2, WHOLEFACE)
+    both = [tmp_path / "ann" / "one", tmp_path / "ann" / "two"]
+    faces = load_faceset(both, 64)
+    assert faces.crop == WHOLEFACE and len(faces) == 5
+    eyes = faces.points[:, 36:48].mean((0, 1))
+    assert eyes == pytest.approx(WHOLEFACE.places()[:2].mean(0), abs=0.03)
+    (both[1] / DONE).write_text("{}")  # as an older faceit left it
+    words = "ann/one were made with align: wholeface and those of ann/two with face, which do not mix: run preprocess"
+    with pytest.raises(FaceitError, match=words):
+        load_faceset(both, 64)
+    assert load_faceset(both[1:], 64).crop == load_faceset([], 64).crop == FACE
+    for strange in ("head", None, ["face"]):
+        (both[1] / DONE).write_text(json.dumps({"settings": {"align": strange}}))
+        with pytest.raises(FaceitError, match="ann/two were made with align: .*not known here: delete that folder"):
+            load_faceset(both[1:], 64)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from faceit.faces.faceset import cut_face
+from faceit.geometry import CROPS, WHOLEFACE, align
 from faceit.measure import pixels
 from tests.drawn import draw
 
@@ -35,11 +36,23 @@ def test_what_lies_outside_the_area_does_not_count(noisy):
     assert pixels.sharpness(other, area) == pixels.sharpness(noisy, area)
 
 
-def test_a_saved_face_is_as_sharp_as_the_face_in_its_frame():
+@pytest.mark.parametrize("crop", CROPS.values(), ids=CROPS)
+def test_a_saved_face_is_as_sharp_as_the_face_in_its_frame(crop):
     frame, face = draw("ann", 0.5, 0.2)
-    picture, _ = cut_face(frame, face, 256, "x.jpg", 0.0)
-    in_frame = pixels.face_sharpness(frame, face.landmarks, 64)
-    assert pixels.picture_sharpness(picture, face.landmarks, 64) == pytest.approx(in_frame, rel=0.02)
+    picture, _ = cut_face(frame, face, 256, "x.jpg", 0.0, crop=crop)
+    in_frame = pixels.face_sharpness(frame, face.landmarks, 64, crop)
+    assert pixels.picture_sharpness(picture, face.landmarks, 64, crop) == pytest.approx(in_frame, rel=0.02)
+    assert in_frame == pytest.approx(pixels.face_sharpness(frame, face.landmarks, 64), rel=0.1)  # of the face crop
+
+
+@pytest.mark.parametrize("margin", [1.0, 1.4])
+def test_the_face_crop_lies_within_a_picture_of_the_whole_face(margin):
+    frame, face = draw("bob", 0.2, -0.5)
+    wide, near = align(face.landmarks, 300, margin, WHOLEFACE), align(face.landmarks, 64)
+    place = pixels.within(300, 64, WHOLEFACE, margin)
+    at = face.landmarks.astype(np.float64)
+    np.testing.assert_allclose(place.points(wide.points(at)), near.points(at), atol=1e-9)
+    assert np.abs(place.warp(wide.warp(frame)).astype(int) - near.warp(frame)).mean() < 2
 
 
 def test_the_seam_is_the_colour_step_across_the_masks_edge():

@@ -13,6 +13,7 @@ import pytest
 
 from faceit.errors import MediaError
 from faceit.media import ffmpeg as ffmpeg_module
+from faceit.media import video as video_module
 from faceit.media.ffmpeg import ffmpeg_exe, ffmpeg_on_path, last_line
 from faceit.media.video import VideoWriter, frame_count, frame_size, probe, read_frames
 
@@ -106,6 +107,20 @@ class TestProbe:
         with pytest.raises(MediaError, match="cut off"):
             probe(tmp_path / "half.mp4")
 
+    def test_a_video_is_looked_into_once_until_it_changes(self, tmp_path, monkeypatch):
+        path = make(tmp_path / "clip.ts", "testsrc2=s=64x48:r=25:d=1")
+        read_to_the_end = []
+        measured = video_module._measured_duration
+        monkeypatch.setattr(video_module, "_measured_duration", lambda *a: read_to_the_end.append(1) or measured(*a))
+        assert probe(path).duration == pytest.approx(1, abs=0.05)
+        assert len(frames_of(path)) == 25 and probe(path).duration == pytest.approx(1, abs=0.05)
+        assert len(read_to_the_end) == 1
+        make(path, "testsrc2=s=64x48:r=25:d=2")
+        assert probe(path).duration == pytest.approx(2, abs=0.05) and len(read_to_the_end) == 2
+        path.unlink()
+        with pytest.raises(MediaError, match="does not exist"):
+            probe(path)
+
     def test_is_cheap_to_import(self):
         heavy = "import sys, faceit.media.video; print({'av', 'ffmpeg', 'PIL', 'moviepy'} & set(sys.modules))"
         done = subprocess.run([sys.executable, "-c", heavy], capture_output=True, text=True, check=True)
@@ -149,6 +164,24 @@ class TestReading:
         assert frame_size(info, 91) == (160, 90) and frame_size(info, 720) == (320, 180)
         assert frames_of(clip, height=91, end=0.1)[0].shape == (90, 160, 3)
         assert frames_of(clip, height=720, end=0.1)[0].shape == (180, 320, 3)
+
+    def test_a_portrait_video_stays_one(self, tmp_path):
+        path = make(tmp_path / "story.mp4", "testsrc2=s=180x320:r=25:d=0.2")
+        assert (probe(path).width, probe(path).height) == (180, 320) == frame_size(probe(path), 320)
+        assert frames_of(path, height=160)[0].shape == (160, 90, 3)
+
+    def test_8k_with_one_picture_a_second(self, tmp_path):
+        """Pictures come one by one: two of them, and not the video, are in memory."""
+        path = make(tmp_path / "8k.mp4", "color=0x803020:s=7680x4320:r=1:d=3,drawbox=w=iw/2:color=white:t=fill")
+        assert probe(path).fps == 1 and frame_count(probe(path)) == 3
+        assert [time for time, _ in read_frames(path, height=540)] == [0, 1, 2]
+        reader = read_frames(path, quick=True)
+        _, frame = next(reader)
+        reader.close()
+        assert frame.shape == (4320, 7680, 3)
+        assert frame[9, 9].min() > 250 and np.abs(frame[9, -9].astype(int) - [128, 48, 32]).max() < 6
+        faster = list(read_frames(path, fps=4, height=540, start=0.5, end=2.5))  # what stands still is repeated
+        assert [time for time, _ in faster] == [0.5 + n / 4 for n in range(8)]
 
     def test_a_turned_phone_video_is_upright(self, tmp_path):
         flat = make(tmp_path / "flat.mp4", "color=red:s=160x120:d=0.4,drawbox=w=80:color=blue:t=fill")
@@ -215,6 +248,40 @@ class TestReading:
         rows = frames_of(path)[10][60:220, :, 1].astype(int)
         assert probe(path).interlaced
         assert np.abs(rows[1:] - rows[:-1]).sum(1).mean() < 500  # a comb has some 2,000
+
+    @pytest.mark.parametrize("kind", ["plain", "full range", "ten bits", "variable rate", "turned", "interlaced", "hdr",
+                                      "broad pixels", "odd", "smaller"])  # fmt: skip
+    def test_quick_frames_are_the_same_but_for_a_level_or_two(self, tmp_path, kind):
+        soft = "mandelbrot=s=320x180:r=25,trim=duration=1,gblur=4,hue=s=0.6"  # no harder than footage
+        path, smaller = tmp_path / "clip.mp4", {"height": 90} if kind == "smaller" else {}
+        if kind == "interlaced":
+            run_ffmpeg(
+                "-f", "lavfi", "-i", f"{soft},tinterlace=interleave_top,fieldorder=tff", "-c:v", "mpeg2video",
+                "-flags", "+ildct+ilme", "-b:v", "6M", path,
+            )  # fmt: skip
+        elif kind == "hdr":
+            run_ffmpeg(
+                "-f", "lavfi", "-i", f"{soft},format=yuv420p10le,setparams=color_trc=arib-std-b67", "-c:v", "libx265",
+                "-preset", "ultrafast", "-x265-params", "log-level=none:transfer=arib-std-b67", path,
+            )  # fmt: skip
+        elif kind == "turned":
+            run_ffmpeg("-display_rotation", 90, "-i", make(tmp_path / "flat.mp4", soft), "-c", "copy", path)
+        else:
+            picture, options = {
+                "full range": (soft, ["-pix_fmt", "yuvj420p"]), "ten bits": (soft, ["-pix_fmt", "yuv420p10le"]),
+                "variable rate": (f"{soft},select='if(lt(t,0.5),1,not(mod(n,3)))'", ["-fps_mode", "vfr"]),
+                "broad pixels": (f"{soft},setsar=4/3", []),
+                "odd": (soft.replace("320x180", "321x181"), ["-pix_fmt", "yuv444p"]),
+            }.get(kind, (soft, []))  # fmt: skip
+            make(path, picture, *options)
+        exact, quick = list(read_frames(path, **smaller)), list(read_frames(path, quick=True, **smaller))
+        assert len(exact) >= 12 and [time for time, _ in exact] == [time for time, _ in quick]
+        apart = [np.abs(one.astype(int) - two).mean() for (_, one), (_, two) in zip(exact, quick, strict=True)]
+        assert max(apart) < 2
+        if kind in ("hdr", "broad pixels", "odd", "smaller"):  # where nothing can be saved
+            assert max(apart) == 0
+        if kind == "plain":  # it is another way indeed
+            assert min(apart) > 0
 
     def test_a_damaged_start_is_passed_over(self, tmp_path):
         path = make(tmp_path / "clip.ts", "testsrc2=s=320x180:r=25:d=2", "-g", 10)

@@ -6,7 +6,7 @@ import pytest
 from keras import ops
 from skimage.metrics import structural_similarity
 
-from faceit.geometry import ANCHORS, CROP_EYES, EYES_FROM_TOP
+from faceit.geometry import CROPS, FACE
 from faceit.network.losses import WINDOW, detail, detail_weights, mae, ssim
 
 
@@ -42,15 +42,19 @@ def test_the_losses_are_their_formulas(rng):
     assert float(mae(one, other)) == pytest.approx(np.abs(one - other).mean(), rel=1e-5)
 
 
-def test_errors_count_most_at_the_eyes_and_the_mouth():
+@pytest.mark.parametrize("crop", CROPS.values(), ids=CROPS)
+def test_errors_count_most_at_the_eyes_and_the_mouth(crop):
     size = 64
-    weights = detail_weights(size)[..., 0]
+    weights = detail_weights(size, crop)[..., 0]
     assert weights.shape == (size, size)
     assert weights.mean() == pytest.approx(1, abs=1e-5)
-    at = (ANCHORS + [CROP_EYES / 2, EYES_FROM_TOP]) / CROP_EYES * size
+    at = crop.places() * size
     eyes, mouth = at[:2], at[3:].mean(0)
     cheek, corner = weights[int(0.6 * size), int(0.22 * size)], weights[0, 0]
     for x, y in (*eyes, mouth):
         assert weights[int(y), int(x)] > 2 * cheek
     assert cheek == pytest.approx(4 * corner, rel=0.1)
     assert weights.min() == corner
+    near = weights > 2 * cheek
+    share = near.sum() * (crop.eyes / FACE.eyes) ** 2 / size**2  # of the face crop
+    assert share == pytest.approx(0.108, rel=0.05)  # eyes and mouth are as large, however much is seen around them

@@ -11,9 +11,10 @@ import pytest
 import safetensors.numpy
 
 from faceit.errors import WeightsError
+from faceit.geometry import FACE, WHOLEFACE
 from faceit.network.architectures import build
 from faceit.network.presets import LITE, ORIGINAL, choose, from_json, to_json
-from faceit.network.swapmodel import MODEL, WEIGHTS, SwapModel, load_model, read_about
+from faceit.network.swapmodel import MODEL, WEIGHTS, SwapModel, check_about, load_model, read_about
 from faceit.network.weights import load_strings, load_tensors, put, save_tensors, take
 from tests.drawn import drawn_set
 
@@ -196,6 +197,7 @@ BAD = [
     _about(preset=None), _about(preset="lite"), _about(preset={}), _about(preset={"name": "lite"}),
     _about(step="many"), _about(step=-1), _about(step=None), _about(step=[1]), _about(seconds="long"), _about(saved=[]),
     _about(seconds=float("inf")), _about(seconds=float("nan")),
+    _about(align="head"), _about(align=None), _about(align=["face"]), _about(align={}), _about(align=1),
     _with_preset(name="sharp512"), _with_preset(name=["lite"]), _with_preset(name={}), _with_preset(name=None),
     _with_preset(size="64"), _with_preset(size=64.0), _with_preset(size=128), _with_preset(size=10**9),
     _with_preset(batch_size=[16]), _with_preset(batch_size=0), _with_preset(batch_size=True),
@@ -211,6 +213,14 @@ def test_a_wrong_description_is_a_sentence(tmp_path, about):
     (tmp_path / MODEL).write_text(json.dumps(about), encoding="utf-8")
     with pytest.raises(WeightsError, match="model.json"):
         read_about(tmp_path)
+
+
+def test_a_model_says_how_much_of_the_head_it_sees_and_an_old_one_sees_the_face(saved):
+    network = saved[1].network
+    for about, crop in ((ABOUT, FACE), (_about(align="face"), FACE), (_about(align="wholeface"), WHOLEFACE)):
+        assert SwapModel(network, check_about(about, "a test"), saved[0]).crop == crop
+    with pytest.raises(WeightsError, match="trained with align: 'head', which is not known here: update faceit"):
+        check_about(_about(align="head"), "a test")
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"[" * 100_000, b'{"format": 1' + b"0" * 5000 + b"}"])

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,14 +13,16 @@ import pytest
 from faceit.cli import main
 from faceit.faces.detect import FaceFinder
 from faceit.faces.identity import Identity, encode, learn_identity
+from faceit.geometry import CROPS, crop_points
 from faceit.images import read_image
 from faceit.media.provenance import read_note
 from faceit.media.video import VideoWriter, probe, read_frames
-from faceit.network.swapmodel import load_model
+from faceit.network.presets import LITE
+from faceit.network.swapmodel import SwapModel, load_model, read_about
 from faceit.settings import ConvertSettings
 from faceit.stages.convert import Converter
 
-from ..conftest import ROOT, copied
+from ..conftest import ROOT, copied, write_project
 from ..media.flash_beep import make_flash_beep, offsets, run_ffmpeg
 
 
@@ -91,30 +94,76 @@ def test_of_two_people_in_the_picture_one_is_swapped(trained, people):
     frame = np.ascontiguousarray(np.hstack([left, right]))
     identity = learn_identity("collins", (people / "collins.png",))
     model = load_model(trained.parent / "models" / "c2h")
-    converter = Converter(model, identity, ConvertSettings(), 0.6)
+    converter = Converter(model, identity, ConvertSettings())
     [(_, _, out)] = list(converter.convert([(0.0, frame)]))
     assert np.array_equal(out[:, 480:], frame[:, 480:])
     assert not np.array_equal(out[:, :480], frame[:, :480])
-    everyone = Converter(model, None, ConvertSettings(), 0.6)
+    everyone = Converter(model, None, ConvertSettings())
     [(_, _, out)] = list(everyone.convert([(0.0, frame)]))
     assert not np.array_equal(out[:, 480:], frame[:, 480:])
 
 
 def test_a_face_that_the_detector_loses_is_bridged_but_a_cut_is_not(trained, people):
     class Blinking(FaceFinder):
-        def find(self, frame):
-            return [] if frame[0, 0, 0] == 1 else super().find(frame)
+        def look(self, frame):
+            return [] if frame[0, 0, 0] == 1 else super().look(frame)
+
+        def find_near(self, frame, box, roll=0.0):
+            return None if frame[0, 0, 0] == 1 else super().find_near(frame, box, roll)
 
     frame, other = (read_image(people / f"{name}.png") for name in ("collins", "hopper"))
     lost, cut = frame.copy(), other.copy()
     lost[0, 0], cut[0, 0] = 1, 1
     identity = learn_identity("collins", (people / "collins.png",))
     model = load_model(trained.parent / "models" / "c2h")
-    converter = Converter(model, identity, ConvertSettings(), 0.6, finder=Blinking())
+    converter = Converter(model, identity, ConvertSettings(), finder=Blinking())
     frames = [frame, lost, lost, cut, lost]
     made = converter.convert((float(i), f) for i, f in enumerate(frames))
     changed = [not np.array_equal(before, after) for _, before, after in made]
     assert changed == [True, True, True, False, False]
+
+
+class Mirror:
+    """A network that gives back what it sees, at 128 pixels, and remembers the landmarks."""
+
+    preset = replace(LITE, size=128)
+
+    def reconstruct(self, faces, points, from_side, to_side):
+        self.points = np.array(points)
+        return faces
+
+
+@pytest.mark.parametrize("name", CROPS)
+def test_what_the_model_sees_is_where_it_is_put_back(people, tmp_path, name):
+    """A mirror leaves the frame as it was, but for the resampling: whatever the model sees, it sees it in its place."""
+    frame = read_image(people / "collins.png")
+    network = Mirror()
+    model = SwapModel(network, {"align": name}, tmp_path)
+    converter = Converter(model, None, ConvertSettings(color="none"))
+    [face] = converter.finder.find(frame)
+    out = converter._frame(frame, [face])
+    changed = (out != frame).any(2)
+    error = ((out.astype(float) - frame)[changed] ** 2).mean()
+    assert changed.mean() > 0.05 and 10 * np.log10(255**2 / error) > 31
+    np.testing.assert_allclose(network.points[0], crop_points(face.landmarks, CROPS[name]), atol=1e-6)
+
+
+@pytest.mark.slow
+def test_whole_faces_from_the_yaml_to_the_video(people, tmp_path):
+    """The model's own crop counts when it is used, whatever the YAML says by then."""
+    file = write_project(tmp_path / "project", people, preprocess={"fps": 5, "align": "wholeface"})
+    config = ["--config", str(file)]
+    assert main(["preprocess", "c2h", *config]) == 0
+    assert main(["train", "c2h", "--preset", "lite", "--iterations", "2", "--batch-size", "4", *config]) == 0
+    assert read_about(file.parent / "models" / "c2h")["align"] == "wholeface"
+    file.write_text(file.read_text().replace("align: wholeface", "align: face"))
+    assert convert(file, people / "talk.mp4", "--duration", "1") == 0
+    story = json.loads(result(file, "talk-0-1.json").read_text())
+    assert story["model"]["align"] == "wholeface" and story["counts"]["swapped"] == 15
+    assert main(["evaluate", "c2h", str(result(file, "talk-0-1.mp4")), *config]) == 0
+    said = json.loads(result(file, "talk-0-1.evaluation.json").read_text())
+    assert said["background"]["psnr"] > 30  # the forehead is not taken for background
+    assert 10 < said["reconstruction"]["a"]["psnr"] < 60
 
 
 def test_a_silent_video_stays_silent_and_a_small_height_is_kept_to(project, people, tmp_path):

@@ -12,11 +12,13 @@ import pytest
 import yaml
 
 from faceit.cli import main
-from faceit.faces.faceset import DONE, SHEET, TABLE, finished, present_names, read_table
+from faceit.faces.faceset import DONE, LEFT_OUT, SHEET, TABLE, finished, present_names, read_table
+from faceit.faces.tracks import BEST, TRACKS
 from faceit.images import write_image
 from faceit.media.server import serve_folder
 from faceit.media.video import read_frames
 from faceit.project import load_project
+from faceit.stages import extraction
 from faceit.stages import preprocess as stage
 from tests.conftest import ROOT, copied, write_project
 
@@ -31,6 +33,7 @@ import os, signal, sys
 from pathlib import Path
 from faceit.cli import main
 from faceit.faces import faceset
+from faceit.stages import extraction, making, photos
 from faceit.stages import preprocess as stage
 
 stage.SEGMENT_S = float(sys.argv[3])
@@ -54,31 +57,32 @@ def torn_table(folder, rows):
     global count
     count += 1
     if count == 3:  # made, first segment, second
-        with (folder / stage.TABLE).open("ab") as file:
+        with (folder / making.TABLE).open("ab") as file:
             file.write("".join(map(faceset._line, rows)).encode()[:-700])
         die()
     return append(folder, rows)
 
-append = stage.append_rows
+append = making.append_rows
 named = lambda word: lambda path, *rest: Path(path).name == word
 hidden = lambda word: lambda source, target: Path(source).name.startswith(".") and word in Path(source).name
-if place == "in the first segment": before(stage, "write_face", 4)
-if place == "in the second segment": before(stage, "write_face", 15)
+if place == "in the first segment": before(extraction, "write_bytes", 4)
+if place == "in the second segment": before(extraction, "write_bytes", 15)
 if place == "in a picture": before(os, "replace", 16, lambda source, target: Path(target).suffix == ".jpg")
-if place == "in the table": stage.append_rows = torn_table
-if place == "after the table": before(stage, "write_text", 2, named(stage.STATE))
-if place == "after a segment": before(stage, "read_frames", 3)
-if place == "after the last segment": before(stage, "write_sheet", 1)
-if place == "before done": before(stage, "write_text", 1, named(stage.DONE))
-if place == "after done": before(stage, "_recover", 2)
+if place == "in the table": making.append_rows = torn_table
+if place == "after the table": before(making.Making, "_append", 2)
+if place == "after the tracks": before(making, "write_text", 2, named(making.STATE))
+if place == "after a segment": before(extraction, "read_frames", 3)
+if place == "after the last segment": before(making, "write_tracks", 1)
+if place == "before done": before(making, "write_text", 1, named(making.DONE))
+if place == "after done": before(making, "recover", 1)
 if place == "before the renames": before(os, "replace", 1, lambda source, target: Path(target).name.endswith(".old"))
 if place == "between the renames": before(os, "replace", 1, lambda source, target: Path(source).is_dir()
                                           and Path(source).name.endswith(".part"))
-if place == "after the renames": before(stage.shutil, "rmtree", 1, lambda path, *rest: Path(path).is_dir()
+if place == "after the renames": before(making.shutil, "rmtree", 1, lambda path, *rest: Path(path).is_dir()
                                         and Path(path).name.endswith(".old"))
-if place == "in a photo": before(stage, "write_face", 2)
-if place == "after the photos' table": before(stage, "write_sheet", 1)
-if place == "before the photos' done": before(stage, "write_text", 1, named(stage.DONE))
+if place == "in a photo": before(photos, "write_face", 2)
+if place == "before the photos' table": before(photos, "write_table", 1)
+if place == "before the photos' done": before(photos, "write_text", 1, named(photos.DONE))
 sys.exit(main(["preprocess", "--person", "collins", "--config", sys.argv[1]]))
 """
 
@@ -127,7 +131,8 @@ def undisturbed(again, tmp_path_factory) -> dict[str, bytes]:
         assert main(["preprocess", "--person", "collins", "--config", str(file)]) == 0
     names = present_names(faces_of(file))
     assert len(names) == 29
-    assert {p.name for p in faces_of(file).iterdir()} == {*names, TABLE, SHEET, DONE}  # nothing of the making is left
+    # nothing of the making is left
+    assert {p.name for p in faces_of(file).iterdir()} == {*names, TABLE, TRACKS, BEST, LEFT_OUT, SHEET, DONE}
     return everything(file)
 
 
@@ -137,6 +142,7 @@ PLACES = [
     "in a picture",
     "in the table",
     "after the table",
+    "after the tracks",
     "after a segment",
     "after the last segment",
     "before done",
@@ -160,18 +166,18 @@ def test_killed_and_run_again_gives_the_same_files(again, undisturbed, tmp_path,
     else:  # the old set is whole until the new one is
         assert [len(read_table(f)) for f in finished([folder])] == [30] and len(present_names(folder)) == 29
     looked = []
-    read = stage.read_frames
+    read = extraction.read_frames
 
     def note(path, *, start, **options):
         looked.append(start)
         return read(path, start=start, **options)
 
     monkeypatch.setattr(stage, "SEGMENT_S", SEGMENT_S)
-    monkeypatch.setattr(stage, "read_frames", note)
+    monkeypatch.setattr(extraction, "read_frames", note)
     assert main(["preprocess", "--person", "collins", "--config", str(file)]) == 0
     assert everything(file) == undisturbed
     done_before = {"in the first segment": 0, "in the second segment": 1, "in a picture": 1, "in the table": 1,
-                   "after the table": 1, "after a segment": 2}.get(place, 3)  # fmt: skip
+                   "after the table": 1, "after the tracks": 1, "after a segment": 2}.get(place, 3)  # fmt: skip
     assert looked == [0.0, 1.0, 2.0][done_before:]  # whole segments are not looked at again
 
 
@@ -199,7 +205,7 @@ def test_killed_and_then_changed_settings_begin_anew(again, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("place", ["in a photo", "after the photos' table", "before the photos' done"])
+@pytest.mark.parametrize("place", ["in a photo", "before the photos' table", "before the photos' done"])
 def test_killed_among_the_photos(people, tmp_path, place):
     (tmp_path / "photos").mkdir()
     places = (tmp_path / "photos" / "one.png", tmp_path / "photos" / "two.png", tmp_path / "late.png")

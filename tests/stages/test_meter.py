@@ -11,6 +11,7 @@ import pytest
 from faceit.compose.blend import put_back
 from faceit.errors import FaceitError
 from faceit.faces.detect import FaceFinder
+from faceit.faces.follow import followed
 from faceit.faces.identity import learn_identity
 from faceit.geometry import align
 from faceit.images import read_image
@@ -39,7 +40,7 @@ def stage(people, prepared, tmp_path_factory):
         picture = read_image(people / f"{name}.png")
         points = finder.find(picture)[0].landmarks
         clip = make_clip(picture, points, folder / f"{name}.mp4", seconds=SECONDS, fps=FPS, size=(SIDE, SIDE), seed=11)
-        shots[name] = [(frame, faces[0].landmarks) for _, frame, faces in finder.find_all(read_frames(clip))]
+        shots[name] = [(frame, faces[0].landmarks) for _, frame, faces in followed(read_frames(clip), finder)]
     project = load_project(prepared)
     known = {name: learn(project, person) for name, person in project.people.items()}
     identity = learn_identity("collins", project.people["collins"].portraits)
@@ -68,7 +69,7 @@ def measured(stage, name: str, frames: list[np.ndarray]) -> dict:
         for frame in frames:
             video.write(frame)
     meter = Meter(stage["known"]["collins"], stage["known"]["hopper"])
-    meter.measure(0, Converted(path, stage["folder"] / "collins.mp4", settings=SETTINGS), stage["identity"], 0.6)
+    meter.measure(0, Converted(path, stage["folder"] / "collins.mp4", settings=SETTINGS), stage["identity"])
     table = meter.table
     expression = summary.expression(table)
     return {
@@ -193,4 +194,4 @@ def test_another_source_is_refused(stage, people):
     meter = Meter(stage["known"]["collins"], stage["known"]["hopper"])
     other = Converted(stage["folder"] / "collins.mp4", people / "talk.mp4", settings=SETTINGS)
     with pytest.raises(FaceitError, match="not as long as its source talk.mp4: name the right one with --source"):
-        meter.measure(0, other, stage["identity"], 0.6)
+        meter.measure(0, other, stage["identity"])

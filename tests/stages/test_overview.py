@@ -9,7 +9,7 @@ import pytest
 from faceit.cli import main
 from faceit.errors import FaceitError
 from faceit.project import load_project
-from faceit.settings import ConvertSettings, ModelSettings, PreprocessSettings, TrainSettings
+from faceit.settings import ConvertSettings, CurateSettings, ModelSettings, PreprocessSettings, TrainSettings
 from faceit.stages.overview import TEMPLATE, init, status
 
 from ..conftest import copied, write_project
@@ -64,7 +64,7 @@ def test_the_shortest_project_holds(tmp_path):
     assert project.people["a"].portraits == (tmp_path / "data/persons/a.jpg",)
 
 
-@pytest.mark.parametrize("kind", [PreprocessSettings, ModelSettings, TrainSettings, ConvertSettings])
+@pytest.mark.parametrize("kind", [PreprocessSettings, CurateSettings, ModelSettings, TrainSettings, ConvertSettings])
 def test_the_docs_list_every_setting_with_its_default(kind):
     text = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
     section = kind.__name__.removesuffix("Settings").lower()

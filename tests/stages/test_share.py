@@ -95,6 +95,19 @@ def test_a_model_swaps_the_same_at_a_strangers(shared, tmp_path, capfd):
     assert "Ann, a drawing" in said and "Bob, a drawing" in said
 
 
+def test_how_much_of_the_head_a_model_sees_goes_with_it_and_is_checked(shared, tmp_path):
+    project, file = shared
+    about = {**ABOUT, "align": "wholeface"}
+    mine = _write(tmp_path / "mine.faceit", {**_contents(file), MODEL: json.dumps(about).encode()})
+    folder = import_model(_project(tmp_path), mine)
+    assert load_model(folder).crop.name == "wholeface"
+    again = export_model(_project(tmp_path), "a2b", tmp_path / "again.faceit")
+    assert json.loads(_contents(again)[MODEL])["align"] == "wholeface"
+    for align in ("head", ["face"], None):
+        strange = {**_contents(file), MODEL: json.dumps({**ABOUT, "align": align}).encode()}
+        _refused(_write(tmp_path / "strange.faceit", strange), tmp_path / "root", "trained with align: .*update faceit")
+
+
 def test_the_same_from_the_command_line_and_under_another_name(shared, tmp_path, capfd):
     project, file = shared
     config = ["--config", str(tmp_path / "faceit.yaml")]

@@ -15,7 +15,9 @@ import yaml
 from faceit.cli import main
 from faceit.errors import FaceitError
 from faceit.faces.split import Split, write_split
+from faceit.geometry import ALIGNED_MARGIN, FACE, WHOLEFACE
 from faceit.images import read_image
+from faceit.network.augment import middle
 from faceit.network.presets import LITE
 from faceit.network.swapmodel import MODEL, STATE, WEIGHTS, load_model, read_about
 from faceit.network.training import Training
@@ -25,7 +27,7 @@ from faceit.stages import train as stage
 from faceit.stages.lock import only_one
 from faceit.stages.plots import loss_plot, preview_grid
 from tests.conftest import copied
-from tests.drawn import drawn_project, drawn_set
+from tests.drawn import drawn_folder, drawn_project, drawn_set
 
 STEPS = 12
 SWAPS = {
@@ -324,6 +326,48 @@ def test_numbers_that_run_away_are_a_sentence_and_the_last_save_is_intact(own, c
     assert (_folder(own) / STATE).read_bytes() == before
     monkeypatch.undo()
     assert _train(own, steps=15) == 0
+
+
+# --- how much of the head ---
+
+
+def _faces(file, name, crop) -> None:
+    """Somebody's faces made anew with another crop."""
+    drawn_folder(file.parent / "data" / "processed" / name / f"{name}_clip", name, crop=crop)
+
+
+def test_a_model_of_whole_faces_says_so_and_goes_on_with_whole_faces_only(tmp_path, capfd):
+    file = drawn_project(tmp_path, swaps=SWAPS, crop=WHOLEFACE)
+    assert _train(file, steps=2) == 0
+    assert "!" not in capfd.readouterr().out
+    assert read_about(_folder(file))["align"] == "wholeface"
+    model, faces = load_model(_folder(file)), drawn_set("ann", 2, crop=WHOLEFACE)
+    assert model.crop == WHOLEFACE
+    made, whole = model.swap(faces.faces, faces.points, "a", "a"), middle(faces.faces, 64, ALIGNED_MARGIN)
+    near = middle(drawn_set("ann", 2).faces, 64, ALIGNED_MARGIN)
+    assert np.abs(made - whole).mean() < 0.5 * np.abs(made - near).mean()  # it starts at the mean of what it saw
+    assert _train(file, steps=3) == 0
+    _faces(file, "ann", FACE)
+    _refuses(capfd, "The faces of ann were made with align: face and those of bob with wholeface: run `python faceit.py "
+             "preprocess a2b`", _train(file, steps=4))  # fmt: skip
+    _faces(file, "bob", FACE)
+    _refuses(capfd, "models/a2b was trained with align: wholeface and the faces are made with face now: give",
+             _train(file, steps=4))  # fmt: skip
+    _refuses(capfd, "models/a2b was trained with align: wholeface and these faces are made with face: start without",
+             _train(file, "--warm-start", "a2b", swap="fresh"))  # fmt: skip
+    assert not _folder(file, "fresh").exists() and read_about(_folder(file))["step"] == 3
+    assert _train(file, swap="fresh", steps=1) == 0  # the faces decide, and the run says what the YAML has
+    assert "The YAML has align: wholeface, but the faces were made with face" in capfd.readouterr().out
+
+
+def test_a_model_that_does_not_say_goes_on_with_faces(own):
+    state = _folder(own) / STATE
+    tensors, strings = load_tensors(state)
+    about = json.loads(strings["about"])
+    assert about.pop("align") == "face"
+    save_tensors(state, tensors, {**strings, "about": json.dumps(about)})
+    assert _train(own, steps=STEPS + 1) == 0
+    assert read_about(_folder(own))["align"] == "face"
 
 
 # --- starting warm ---

@@ -1,0 +1,120 @@
+"""Worker processes for segments: as many as asked for, each with one thread, gone when their parent is gone."""
+
+import multiprocessing
+import os
+import threading
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+
+from faceit.errors import FaceitError
+from faceit.stages.extraction import Extracted, Segment, Stopped, extract, pace
+
+MOST_WORKERS = 8  # by default; each takes about 0.4 GB
+IN_HAND = 2  # segments a worker, at work or waiting for it: what is done early waits in memory for its turn
+FEW_FRAMES = 400  # less than that is done in this process: a worker takes a second or two to begin
+
+_stop = None  # in a worker: the event by which the parent ends its work
+
+
+def cores() -> int:
+    """The cores that this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:
+        return os.cpu_count() or 1
+
+
+class Crew:
+    """Does segments, in worker processes or, when there are few frames, here. Use it with ``with``."""
+
+    def __init__(self, workers: int | None = None):
+        self.workers = workers or min(MOST_WORKERS, cores())
+        self._pool: ProcessPoolExecutor | None = None
+        self._stop = None
+        self._under_way = 0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        if self._pool is not None:
+            self._stop.set()
+            self._pool.shutdown(wait=True, cancel_futures=True)
+
+    @property
+    def free(self) -> bool:
+        """Whether another segment may be handed in."""
+        return self._under_way < IN_HAND * self.workers
+
+    def submit(self, segment: Segment, frames: float) -> Future:
+        """Hand in a segment; ``frames`` are there to do in all, as far as known."""
+        if self._pool is None and (self.workers == 1 or frames < FEW_FRAMES):
+            return _here(segment)
+        self._under_way += 1
+        future = self._opened().submit(_do, segment)
+        future.add_done_callback(self._ended)
+        return future
+
+    def pace(self, segment: Segment, seconds: float) -> float:
+        """Frames a second of all workers together, each doing this segment for so long."""
+        if self.workers == 1:
+            return pace(segment, seconds)
+        pool = self._opened()
+        return sum(future.result() for future in [pool.submit(pace, segment, seconds) for _ in range(self.workers)])
+
+    def _opened(self) -> ProcessPoolExecutor:
+        if self._pool is None:
+            context = multiprocessing.get_context("spawn")  # a fork of a process with threads may hang
+            self._stop = context.Event()
+            self._pool = ProcessPoolExecutor(self.workers, context, _begin, (self._stop,))
+        return self._pool
+
+    def _ended(self, _: Future) -> None:
+        self._under_way -= 1
+
+
+def outcome(future: Future) -> Extracted:
+    """What a segment gave, or its error; a sentence when the worker's process was ended from outside."""
+    try:
+        return future.result()
+    except BrokenProcessPool:
+        raise FaceitError(
+            "A worker process was ended from outside, perhaps for want of memory: run it again, it goes on where it "
+            "was. `workers: 1` under preprocess takes the least memory."
+        ) from None
+
+
+def _here(segment: Segment) -> Future:
+    future: Future = Future()
+    try:
+        future.set_result(extract(segment))
+    except Exception as e:  # as a worker's error comes, with the result
+        future.set_exception(e)
+    return future
+
+
+def _begin(stop) -> None:
+    """A worker's first act: one thread each, Ctrl-C is for the parent to hear, and nobody outlives the parent."""
+    import signal
+
+    import cv2
+
+    global _stop
+    _stop = stop
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    cv2.setNumThreads(1)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    from multiprocessing.connection import wait
+
+    wait([multiprocessing.parent_process().sentinel])
+    os._exit(1)
+
+
+def _do(segment: Segment) -> Extracted | None:
+    try:
+        return extract(segment, _stop.is_set)
+    except Stopped:
+        return None

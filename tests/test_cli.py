@@ -66,7 +66,7 @@ def test_help_imports_nothing_that_takes_time(tmp_path):
     )
     done = run("-c", code, cwd=tmp_path)
     assert "LOADED []" in done.stdout and done.stdout.startswith("usage: faceit.py")
-    for command in ("init", "status", "preprocess", "train", "convert", "export", "import", "demo"):
+    for command in ("init", "status", "preprocess", "faces", "train", "convert", "export", "import", "demo"):
         assert f"    {command} " in done.stdout
 
 

@@ -17,14 +17,14 @@ import numpy as np
 from faceit.faces.weights import checked_weights, weights
 from faceit.images import swapped_channels
 
-
 FARTHEST = 1e5  # pixels; no picture is so large
 
 
 @dataclass(frozen=True)
 class Found:
     """A face as a detector saw it: ``box`` (left, top, right, bottom) in pixels, of the kind that HOG gives, upright;
-    ``roll`` in degrees, clockwise, 0 where the detector does not know."""
+    ``roll`` in degrees, clockwise, 0 where the detector does not know. MTCNN's roll is right within 6 degrees up to 45;
+    YuNet tells half of it where the face is 120 pixels wide, and a tenth where it is 60."""
 
     box: tuple[float, float, float, float]
     score: float
@@ -67,7 +67,8 @@ class Cnn:
 
     def _as_hog(self, left: float, top: float, right: float, bottom: float) -> tuple[float, float, float, float]:
         side = right - left
-        x, y, half = (left + right) / 2 + self.ASIDE * side, (top + bottom) / 2 + self.DOWN * side, self.WIDER * side / 2
+        x, y = (left + right) / 2 + self.ASIDE * side, (top + bottom) / 2 + self.DOWN * side
+        half = self.WIDER * side / 2
         return (x - half, y - half, x + half, y + half)
 
 

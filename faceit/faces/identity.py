@@ -5,20 +5,16 @@ from functools import cache
 from pathlib import Path
 from threading import Lock
 
-import cv2
 import numpy as np
 
 from faceit.errors import FaceitError
 from faceit.faces.detect import FaceFinder
 from faceit.faces.weights import weights
-from faceit.geometry import Face, align, overlap
+from faceit.geometry import Face, overlap
 from faceit.images import fit_within, read_image
 from faceit.progress import say
 from faceit.project import Refused
 
-CARRY_FRAMES = 8  # a followed face is encoded again at the latest after so many frames
-CARRY_LOOK = 0.85  # correlation of two tiny aligned grays below which a face must be encoded again
-CARRY_OVERLAP = 0.5  # intersection over union of two boxes, likewise
 _LOCK = Lock()  # dlib's network serves one thread at a time
 PORTRAIT_SIDE = 1600  # pixels; a larger portrait is reduced
 LEAST_REFUSED = 48  # pixels; narrower faces in the pictures under ``not:`` say nothing
@@ -237,50 +233,3 @@ class Tally:
         self.no_face += not faces
         self.someone_else += bool(faces)
         self.nearest = min([self.nearest, *(face.distance for face in faces)])
-
-
-class IdentityFollower:
-    """Gives faces of consecutive frames their distance to a person, encoding a followed face only now and then.
-
-    Encoding costs 0.1 s a face, and a face that has hardly moved nor changed since the last frame is still the
-    same person's. What counts as that is strict: the box overlaps, the aligned face looks alike (so a cut to
-    another person in the same place is seen), and for at most ``CARRY_FRAMES`` frames.
-    """
-
-    def __init__(self, identity: Identity):
-        self.identity = identity
-        self._before: list[dict] = []
-
-    def measured(self, frame: np.ndarray, faces: list[Face]) -> list[Face]:
-        """The faces of the next frame, with their distances."""
-        now = [self._follow(frame, face) for face in faces]
-        self._before = now
-        return [
-            Face(face.box, face.landmarks, seen["distance"]) for face, seen in zip(faces, now, strict=True)
-        ]  # fmt: skip
-
-    def _follow(self, frame: np.ndarray, face: Face) -> dict:
-        look = look_of(frame, face)
-        for seen in self._before:
-            alike = overlap(seen["box"], face.box) > CARRY_OVERLAP and likeness(seen["look"], look) > CARRY_LOOK
-            if alike and seen["age"] < CARRY_FRAMES:
-                return {"box": face.box, "look": look, "age": seen["age"] + 1, "distance": seen["distance"]}
-        distance = self.identity.distance(encode(frame, face.landmarks))
-        return {"box": face.box, "look": look, "age": 0, "distance": distance}
-
-
-def likeness(one: np.ndarray, other: np.ndarray) -> float:
-    """Correlation of two looks, -1 to 1."""
-    return float((one * other).mean())
-
-
-def look_of(frame: np.ndarray, face: Face) -> np.ndarray:
-    """A tiny aligned gray of the face with mean 0 and deviation 1, (24, 24) float32."""
-    gray = cv2.cvtColor(align(face.landmarks, 24).warp(frame), cv2.COLOR_RGB2GRAY).astype(np.float32)
-    return (gray - gray.mean()) / (gray.std() + 1e-3)
-
-
-def best_match(faces: list[Face], tolerance: float) -> Face | None:
-    """The face nearest to the person, if any is within the tolerance: a person is in a frame once."""
-    near = [face for face in faces if face.distance is not None and face.distance <= tolerance]
-    return min(near, key=lambda face: face.distance, default=None)

@@ -1,11 +1,11 @@
-"""Try out dlib and its weights, for the doctor."""
+"""Try out dlib, the detectors and their weights, for the doctor."""
 
 from pathlib import Path
 
 import numpy as np
 
 from faceit.errors import FaceitError
-from faceit.faces.weights import weights
+from faceit.faces.weights import MTCNN, ZOO, weights
 
 SIDE = 64  # pixels of the empty picture that they are tried on
 
@@ -36,3 +36,21 @@ def try_dlib(cnn: bool = False) -> dict:
         if not good:
             return {"problem": f"{path} holds another model than faceit needs"}
     return {"folder": str(Path(weights("landmarks")).parent)}
+
+
+def try_detector(name: str) -> dict:
+    """Open "yunet" or "mtcnn" and let it search: {"name": its name}, or {"problem": a sentence without its end,
+    "package": what brings its weights}."""
+    import cv2
+
+    from faceit.faces.detectors import open_detector
+
+    try:
+        open_detector(name).search(np.zeros((SIDE, SIDE, 3), np.uint8))
+    except FaceitError as e:
+        problem = str(e).split(": run")[0]
+    except cv2.error as e:
+        problem = f"{name} cannot be loaded ({' '.join(str(e).split())[:200].rstrip('.')})"
+    else:
+        return {"name": name}
+    return {"problem": problem, "package": (ZOO if name == "yunet" else MTCNN)[2]}

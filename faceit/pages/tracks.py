@@ -120,7 +120,8 @@ def why(seen: Seen, person: str) -> str:
         return f"{away}, only just within {limit}, and for {count(seen.frames, 'frame')} alone."
     if seen.verdict == "theirs":
         crowded = seen.doubtful and seen.refused is not None and seen.refused - seen.distance < FAR
-        how = "well " if seen.tolerance - seen.distance >= FAR else "only just " if seen.doubtful and not crowded else ""
+        just = seen.doubtful and not crowded
+        how = "well " if seen.tolerance - seen.distance >= FAR else "only just " if just else ""
         also = f"; {someone} is nearly as near ({shown(seen.refused)})" if crowded else ""
         return f"{away}, {how}within {limit}{also}."
     return f"Someone else: {away}, beyond {limit}."

@@ -19,6 +19,7 @@ from datetime import date
 from pathlib import Path
 
 from faceit.errors import ConfigError, FaceitError
+from faceit.settings import PreprocessSettings
 from faceit.stages.disk import FRESH_BYTES, disks, existing, size
 
 OK, WORSE, FAIL = "ok", "!", "FAIL"
@@ -85,6 +86,7 @@ def check(file: Path | None) -> Iterator[Line]:
         yield from _guarded("libraries", _libraries)
         yield from _guarded("imports", lambda: _imports(tried))
         yield from _guarded("weights", lambda: _weights(tried["dlib"]))
+        yield from _guarded("detector", lambda: _detector(tried))
         yield from _guarded("ffmpeg", _ffmpeg)
         yield from _guarded("yt-dlp", lambda: _downloads(tried["yt_dlp"], project))
         yield from _guarded("Keras", lambda: _keras(tried["keras"]))
@@ -208,13 +210,15 @@ class _Broken(Exception):
 def _start(pool: ThreadPoolExecutor, project) -> dict[str, Future]:
     """Start all tries: Keras, which takes longest, beside the others."""
     presets = sorted({_preset(project, swap) for swap in project.swaps.values()}) if project else []
-    cnn = project is not None and project.preprocess.detector == "cnn"
+    detector = (project.preprocess if project else PreprocessSettings()).detector
     codes = {
         "keras": f"from faceit.network.trial import report\nsaid = report({presets!r}, {TRAIN_S})",
         **{module: f"import {module}\nsaid = {{}}" for module in ("cv2", "av", "moviepy")},
-        "dlib": f"from faceit.faces.trial import try_dlib\nsaid = try_dlib({cnn})",
+        "dlib": f"from faceit.faces.trial import try_dlib\nsaid = try_dlib({detector == 'cnn'})",
         "yt_dlp": "from faceit.media.trial import downloads\nsaid = downloads()",
     }
+    if detector in ("yunet", "mtcnn"):  # the others are dlib's
+        codes["detector"] = f"from faceit.faces.trial import try_detector\nsaid = try_detector({detector!r})"
     return {module: pool.submit(_try, code) for module, code in codes.items()}
 
 
@@ -298,6 +302,20 @@ def _weights(tried: Future) -> list[Line]:
     if os.environ.get("FACEIT_DLIB_WEIGHTS"):
         return [Line(FAIL, "weights", f"{said['problem']}: correct FACEIT_DLIB_WEIGHTS, or unset it and run {again}.")]
     return [Line(FAIL, "weights", f"{said['problem']}: run {again}.")]
+
+
+def _detector(tried: dict[str, Future]) -> list[Line]:
+    """Whether a detector that is not dlib's is there and answers; nothing is said where OpenCV does not start."""
+    if "detector" not in tried or tried["cv2"].exception():
+        return []
+    try:
+        said = tried["detector"].result()
+    except _Broken as e:
+        return [Line(FAIL, "detector", f"does not start ({e}): {_reinstall()}.")]
+    if "problem" in said:
+        again = _pip("install", "--force-reinstall", "--no-deps", said["package"])
+        return [Line(FAIL, "detector", f"{said['problem']}: run {again}.")]
+    return [Line(OK, "detector", f"{said['name']} answers")]
 
 
 # --- programs ---

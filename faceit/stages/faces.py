@@ -25,7 +25,7 @@ from faceit.pages import facesets
 from faceit.pages.render import picture, render, script
 from faceit.pages.tracks import Seen, count, groups
 from faceit.pages.values import shown, text
-from faceit.progress import Progress
+from faceit.progress import Progress, say
 from faceit.project import Person, Project
 from faceit.settings import nearest
 from faceit.stages.references import BINS, lacking, pose_counts
@@ -40,6 +40,9 @@ BY_TRACK = {"perhaps", "unticked"}  # the reasons for which a whole track is lef
 def faces(project: Project, people: list[Person]) -> list[Path]:
     """Write the pages of ``people``, each into its folder of faces. FaceitError where none of them has a face yet."""
     choices = read_choices(project.choices_file())
+    for name in sorted(choices.people.keys() - project.people.keys()):
+        say(f"{project.choices_file().name} has choices about {name}, who is not in {project.file.name}"
+            f"{nearest(name, project.people)}")  # fmt: skip
     pages = [_page(project, person, _partner(project, people, person), choices) for person in people
              if finished(project.face_dirs(person))]  # fmt: skip
     if not pages:
@@ -173,6 +176,10 @@ def _page(project: Project, person: Person, partner: Person | None, choices: Cho
              "pictures": pictures.some(files)}
             for reason, files in sorted(on_disk.files.items(), key=lambda entry: (entry[0] != "", -len(entry[1])))
         ]  # fmt: skip
+    astray = misfits(project, choices, person)
+    if astray:
+        say(f"{person.name}: {count(len(astray), 'choice')} in {project.choices_file().name} fit no track that is "
+            "there now, and wait for it.")  # fmt: skip
     page = place / PAGE
     write_text(page, render(
         "faces.html.j2", person=person.name, groups=drawn, reasons=reasons, script=code, allowed=allowed,
@@ -180,7 +187,7 @@ def _page(project: Project, person: Person, partner: Person | None, choices: Cho
         held_out=shown(on_disk.held_out, 0) if on_disk.held_out else "",
         tracks=count(len(seen), "track"), sources=_sources(project, person), file=project.choices_file().name,
         project=project.file.name, commands=_commands(project, person),
-        astray=[f"{video} {name}" for video, name in misfits(project, choices, person)],
+        astray=[f"{video} {name}" for video, name in astray],
         data={"person": person.name, "file": project.choices_file().name, "choices": choices.people},
         **_poses(on_disk, _look(project, partner) if partner is not None else None),
     ))  # fmt: skip

@@ -8,7 +8,7 @@ import pytest
 
 from faceit.errors import FaceitError
 from faceit.faces.detect import FaceFinder
-from faceit.faces.follow import STEADY_REACH, Follower, followed, steadied
+from faceit.faces.follow import QUIET_LOOK, STEADY_REACH, Follower, followed, likeness, look_of, steadied
 from faceit.geometry import Face, align, crop_points, eye_distance
 from faceit.images import resize
 from faceit.stages.puppet import portraits
@@ -78,12 +78,9 @@ def test_a_face_that_comes_is_found_within_a_few_frames(faces):
     frames = [empty] * 10 + [scene(faces["hopper"], 200, 60)] * 10 + [empty] * 10
     found = tracks(followed(timed(frames), FaceFinder()))
     assert found == [[]] * 10 + [[1]] * 10 + [[]] * 10
-    with_another = [scene(faces["collins"], 20, 60)] * 10
-    for i in range(10):
-        frame = scene(faces["collins"], 20, 60)
-        frame[60:300, 390:630] = faces["hopper"]
-        with_another.append(frame)
-    found = tracks(followed(timed(with_another), FaceFinder()))
+    both = scene(faces["collins"], 20, 60)
+    both[60:300, 390:630] = faces["hopper"]
+    found = tracks(followed(timed([scene(faces["collins"], 20, 60)] * 10 + [both] * 10), FaceFinder()))
     assert all(len(each) == 2 for each in found[16:])
 
 
@@ -142,6 +139,16 @@ def test_what_breaks_among_the_frames_is_not_swallowed():
 
     with pytest.raises(FaceitError, match="ends here"):
         list(followed(frames(), FaceFinder()))
+
+
+def test_looks_are_alike_for_one_and_not_for_two(faces):
+    one, two = faces["collins"], faces["hopper"]
+    (her,), (other,) = FaceFinder().find(one), FaceFinder().find(two)
+    look = look_of(one, her)
+    assert look.shape == (24, 24) and look.mean() == pytest.approx(0, abs=1e-4)
+    assert likeness(look, look) == pytest.approx(1, abs=1e-2)
+    assert likeness(look, look_of((one * 0.6).astype(np.uint8), her)) > 0.97  # darker is the same look
+    assert likeness(look, look_of(two, other)) < QUIET_LOOK
 
 
 # ---- steadiness ----

@@ -1,29 +1,22 @@
-"""Whose face it is: portraits that do and do not say it, and following a face without asking every time."""
+"""Whose face it is: portraits that do and do not say it, and whom they must not be taken for."""
 
 import cv2
 import numpy as np
 import pytest
 
 from faceit.errors import FaceitError
-from faceit.faces import identity as identities
 from faceit.faces.detect import FaceFinder
 from faceit.faces.identity import (
     ALIKE,
-    CARRY_FRAMES,
     NEAR,
     TOLERANCE,
     Identity,
-    IdentityFollower,
-    best_match,
     encode,
     fitted_tolerance,
     learn_identity,
-    likeness,
-    look_of,
     overlap,
     portrait_face,
 )
-from faceit.geometry import Alignment, Face, align
 from faceit.images import resize, write_image
 from faceit.media.video import read_frames
 from faceit.project import Refused
@@ -45,14 +38,6 @@ def faces(finder):
 def collins(faces):
     picture, face = faces["collins"]
     return Identity("collins", encode(picture, face.landmarks)[None])
-
-
-@pytest.fixture
-def counted(monkeypatch):
-    """A list that grows by one with each encoding."""
-    calls = []
-    monkeypatch.setattr(identities, "encode", lambda *args: calls.append(1) or encode(*args))
-    return calls
 
 
 def test_two_people_are_further_apart_than_the_tolerance(faces, collins):
@@ -306,86 +291,6 @@ def test_one_odd_face_of_a_track_does_not_decide():
 
 
 # ---- following ----
-
-
-def test_a_face_that_stays_is_asked_for_once_in_a_while(faces, collins, counted):
-    picture, face = faces["collins"]
-    follower = IdentityFollower(collins)
-    distances = [follower.measured(picture, [face])[0].distance for _ in range(2 * (CARRY_FRAMES + 1) + 1)]
-    assert len(counted) == 3
-    assert max(distances) == min(distances) < 0.1
-
-
-def test_a_cut_to_another_person_in_the_same_place_is_seen_at_once(faces, collins, counted):
-    picture, face = faces["collins"]
-    other, hers = faces["hopper"]
-    # Hopper's face to where Collins' was: same eyes, same box
-    there, here = align(face.landmarks, 200), align(hers.landmarks, 200)
-    matrix = (np.vstack([there.inverse(), [0, 0, 1]]) @ np.vstack([here.matrix, [0, 0, 1]]))[:2]
-    moved = Alignment(matrix, 480)
-    frame = moved.warp(other)
-    cut = Face(face.box, moved.points(hers.landmarks).astype(np.float32))
-    follower = IdentityFollower(collins)
-    before = [follower.measured(picture, [face])[0].distance for _ in range(3)]
-    after = follower.measured(frame, [cut])[0].distance
-    assert max(before) < TOLERANCE < after
-    assert len(counted) == 2
-    assert follower.measured(picture, [face])[0].distance < TOLERANCE  # and back
-
-
-def test_a_face_that_jumps_is_asked_for_again(faces, collins, counted):
-    picture, face = faces["collins"]
-    follower = IdentityFollower(collins)
-    follower.measured(picture, [face])
-    shift = face.width
-    left, top, right, bottom = face.box
-    there = Face((left + shift, top, right + shift, bottom), face.landmarks + np.float32([shift, 0]))
-    follower.measured(np.roll(picture, shift, axis=1), [there])
-    assert len(counted) == 2
-
-
-def test_a_face_that_was_gone_is_asked_for_again(faces, collins, counted):
-    picture, face = faces["collins"]
-    follower = IdentityFollower(collins)
-    follower.measured(picture, [face])
-    assert follower.measured(picture, []) == []
-    follower.measured(picture, [face])
-    assert len(counted) == 2
-
-
-def test_two_in_one_frame_keep_their_own_distances(faces, collins, counted):
-    (left, her), (right, other) = faces["collins"], faces["hopper"]
-    frame = np.hstack([left, right])
-    box = other.box[0] + 480, other.box[1], other.box[2] + 480, other.box[3]
-    both = [her, Face(box, other.landmarks + np.float32([480, 0]))]
-    follower = IdentityFollower(collins)
-    for faces_now in (both, both[::-1], both):  # whichever the detector names first
-        measured = {face.box: face.distance for face in follower.measured(frame, faces_now)}
-        assert measured[her.box] < TOLERANCE < measured[box]
-    assert len(counted) == 2
-
-
-def test_looks_are_alike_for_one_and_not_for_two(faces):
-    (one, her), (two, other) = faces["collins"], faces["hopper"]
-    look = look_of(one, her)
-    assert look.shape == (24, 24)
-    assert likeness(look, look) == pytest.approx(1, abs=1e-2)
-    assert likeness(look, look_of((one * 0.6).astype(np.uint8), her)) > 0.97  # darker is the same look
-    assert likeness(look, look_of(two, other)) < identities.CARRY_LOOK
-
-
-# ---- choosing ----
-
-
-def test_the_nearest_within_the_tolerance_is_the_person():
-    def face(distance):
-        return Face((0, 0, 1, 1), np.zeros((68, 2), np.float32), distance)
-
-    near, nearer, far, unknown = face(0.5), face(0.4), face(0.7), face(None)
-    assert best_match([far, near, unknown, nearer], TOLERANCE) is nearer
-    assert best_match([far, unknown], TOLERANCE) is None
-    assert best_match([far], 0.7) is far  # the tolerance itself still counts
-    assert best_match([], TOLERANCE) is None
 
 
 @pytest.mark.parametrize(

@@ -151,7 +151,7 @@ def test_what_the_model_sees_is_where_it_is_put_back(people, tmp_path, name):
 @pytest.mark.slow
 def test_whole_faces_from_the_yaml_to_the_video(people, tmp_path):
     """The model's own crop counts when it is used, whatever the YAML says by then."""
-    file = write_project(tmp_path / "project", people, preprocess={"fps": 5, "align": "wholeface"})
+    file = write_project(tmp_path / "project", people, preprocess={"fps": 10, "align": "wholeface"})
     config = ["--config", str(file)]
     assert main(["preprocess", "c2h", *config]) == 0
     assert main(["train", "c2h", "--preset", "lite", "--iterations", "2", "--batch-size", "4", *config]) == 0

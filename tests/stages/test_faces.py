@@ -21,6 +21,7 @@ from faceit.images import write_image
 from faceit.pages.tracks import Seen, groups, why
 from faceit.project import load_project
 from faceit.stages.faces import faces, take_choices
+from faceit.stages.picking import pick
 
 from ..drawn import SKIN, draw
 from .windows import BEYOND, COLORS, EMPTY_CHARTS, HEADINGS, OVERLAPS, opened
@@ -163,10 +164,14 @@ def test_a_person_of_no_swap_has_poses_alone(project):
     assert "lacks" not in shown.text and "No track is near the line" in shown.text
 
 
-def test_a_choice_in_force_is_ticked_and_said(project):
+def test_a_choice_in_force_is_ticked_and_said(project, capfd):
     said = {"000000000-0": False, "000006000-0": True, "000099000-0": True}
-    write_choices(project / "faces.yaml", Choices({"ann": {"talk": said, "gone": {"000000000-0": True}}}))
+    write_choices(project / "faces.yaml", Choices({"ann": {"talk": said, "gone": {"000000000-0": True}},
+                                                   "anne": {"talk": said}}))  # fmt: skip
     shown = page(project)
+    printed = capfd.readouterr().out
+    assert "faces.yaml has choices about anne, who is not in faceit.yaml; did you mean ann?" in printed
+    assert "ann: 2 choices in faces.yaml fit no track that is there now" in printed
     assert shown.ticked() == {"000002000-0", "000006000-0"}
     assert "Unticked by hand. The next preprocess does so." in shown.row("000000000-0")
     assert "Ticked by hand. The next preprocess does so." in shown.row("000006000-0")
@@ -371,6 +376,11 @@ def test_a_tick_in_the_browser_comes_into_force(browser, project, tmp_path, capf
     assert read_choices(project / "faces.yaml") == saved
     now = Page(project / "data/processed/ann/faces.html")
     assert now.ticked() == {"000000000-0", "000004000-0", "000006000-0"}
+    said = load_project(project / "faceit.yaml")
+    pick(said, [said.person("ann")])  # what preprocess does in the end
+    kept = {row.track for row in read_table(project / "data/processed/ann/talk") if row.left_out is None}
+    assert kept == {"000000000-0", "000004000-0"}  # of 000006000-0 no face is on disk yet
+    assert "No face kept" not in page(project).row("000004000-0")
 
 
 @pytest.mark.slow

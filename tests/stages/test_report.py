@@ -83,7 +83,8 @@ def test_the_page_holds_everything_in_its_place(sample):
                   "same person 0.60", "Follows, r", "58×".replace("58", "0.58"), "11.4 frames/s", "3,316",
                   "bob has no faces turned left 37.5–52.5°, level", "of ann’s faces", "looks less like bob",
                   "Bob on drawing", "Drawn Talks", "CC BY 4.0", "0:05.0 to 1:05.0", "bob: a drawing, public domain",
-                  "held out", "Found besides and left out: twin 62, blurred 8.", "Settings of the conversion", "feather"):  # fmt: skip
+                  "held out", "Found besides and left out: twin 62, blurred 8.", "Settings of the conversion",
+                  "feather"):  # fmt: skip
         assert words in page.text, words
 
 

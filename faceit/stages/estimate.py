@@ -159,7 +159,8 @@ def _with_face(name: str, info: VideoInfo, start: float, end: float, finder: Fac
         for _, (_, frame) in zip(range(FACE_SEARCH), frames, strict=False):
             faces = finder.find(frame)
             if faces:
-                return Clip(name, info, start, end, Identity("somebody", encode(frame, faces[0].landmarks)[None], tolerance=ANYBODY))
+                encodings = encode(frame, faces[0].landmarks)[None]
+                return Clip(name, info, start, end, Identity("somebody", encodings, tolerance=ANYBODY))
     except MediaError:
         return None
     return None

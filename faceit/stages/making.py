@@ -97,7 +97,9 @@ class Making:
             for place in (part, part / LEFT_OUT, part / BEST):
                 place.mkdir(parents=True, exist_ok=True)
         except OSError as e:
-            raise FaceitError(f"{part} cannot be made ({e.strerror}): free some space or choose another place.") from None
+            raise FaceitError(
+                f"{part} cannot be made ({e.strerror}): free some space or choose another place."
+            ) from None
         return part
 
     def _state_key(self) -> list:

@@ -1,7 +1,7 @@
 """preprocess: from URLs and files to aligned faces of the right people.
 
-A video is worked on in segments of about ``SEGMENT_S`` seconds, each read by its own seek and followed afresh, by as many
-worker processes as there are cores. So what a segment gives does not depend on where an earlier run was killed, and a
+A video is worked on in segments of about ``SEGMENT_S`` seconds, each read by its own seek and followed afresh, by as
+many worker processes as there are cores. So what a segment gives does not depend on where an earlier run was killed, and a
 killed run goes on at the next segment. Videos are worked on while others are downloaded.
 """
 
@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from faceit.choices import Choices, read_choices
+from faceit.choices import Choices, read_choices, unmatched
 from faceit.errors import FaceitError, MediaError
 from faceit.faces.faceset import finished, iterate_table, present_names
 from faceit.faces.identity import Identity, learn_identity
@@ -72,7 +72,7 @@ def preprocess(project: Project, people: list[Person]) -> list[PersonReport]:
             _photos(project, person, identities[person.name], reports[person.name])
         _videos(project, people, identities, choices, reports)
         pick(project, people)
-        problems = [_conclude(project, person, reports[person.name]) for person in people]
+        problems = [_conclude(project, person, reports[person.name], choices) for person in people]
     problems = [problem for problem in problems if problem]
     if problems:
         raise FaceitError("\n".join(problems))
@@ -218,7 +218,7 @@ class Extraction:
                  choices: Choices):  # fmt: skip
         self.project, self.person, self.video, self.path, self.identity = project, person, video, path, identity
         self.folder = project.faces_dir(person, video.name)
-        settings, self.fps = project.preprocess, video.fps or project.preprocess.fps
+        self.fps = video.fps or project.preprocess.fps
         info = probe(path)
         # a download is cut already; a file on disk is read in its range
         self.start, end = (video.start or 0.0, video.end) if video.file else (0.0, None)
@@ -233,7 +233,9 @@ class Extraction:
         names = frozenset(track.name for track in self.ticked)
         self.done = recover(self.folder, key, names)
         self.work = None if self.done else Making(self.folder, key, names)
-        self.total = 0 if self.done else None if self.stop is None else frame_count(info, self.fps, self.start, self.stop)
+        self.total = None if self.stop is None else frame_count(info, self.fps, self.start, self.stop)
+        if self.done:
+            self.total = 0
         self.segments = None
         if self.stop is not None:
             self.segments = max(1, math.ceil((self.stop - self.start - 0.5 / self.fps) / self.step))
@@ -322,7 +324,7 @@ def _stamp(path: Path) -> list:
     return [path.name, stat.st_size]
 
 
-def _conclude(project: Project, person: Person, report: PersonReport) -> str | None:
+def _conclude(project: Project, person: Person, report: PersonReport, choices: Choices) -> str | None:
     """Say what there is of a person now; a sentence about what is wrong when there is nothing."""
     folders = finished(project.face_dirs(person))
     report.faces = sum(len(present_names(folder)) for folder in folders)
@@ -331,6 +333,7 @@ def _conclude(project: Project, person: Person, report: PersonReport) -> str | N
         say(f"{person.name}: {report.faces:,} faces from {len(folders)} of "
             f"{len(person.videos) + bool(person.photos)} sources{failed}; look through "
             f"{project.faces_dir(person)} and delete what is wrong.")  # fmt: skip
+        _say_what_to_look_at(person, folders, choices)
         return None
     if report.failed and not report.sources:
         what = "video" if person.videos else "photo"
@@ -346,3 +349,17 @@ def _conclude(project: Project, person: Person, report: PersonReport) -> str | N
         f"{person.portraits[0]} a good picture of them?{near} (tolerance {project.preprocess.tolerance}; raise it with "
         "care, to 0.65 at most)"
     )
+
+
+def _say_what_to_look_at(person: Person, folders: list[Path], choices: Choices) -> None:
+    doubtful = astray = 0
+    for folder in folders:
+        tracks = read_tracks(folder)
+        doubtful += sum(track.doubtful and choices.keep(person.name, folder.name, track.name) is None
+                        for track in tracks)  # fmt: skip
+        astray += len(unmatched(choices, person.name, folder.name, tracks))
+    if doubtful:
+        tracks = f"{doubtful:,} tracks lie" if doubtful > 1 else "1 track lies"
+        say(f"{person.name}: {tracks} near the tolerance: `python faceit.py faces {person.name}` shows whose they are.")
+    if astray:
+        say(f"{person.name}: {astray:,} of the choices in faces.yaml fit no track that is there now, and wait for it.")

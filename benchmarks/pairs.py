@@ -39,7 +39,7 @@ def pair_2(clips: Path) -> dict:
     return {"people": people, "from": "man1", "to": "man2", "fps": 10, "held_out": held_out}
 
 
-def write_project(work: Path, pair: dict) -> Path:
+def write_project(work: Path, pair: dict, **top) -> Path:
     people = {}
     for name, person in pair["people"].items():
         portrait = person.get("portrait") or str(work / f"{name}.png")
@@ -49,7 +49,7 @@ def write_project(work: Path, pair: dict) -> Path:
         people[name] = {"portrait": portrait, "consent": "research footage", "videos": person["videos"]}
     file = work / "faceit.yaml"
     swap = {"from": pair["from"], "to": pair["to"]}
-    project = {"people": people, "swaps": {"pair": swap}, "preprocess": {"fps": pair["fps"]}}
+    project = {"people": people, "swaps": {"pair": swap}, "preprocess": {"fps": pair["fps"]}} | top
     file.write_text(yaml.safe_dump(project), encoding="utf-8")
     return file
 
@@ -84,12 +84,24 @@ def main() -> None:
     pair = (pair_1 if args.pair == 1 else pair_2)(args.clips.resolve())
     minutes = args.minutes or (5 if args.pair == 1 else 10)
     work = (args.work or Path(tempfile.mkdtemp(prefix="faceit-pairs-"))).resolve()
+    prepared, results = swapped(work, pair, ["--minutes", str(minutes), "--preset", args.preset])
+    print(f"\nPair {args.pair}, {minutes:g} minutes of {args.preset}; preprocess {prepared:.0f} s; project in {work}")
+    for result in results:
+        print(json.dumps(row(result)))
+    print(json.dumps(results[0]["reconstruction"]))
+    worst = max(r["identity"]["dlib"]["to"] / r["identity"]["dlib"]["floors"]["real_to"] for r in results)
+    print(f"distance to the wanted person over that of their own unseen faces: {worst:.2f} (1 is the limit)")
+
+
+def swapped(work: Path, pair: dict, training: list[str], **top) -> tuple[float, list[dict]]:
+    """(seconds of preprocess, the evaluations of both directions) of a project made, trained and converted anew;
+    ``training`` are words for train, ``top`` top-level keys of the YAML."""
     work.mkdir(parents=True, exist_ok=True)
-    config = ["--config", str(write_project(work, pair))]
+    config = ["--config", str(write_project(work, pair, **top))]
     began = time.monotonic()
     assert faceit(["preprocess", "pair", *config]) == 0
     prepared = time.monotonic() - began
-    assert faceit(["train", "pair", "--minutes", str(minutes), "--preset", args.preset, *config]) == 0
+    assert faceit(["train", "pair", *training, *config]) == 0
     results = []
     for reverse in (False, True):
         driver, giver = (pair["to"], pair["from"]) if reverse else (pair["from"], pair["to"])
@@ -99,12 +111,7 @@ def main() -> None:
                  "--overwrite", "--side-by-side", "--report", *config]  # fmt: skip
         assert faceit(words + ["--reverse"] * reverse) == 0
         results.append(json.loads(output.with_name(f"{output.stem}.evaluation.json").read_text(encoding="utf-8")))
-    print(f"\nPair {args.pair}, {minutes:g} minutes of {args.preset}; preprocess {prepared:.0f} s; project in {work}")
-    for result in results:
-        print(json.dumps(row(result)))
-    print(json.dumps(results[0]["reconstruction"]))
-    worst = max(r["identity"]["dlib"]["to"] / r["identity"]["dlib"]["floors"]["real_to"] for r in results)
-    print(f"distance to the wanted person over that of their own unseen faces: {worst:.2f} (1 is the limit)")
+    return prepared, results
 
 
 if __name__ == "__main__":

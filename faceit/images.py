@@ -78,11 +78,6 @@ def fit_within(image: np.ndarray, side: int) -> tuple[np.ndarray, float]:
     return resize(image, width, height), factor
 
 
-def sharpness(image: np.ndarray) -> float:
-    """Variance of the Laplacian of the gray picture (Pech-Pacheco et al. 2000); higher is sharper."""
-    return float(cv2.Laplacian(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.CV_32F).var())
-
-
 def grid(images: list[np.ndarray], columns: int, gap: int = 2) -> np.ndarray:
     """Pictures of one size (h, w, 3) in rows of ``columns``, on dark gray."""
     h, w = images[0].shape[:2]

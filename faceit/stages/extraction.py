@@ -231,7 +231,7 @@ def _goodness(row: FaceRow) -> float:
     """How well a face shows who it is: large, seen from the front, with sure landmarks, sharp."""
     yaw, pitch, _ = np.radians(row.pose)
     front = max(0.05, float(np.cos(1.5 * yaw) * np.cos(pitch)))
-    return front * min(row.source, 150.0) * min(1.0, 0.3 + row.sharpness / 100) / (1 + 40 * row.spread)
+    return front * min(row.source, 150.0) * min(1.0, 0.3 + row.sharpness / 40) / (1 + 40 * row.spread)
 
 
 def _chip(frame: np.ndarray, face: Face) -> tuple[np.ndarray, np.ndarray]:

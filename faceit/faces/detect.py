@@ -4,6 +4,7 @@ Landmarks: dlib's ensemble of regression trees (Kazemi and Sullivan 2014) traine
 """
 
 from collections import defaultdict
+from dataclasses import replace
 from functools import cache
 
 import cv2
@@ -15,11 +16,12 @@ from faceit.geometry import LEFT_EYE, RIGHT_EYE, Face, eye_distance, halved, ove
 
 LEAST_SIDE, MOST_SIDE = 480, 1280  # pixels of the longer side of the picture that is searched as a whole
 USUAL_FACE = 48  # pixels; the smallest faces that are looked for where no size was asked for
-ROOM = 1.25  # the smallest faces asked for are so much wider, in that picture, than what the detector needs
 SMALL_PICTURE = 640  # pixels; a smaller picture without a face is searched once more at twice its size
 NEAR_FACE = 90  # pixels; a face that is looked for where it was is made so wide
 NEAR_SAME = 0.3  # overlap of the boxes, likewise
 LARGE_FACE = 300  # pixels; the landmarks of wider faces are found in a reduced picture
+UNSURE = 0.02  # of the spread of landmarks; faces tilted by up to 15 degrees stay below, at 45 it is 0.05
+TILTS = (-60.0, -30.0, 30.0, 60.0)  # degrees
 QUARTERS = (90.0, -90.0)  # degrees, clockwise
 SURER = 0.05  # of a detector's score
 TURNED = 25.0  # degrees; a face that lies more is turned upright for its landmarks
@@ -52,7 +54,7 @@ class FaceFinder:
         # dlib silently misses faces in a view that is not contiguous
         frame = np.ascontiguousarray(frame)
         found = self.look(frame) or self.look_sideways(frame)
-        return [find_face(frame, self.turned(frame, each)) for each in found]
+        return [find_face(frame, self.settled(frame, each)) for each in found]
 
     def look(self, frame: np.ndarray) -> list[Found]:
         """Search a whole frame: where faces are, largest first, without their landmarks."""
@@ -74,15 +76,25 @@ class FaceFinder:
         # one of the two stands on its head, and is sometimes found all the same
         return max(found, key=lambda each: max((one.score for one in each), default=-1.0))
 
-    def turned(self, frame: np.ndarray, found: Found) -> Found:
-        """What was found, or the same place seen with a quarter turn where the detector is surer of it then: some
-        see a face that lies on its side, and think it upright."""
+    def settled(self, frame: np.ndarray, found: Found) -> Found:
+        """What was found, with its true roll: detectors see faces that lie, and think them upright.
+
+        A quarter turn counts where the detector is surer of the face then. Of lesser turns the landmarks tell: their
+        spread is least where the face stands upright.
+        """
         best = found
         for turn in QUARTERS:
             other = self._near_turned(frame, found.box, found.roll + turn)
             if other is not None and other.score > best.score + SURER:
                 best = other
-        return best
+        points, spread = predict(frame, best.box, best.roll)
+        if spread <= UNSURE:
+            return best
+        for tilt in TILTS:
+            answer = predict(frame, best.box, tilt)
+            if answer[1] < spread:
+                points, spread = answer
+        return replace(best, roll=roll_of(points))
 
     def find_near(self, frame: np.ndarray, box: tuple, roll: float = 0.0) -> Face | None:
         """The face that lies about where ``box`` is, turned by about ``roll`` degrees, or None.
@@ -122,7 +134,7 @@ class FaceFinder:
     def _factor(self, frame: np.ndarray, smallest: int) -> float:
         """What a whole frame is multiplied by: small for speed, but the smallest faces asked for must be found."""
         longest = max(frame.shape[:2])
-        needed = ROOM * smallest / (self.min_face or USUAL_FACE)
+        needed = smallest / (self.min_face or USUAL_FACE)
         return min(1.0, MOST_SIDE / longest, max(needed, LEAST_SIDE / longest))
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from faceit.faces.detect import FaceFinder, find_landmarks, roll_of
 from faceit.geometry import Face, align, anchors, overlap
 
-LOOK_EVERY = 6  # frames between two searches of the whole frame while faces are followed
+LOOK_EVERY = 10  # frames between two searches of the whole frame while faces are followed
 SIDEWAYS_EVERY = 12  # frames without a face between two searches for faces that lie on their side
 CUT_STEP = 16.0  # mean difference of two tiny gray frames, of 255, that is a cut
 CUT_TIMES = 4.0  # and so many times the usual difference of neighbouring frames
@@ -101,7 +101,7 @@ class Follower:
         for each in found[:MOST_FACES]:
             if any(overlap(each.box, track.face.box) > SAME_PLACE for track in seen):
                 continue
-            each = self.finder.turned(frame, each)
+            each = self.finder.settled(frame, each)
             face = self.finder.find_near(frame, each.box, each.roll)
             if face is None or face.width < self.finder.min_face:
                 continue

@@ -37,7 +37,7 @@ swaps:
     # train: {minutes: 30}                  # or iterations: 100000
     # convert: {color: lab, mask: extended}
 
-# preprocess: {fps: 20, height: 1080, detector: hog, tolerance: 0.6}
+# preprocess: {fps: 20, height: 1080, detector: yunet, tolerance: 0.6}
 """
 
 

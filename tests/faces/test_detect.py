@@ -3,6 +3,7 @@
 import hashlib
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import skimage.data
@@ -130,6 +131,17 @@ def test_a_face_that_lies_on_its_side_is_found(portrait, turn, detector):
     assert apart < 0.04 * eye_distance(plain.landmarks)
     near = FaceFinder(detector).find_near(lying, face.box, roll_of(face.landmarks))
     assert np.linalg.norm(near.landmarks - there, axis=1).mean() < 0.04 * eye_distance(plain.landmarks)
+
+
+@pytest.mark.parametrize("tilt", [-40, 40])
+def test_a_tilted_face_has_its_landmarks_where_they_are(portrait, tilt):
+    turn = cv2.getRotationMatrix2D((239.5, 239.5), -tilt, 0.8)
+    tilted = cv2.warpAffine(portrait, turn, (480, 480), borderMode=cv2.BORDER_REPLICATE)
+    (face,) = FaceFinder().find(tilted)
+    (plain,) = FaceFinder().find(portrait)
+    there = plain.landmarks @ turn[:, :2].T + turn[:, 2]
+    assert np.linalg.norm(face.landmarks - there, axis=1).mean() < 0.06 * eye_distance(there)
+    assert roll_of(face.landmarks) == pytest.approx(tilt + roll_of(plain.landmarks), abs=4)
 
 
 def test_landmarks_of_a_large_face_are_those_of_a_small_one(portrait):

@@ -4,14 +4,18 @@ import csv
 import json
 import shutil
 
+import numpy as np
 import pytest
 
 from faceit.cli import main
+from faceit.geometry import WHOLEFACE
 from faceit.measure.expression import EXPRESSIONS
 from faceit.measure.table import COLUMNS
 from faceit.media.video import frame_count, probe
+from faceit.stages.evaluate import _face_crops
 
 from ..conftest import copied
+from ..drawn import drawn_set
 
 pytestmark = pytest.mark.slow
 
@@ -170,3 +174,10 @@ def test_nothing_held_out_says_what_to_do(trained, tmp_path, capfd):
     assert run(file, "preprocess", "c2h") == 0
     assert run(file, "evaluate", "c2h") == 1
     assert "Nothing is held out of collins's videos: name a converted video, or set held_out" in capfd.readouterr().err
+
+
+def test_faces_are_compared_in_the_face_crop_however_much_of_the_head_is_seen():
+    near, whole = _face_crops(drawn_set("ann", 3), 64), _face_crops(drawn_set("ann", 3, 82, crop=WHOLEFACE), 64)
+    assert near.shape == whole.shape == (3, 64, 64, 3) and near.max() <= 1
+    beside = np.roll(near, 1, axis=2)  # a pixel
+    assert np.abs(near - whole).mean() < 0.5 * np.abs(near - beside).mean()

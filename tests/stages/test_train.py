@@ -348,8 +348,8 @@ def test_a_model_of_whole_faces_says_so_and_goes_on_with_whole_faces_only(tmp_pa
     assert np.abs(made - whole).mean() < 0.5 * np.abs(made - near).mean()  # it starts at the mean of what it saw
     assert _train(file, steps=3) == 0
     _faces(file, "ann", FACE)
-    _refuses(capfd, "The faces of ann were made with align: face and those of bob with wholeface: run `python faceit.py "
-             "preprocess a2b`", _train(file, steps=4))  # fmt: skip
+    _refuses(capfd, "The faces of ann were made with align: face and those of bob with wholeface: run `python "
+             "faceit.py preprocess a2b`", _train(file, steps=4))  # fmt: skip
     _faces(file, "bob", FACE)
     _refuses(capfd, "models/a2b was trained with align: wholeface and the faces are made with face now: give",
              _train(file, steps=4))  # fmt: skip

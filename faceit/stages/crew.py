@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 
@@ -11,9 +12,11 @@ from faceit.stages.extraction import Extracted, Segment, Stopped, extract, pace
 
 MOST_WORKERS = 8  # by default; each takes about 0.4 GB
 IN_HAND = 2  # segments a worker, at work or waiting for it: what is done early waits in memory for its turn
+SLOTS = 1024  # for counters, one a worker by its number; two in one lose a few counts of the progress shown
 FEW_FRAMES = 400  # less than that is done in this process: a worker takes a second or two to begin
 
 _stop = None  # in a worker: the event by which the parent ends its work
+_frames = None  # in a worker: the counters of the workers' frames
 
 
 def cores() -> int:
@@ -27,11 +30,13 @@ def cores() -> int:
 class Crew:
     """Does segments, in worker processes or, when there are few frames, here. Use it with ``with``."""
 
-    def __init__(self, workers: int | None = None):
+    def __init__(self, workers: int | None = None, on_frame: Callable[[], None] | None = None):
+        """``on_frame()`` is called after each frame that is done in this process."""
         self.workers = workers or min(MOST_WORKERS, cores())
         self._pool: ProcessPoolExecutor | None = None
-        self._stop = None
-        self._under_way = 0
+        self._stop = self._counters = None
+        self._under_way = self._done_here = 0
+        self._on_frame = on_frame
 
     def __enter__(self):
         return self
@@ -42,6 +47,11 @@ class Crew:
             self._pool.shutdown(wait=True, cancel_futures=True)
 
     @property
+    def frames(self) -> int:
+        """How many frames have been done, by all workers and here."""
+        return self._done_here + (sum(self._counters) if self._counters is not None else 0)
+
+    @property
     def free(self) -> bool:
         """Whether another segment may be handed in."""
         return self._under_way < IN_HAND * self.workers
@@ -49,7 +59,7 @@ class Crew:
     def submit(self, segment: Segment, frames: float) -> Future:
         """Hand in a segment; ``frames`` are there to do in all, as far as known."""
         if self._pool is None and (self.workers == 1 or frames < FEW_FRAMES):
-            return _here(segment)
+            return self._here(segment)
         self._under_way += 1
         future = self._opened().submit(_do, segment)
         future.add_done_callback(self._ended)
@@ -65,12 +75,28 @@ class Crew:
     def _opened(self) -> ProcessPoolExecutor:
         if self._pool is None:
             context = multiprocessing.get_context("spawn")  # a fork of a process with threads may hang
-            self._stop = context.Event()
-            self._pool = ProcessPoolExecutor(self.workers, context, _begin, (self._stop,))
+            # without a lock, which a worker that is killed would never give back
+            self._stop, self._counters = context.Event(), context.RawArray("q", SLOTS)
+            self._pool = ProcessPoolExecutor(self.workers, context, _begin, (self._stop, self._counters))
         return self._pool
 
     def _ended(self, _: Future) -> None:
         self._under_way -= 1
+
+
+    def _here(self, segment: Segment) -> Future:
+        future: Future = Future()
+        try:
+            future.set_result(extract(segment, self._ticked))
+        except Exception as e:  # as a worker's error comes, with the result
+            future.set_exception(e)
+        return future
+
+    def _ticked(self) -> bool:
+        self._done_here += 1
+        if self._on_frame:
+            self._on_frame()
+        return False
 
 
 def outcome(future: Future) -> Extracted:
@@ -84,23 +110,14 @@ def outcome(future: Future) -> Extracted:
         ) from None
 
 
-def _here(segment: Segment) -> Future:
-    future: Future = Future()
-    try:
-        future.set_result(extract(segment))
-    except Exception as e:  # as a worker's error comes, with the result
-        future.set_exception(e)
-    return future
-
-
-def _begin(stop) -> None:
+def _begin(stop, frames) -> None:
     """A worker's first act: one thread each, Ctrl-C is for the parent to hear, and nobody outlives the parent."""
     import signal
 
     import cv2
 
-    global _stop
-    _stop = stop
+    global _stop, _frames
+    _stop, _frames = stop, frames
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(1)
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -113,8 +130,13 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
+def _is_stopped() -> bool:
+    _frames[os.getpid() % SLOTS] += 1
+    return _stop.is_set()
+
+
 def _do(segment: Segment) -> Extracted | None:
     try:
-        return extract(segment, _stop.is_set)
+        return extract(segment, _is_stopped)
     except Stopped:
         return None

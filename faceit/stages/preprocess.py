@@ -1,8 +1,8 @@
 """preprocess: from URLs and files to aligned faces of the right people.
 
 A video is worked on in segments of about ``SEGMENT_S`` seconds, each read by its own seek and followed afresh, by as
-many worker processes as there are cores. So what a segment gives does not depend on where an earlier run was killed, and a
-killed run goes on at the next segment. Videos are worked on while others are downloaded.
+many worker processes as there are cores. So what a segment gives does not depend on where an earlier run was killed,
+and a killed run goes on at the next segment. Videos are worked on while others are downloaded.
 """
 
 import hashlib
@@ -101,7 +101,7 @@ def _photos(project: Project, person: Person, identity: Identity, report: Person
 
 def _videos(project, people, identities, choices, reports) -> None:
     """Extract every video of ``people``, as they are there; others are downloaded meanwhile."""
-    with Crew(project.preprocess.workers) as crew, Progress("faces", 0) as progress:
+    with Progress("faces", 0) as progress, Crew(project.preprocess.workers, lambda: line.show()) as crew:
         line = _Line(crew, progress, reports)
         for person, video, got in _fetched(project, people, line.work):
             if isinstance(got, MediaError):
@@ -150,13 +150,15 @@ class _Line:
         self.crew, self.progress, self.reports = crew, progress, reports
         self.waiting: list[Extraction] = []
         self._futures: dict[Future, Extraction] = {}
-        self._frames = self._faces = 0  # of the videos that are done
+        self._earlier = 0  # frames that an earlier run had done
+        self._faces = 0  # of the videos that are done
 
     def add(self, extraction: "Extraction") -> None:
         """One more video."""
         self.progress.expect(extraction.total)
         self.waiting.append(extraction)
         if extraction.work is not None:
+            self._earlier += extraction.work.counts.frames
             self.progress.skip(extraction.work.counts.frames)
 
     def failed(self, person: str, error: MediaError) -> None:
@@ -172,11 +174,13 @@ class _Line:
                 self._take(self._futures.pop(future), future)
         for extraction in [each for each in self.waiting if each.complete]:
             self._finish(extraction)
-        at_work = [each for each in self.waiting if each.work is not None]
-        faces = self._faces + sum(each.work.counts.kept for each in at_work)
-        frames = self._frames + sum(each.work.counts.frames for each in at_work)
-        if frames:
-            self.progress.update(frames, f"{faces:,} faces")
+        self.show()
+
+    def show(self) -> None:
+        """Show how far it is."""
+        if self.crew.frames:
+            faces = self._faces + sum(each.work.counts.kept for each in self.waiting if each.work is not None)
+            self.progress.update(self._earlier + self.crew.frames, f"{faces:,} faces")
 
     def _hand_out(self) -> None:
         for extraction in self.waiting:
@@ -206,7 +210,7 @@ class _Line:
             self.failed(extraction.person.name, e)
             return
         if extraction.work is not None:
-            self._frames, self._faces = self._frames + counts.frames, self._faces + counts.kept
+            self._faces += counts.kept
         report.sources += 1
         report.nearest = min(report.nearest, counts.nearest)
 

@@ -15,7 +15,7 @@ IN_HAND = 2  # segments a worker, at work or waiting for it: what is done early 
 SLOTS = 1024  # for counters, one a worker by its number; two in one lose a few counts of the progress shown
 FEW_FRAMES = 400  # less than that is done in this process: a worker takes a second or two to begin
 
-_stop = None  # in a worker: the event by which the parent ends its work
+_stop = None  # in a worker: 1 when the parent wants no more
 _frames = None  # in a worker: the counters of the workers' frames
 
 
@@ -35,7 +35,8 @@ class Crew:
         self.workers = workers or min(MOST_WORKERS, cores())
         self._pool: ProcessPoolExecutor | None = None
         self._stop = self._counters = None
-        self._under_way = self._done_here = 0
+        self._under_way: list[Future] = []
+        self._done_here = 0
         self._on_frame = on_frame
 
     def __enter__(self):
@@ -43,7 +44,7 @@ class Crew:
 
     def __exit__(self, *exc):
         if self._pool is not None:
-            self._stop.set()
+            self._stop.value = 1
             self._pool.shutdown(wait=True, cancel_futures=True)
 
     @property
@@ -54,15 +55,15 @@ class Crew:
     @property
     def free(self) -> bool:
         """Whether another segment may be handed in."""
-        return self._under_way < IN_HAND * self.workers
+        self._under_way = [future for future in self._under_way if not future.done()]
+        return len(self._under_way) < IN_HAND * self.workers
 
     def submit(self, segment: Segment, frames: float) -> Future:
         """Hand in a segment; ``frames`` are there to do in all, as far as known."""
         if self._pool is None and (self.workers == 1 or frames < FEW_FRAMES):
             return self._here(segment)
-        self._under_way += 1
         future = self._opened().submit(_do, segment)
-        future.add_done_callback(self._ended)
+        self._under_way.append(future)
         return future
 
     def pace(self, segment: Segment, seconds: float) -> float:
@@ -75,13 +76,10 @@ class Crew:
     def _opened(self) -> ProcessPoolExecutor:
         if self._pool is None:
             context = multiprocessing.get_context("spawn")  # a fork of a process with threads may hang
-            # without a lock, which a worker that is killed would never give back
-            self._stop, self._counters = context.Event(), context.RawArray("q", SLOTS)
+            # without locks, which a worker that is killed would never give back
+            self._stop, self._counters = context.RawValue("b", 0), context.RawArray("q", SLOTS)
             self._pool = ProcessPoolExecutor(self.workers, context, _begin, (self._stop, self._counters))
         return self._pool
-
-    def _ended(self, _: Future) -> None:
-        self._under_way -= 1
 
 
     def _here(self, segment: Segment) -> Future:
@@ -132,7 +130,7 @@ def _end_with_parent() -> None:
 
 def _is_stopped() -> bool:
     _frames[os.getpid() % SLOTS] += 1
-    return _stop.is_set()
+    return bool(_stop.value)
 
 
 def _do(segment: Segment) -> Extracted | None:

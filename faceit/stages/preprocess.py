@@ -35,6 +35,7 @@ from faceit.stages.picking import pick
 SEGMENT_S = 15.0
 FORMAT = 3  # of a folder of faces; raised when old folders must be made again
 LOCK = ".lock"
+AHEAD = 32  # segments that may be done before an earlier one of the same video: they wait in memory
 WAIT_S = 0.1  # seconds between two looks at what the workers have done
 
 
@@ -262,6 +263,8 @@ class Extraction:
             return None
         if self.segments is None and self._handed > self.work.segments:
             return None  # one at a time: the first empty one is the end
+        if self._handed - self.work.segments > AHEAD:
+            return None
         begin = self.start + self._handed * self.step
         end = begin + self.step if self.stop is None else min(begin + self.step, self.stop)
         number, self._handed = self._handed, self._handed + 1

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import yaml
 
+from faceit.choices import Choices, write_choices
 from faceit.cli import main
 from faceit.errors import MediaError
 from faceit.faces import faceset
@@ -294,6 +295,51 @@ def test_another_portrait_extracts_again(people, frames, tmp_path):
     shutil.copy(people / "collins.png", tmp_path / "portrait.png")
     assert run(file) == 0
     assert pictures(folder_of(file)) == milliseconds(0, 1, 2)
+
+
+# --- what somebody ticked ----------------------------------------------------------------------------------------
+
+
+def test_a_stranger_who_was_ticked_is_kept_and_one_of_their_own_who_was_unticked_is_not(
+    people, frames, tmp_path, never, capfd
+):
+    clip = write_clip(tmp_path / "cut.mp4", frames["collins"][:6] + frames["hopper"][:6])
+    file = write_project(tmp_path / "project", people, {"collins": [clip]}, swaps={})
+    assert run(file) == 0
+    folder = folder_of(file)
+    own, stranger = read_tracks(folder)
+    assert (own.verdict, stranger.verdict) == ("theirs", "other") and pictures(folder) == milliseconds(*range(6))
+    assert read_image(folder / "tracks" / f"{stranger.name}.jpg").shape == (256, 256, 3)
+    choices = load_project(file).choices_file()
+    write_choices(choices, Choices({"collins": {folder.name: {own.name: False, stranger.name: True}}}))
+    assert run(file) == 0
+    kept = present_names(folder)
+    assert [name[:9] for name in kept] == [name[:9] for name in milliseconds(*range(6, 12))]
+    assert {row.left_out for row in read_table(folder) if row.track == own.name} == {"unticked"}
+    assert sorted(p.name for p in (folder / "left_out").glob("0*.jpg")) == milliseconds(*range(6))
+    never()  # from now on everything is on disk
+    assert run(file) == 0 and present_names(folder) == kept
+    choices.unlink()
+    assert run(file) == 0
+    assert present_names(folder) == milliseconds(*range(6))
+    write_choices(choices, Choices({"collins": {folder.name: {"000099000-0": True}}}))
+    assert run(file) == 0
+    assert "1 of the choices in faces.yaml fit no track that is there now" in capfd.readouterr().out
+
+
+def test_a_tick_in_a_long_video_keeps_the_whole_track(people, frames, tmp_path, monkeypatch):
+    """Over the ends of segments, and nobody else's."""
+    monkeypatch.setattr(stage, "SEGMENT_S", 0.5)
+    clip = write_clip(tmp_path / "cut.mp4", frames["hopper"] + frames["collins"][:4])
+    file = write_project(tmp_path / "project", people, {"collins": [clip]}, swaps={})
+    assert run(file) == 0
+    folder = folder_of(file)
+    stranger, own = read_tracks(folder)
+    assert (stranger.begin, stranger.end, stranger.frames, stranger.verdict) == (0.0, 0.9, 10, "other")
+    write_choices(load_project(file).choices_file(), Choices({"collins": {folder.name: {stranger.name: True}}}))
+    assert run(file) == 0
+    assert [name[:9] for name in present_names(folder)] == [name[:9] for name in milliseconds(*range(14))]
+    assert {row.track for row in read_table(folder)} == {stranger.name, own.name}
 
 
 # --- what somebody deleted ---------------------------------------------------------------------------------------

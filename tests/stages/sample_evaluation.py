@@ -103,7 +103,8 @@ def _faces(name: str, count: int, leaning: float, seed: int) -> dict:
     light = np.histogram(rng.normal(48 + leaning, 9, count), BINS["light"])[0]
     side = np.histogram(rng.normal(-6 + leaning, 8, count), BINS["side_light"])[0]
     return {"name": name, "count": count, "held_out": count // 10, "left_out": {"blurred": 8, "twin": 62},
-            "yaw_pitch": poses.astype(int).tolist(), "mouth": mouth.tolist(), "light": light.tolist(), "side_light": side.tolist()}  # fmt: skip
+            "yaw_pitch": poses.astype(int).tolist(), "mouth": mouth.tolist(),
+            "light": light.tolist(), "side_light": side.tolist()}  # fmt: skip
 
 
 def wave(rng, frames: int, every: float, mean: float, spread: float) -> np.ndarray:

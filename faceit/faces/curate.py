@@ -40,7 +40,7 @@ LEARN, PARTS = 3000, 12  # from so many sure faces, so many components (Turk and
 PATCH = 4  # pixels of a look, of 16: a finger or a microphone
 # Twins: landmarks that lie so far apart (root mean square, of the crop's width) or looks (gray levels), or a bit of
 # both. Consecutive frames of a still face differ by 0.003 and 1.3, a blink by 0.01.
-TWIN_POINTS, TWIN_LOOK = 0.0045, 4.0
+TWIN_POINTS, TWIN_LOOK = 0.003, 2.5
 TWIN_PARTS = 32  # principal components in which twins are looked for, before they are compared in full
 BLOCK = 1000  # faces compared at a time
 # Cells of what faces show: degrees of yaw and pitch, edges of the mouth's opening in eye distances, the lids below a

@@ -9,6 +9,7 @@ from faceit.settings import (
     CHOICES,
     RANGES,
     ConvertSettings,
+    CurateSettings,
     ModelSettings,
     PreprocessSettings,
     TrainSettings,
@@ -17,7 +18,7 @@ from faceit.settings import (
     overridden,
 )
 
-ALL = (PreprocessSettings, ModelSettings, TrainSettings, ConvertSettings)
+ALL = (PreprocessSettings, CurateSettings, ModelSettings, TrainSettings, ConvertSettings)
 
 
 @pytest.mark.parametrize("kind", ALL)

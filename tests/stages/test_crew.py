@@ -47,7 +47,7 @@ def finish(file: Path) -> tuple[int, str, str]:
 
 def project(folder: Path, videos: list, workers: int = 2) -> Path:
     people = folder.parent / "people"
-    file = write_project(folder, people, {"collins": [str(video) for video in videos]}, swaps={})
+    file = write_project(folder, people, {"collins": [v if isinstance(v, dict) else str(v) for v in videos]}, swaps={})
     said = yaml.safe_load(file.read_text())
     said["preprocess"] |= {"workers": workers}
     file.write_text(yaml.safe_dump(said))
@@ -133,7 +133,7 @@ def test_a_worker_that_is_killed_is_a_sentence_and_the_next_run_goes_on(here, pe
 
 
 def test_ctrl_c_ends_all_of_them(here, people):
-    file = project(here / "one", [people / "collins.mp4"])
+    file = project(here / "many", [{"url": str(people / "collins.mp4"), "name": f"part{i}"} for i in range(12)])
     child = start(file)
     wait_until(lambda: at_work(file) or child.poll() is not None)
     family = children(child.pid)

@@ -90,7 +90,7 @@ RANGES = {
     "ConvertSettings.height": (64, 8640), "height": (144, 8640), "fps": (0.1, 120), "tolerance": (0.1, 0.9),
     "min_face": (16, 2000), "downloads": (1, 8), "minutes": (0.01, 100_000), "iterations": (1, 100_000_000),
     "batch_size": (1, 4096), "save_seconds": (1, 3600), "preview_seconds": (1, 36000), "feather": (0.0, 0.3),
-    "crf": (0, 51), "seed": (0, 2**31), "held_out": (0.0, 0.2), "workers": (1, 64), "most": (0, 1_000_000),
+    "crf": (0, 51), "seed": (0, 2**31), "held_out": (0.0, 0.2), "workers": (1, 61), "most": (0, 1_000_000),
     "pixels": (0, 2000), "sharpness": (0.0, 1.0), "spread": (0.0, 1.0),
 }  # fmt: skip
 

@@ -4,6 +4,7 @@ A folder for each video: pictures named by their time in milliseconds, ``faces.j
 ``sheet.jpg`` to look at, and ``done.json``, written last. A picture that a person deletes is no longer in the set.
 """
 
+import contextlib
 import json
 import os
 from collections.abc import Iterable, Iterator
@@ -111,14 +112,34 @@ def iterate_table(folder: Path) -> Iterator[FaceRow]:
         for i, line in enumerate(file):
             try:
                 row = _row(json.loads(line))
-            except (ValueError, TypeError, KeyError):
+            except (ValueError, TypeError, KeyError) as e:
                 if not line.endswith("\n"):
                     return
+                if not isinstance(e, ValueError):  # a line of JSON with other columns
+                    raise FaceitError(
+                        f"{folder / TABLE} was made by another version of faceit: run preprocess again, which makes "
+                        "these faces anew."
+                    ) from None
                 raise FaceitError(
                     f"{folder / TABLE} is damaged at line {i + 1}: delete the folder {folder.name} and run "
                     "preprocess again."
                 ) from None
             yield row
+
+
+def iterate_boxes(folder: Path) -> Iterator[tuple[str, tuple | None]]:
+    """The names of all pictures in a table, and their faces' boxes, also of a table of another version; what cannot
+    be read is passed over."""
+    try:
+        file = (folder / TABLE).open(encoding="utf-8", errors="replace", newline="\n")
+    except FileNotFoundError:
+        return
+    with file:
+        for line in file:
+            with contextlib.suppress(ValueError, TypeError, KeyError):
+                said = json.loads(line)
+                box = said.get("box")
+                yield str(said["file"]), tuple(box) if isinstance(box, list) and len(box) == 4 else None
 
 
 def _line(row: FaceRow) -> str:

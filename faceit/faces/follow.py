@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from faceit.faces.detect import FaceFinder, find_landmarks, roll_of
+from faceit.faces.detect import FaceFinder, predict, roll_of
 from faceit.geometry import Face, align, anchors, overlap
 
 LOOK_EVERY = 10  # frames between two searches of the whole frame while faces are followed
@@ -130,7 +130,8 @@ class Follower:
         if track.bridged >= BRIDGE_FRAMES:
             return None
         before = track.face
-        face = replace(before, landmarks=find_landmarks(frame, before.box, roll_of(before.landmarks)))
+        landmarks, spread = predict(frame, before.box, roll_of(before.landmarks))
+        face = replace(before, landmarks=landmarks, spread=spread)
         look = look_of(frame, face)
         if likeness(look, track.look) < BRIDGE_LOOK:
             return None

@@ -88,8 +88,16 @@ class Identity:
         that one would have kept is listed, never silently dropped.
         """
         distance = _median_nearest(encodings, self.encodings)
-        refused = None if self.refused is None else _median_nearest(encodings, self.refused)
-        reach = max(self.tolerance + NEAR, self.ceiling)
+        return self.judged(distance, None if self.refused is None else _median_nearest(encodings, self.refused))
+
+    @property
+    def reach(self) -> float:
+        """The distance up to which somebody may be the person."""
+        return max(self.tolerance + NEAR, self.ceiling)
+
+    def judged(self, distance: float, refused: float | None) -> Judgement:
+        """The judgement of a track by its distances to the person and to those who are refused."""
+        reach = self.reach
         if refused is not None and refused < distance and refused <= reach:
             verdict = "refused"
         elif distance <= self.tolerance:

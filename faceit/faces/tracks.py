@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from faceit.errors import FaceitError
 from faceit.faces.faceset import write_text
 
 TRACKS = "tracks.jsonl"  # in a folder of faces
@@ -42,12 +43,17 @@ def write_tracks(folder: Path, tracks: Iterable[Track]) -> None:
 
 
 def read_tracks(folder: Path) -> list[Track]:
-    """A folder's tracks in the order of time; empty where there are none."""
+    """A folder's tracks in the order of time; empty where there are none. FaceitError for a damaged file."""
     try:
         lines = (folder / TRACKS).read_text(encoding="utf-8").splitlines()
     except OSError:
         return []
-    return [track_from(json.loads(line)) for line in lines]
+    try:
+        return [track_from(json.loads(line)) for line in lines]
+    except (ValueError, TypeError, AttributeError):
+        raise FaceitError(
+            f"{folder / TRACKS} is damaged: delete the folder {folder.name} and run preprocess again."
+        ) from None
 
 
 def track_from(values: dict) -> Track:

@@ -1,7 +1,9 @@
 """Worker processes for segments: as many as asked for, each with one thread, gone when their parent is gone."""
 
+import contextlib
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -13,6 +15,8 @@ from faceit.stages.extraction import Extracted, Segment, Stopped, extract, pace
 MOST_WORKERS = 8  # by default; each takes about 0.4 GB
 IN_HAND = 2  # segments a worker, at work or waiting for it: what is done early waits in memory for its turn
 SLOTS = 1024  # for counters, one a worker by its number; two in one lose a few counts of the progress shown
+ENDED = ("A worker process was ended from outside, perhaps for want of memory: run it again, it goes on where it was. "
+         "`workers: 1` under preprocess takes the least memory.")  # fmt: skip
 FEW_FRAMES = 400  # less than that is done in this process: a worker takes a second or two to begin
 
 _stop = None  # in a worker: 1 when the parent wants no more
@@ -62,7 +66,7 @@ class Crew:
         """Hand in a segment; ``frames`` are there to do in all, as far as known."""
         if self._pool is None and (self.workers == 1 or frames < FEW_FRAMES):
             return self._here(segment)
-        future = self._opened().submit(_do, segment)
+        future = self._handed(_do, segment)
         self._under_way.append(future)
         return future
 
@@ -70,8 +74,16 @@ class Crew:
         """Frames a second of all workers together, each doing this segment for so long."""
         if self.workers == 1:
             return pace(segment, seconds)
+        futures = [self._handed(pace, segment, seconds) for _ in range(self.workers)]
+        return sum(outcome(future) for future in futures)
+
+    def _handed(self, do: Callable, *args) -> Future:
         pool = self._opened()
-        return sum(future.result() for future in [pool.submit(pace, segment, seconds) for _ in range(self.workers)])
+        try:
+            with _deaf():
+                return pool.submit(do, *args)
+        except BrokenProcessPool:
+            raise FaceitError(ENDED) from None
 
     def _opened(self) -> ProcessPoolExecutor:
         if self._pool is None:
@@ -97,21 +109,29 @@ class Crew:
         return False
 
 
-def outcome(future: Future) -> Extracted:
-    """What a segment gave, or its error; a sentence when the worker's process was ended from outside."""
+def outcome(future: Future):
+    """What a worker gave, or its error; a sentence when its process was ended from outside."""
     try:
         return future.result()
     except BrokenProcessPool:
-        raise FaceitError(
-            "A worker process was ended from outside, perhaps for want of memory: run it again, it goes on where it "
-            "was. `workers: 1` under preprocess takes the least memory."
-        ) from None
+        raise FaceitError(ENDED) from None
+
+
+@contextlib.contextmanager
+def _deaf():
+    """Ctrl-C is for the parent to hear: a worker that is started meanwhile never listens to it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _begin(stop, frames) -> None:
     """A worker's first act: one thread each, Ctrl-C is for the parent to hear, and nobody outlives the parent."""
-    import signal
-
     import cv2
 
     global _stop, _frames

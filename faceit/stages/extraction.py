@@ -25,7 +25,7 @@ from faceit.settings import PreprocessSettings
 SAMPLE_S = 5.0  # seconds of a track for which its best face is encoded
 EARLY = 3  # frames into a track; the first face is encoded then, so that strangers are known soon
 EARLY_AGAIN = 10  # and once more so many frames later
-STRANGER = 0.15  # beyond the tolerance: a track whose two first faces are so far away is hardly looked at any more
+STRANGER = 0.15  # beyond what may be the person: a track whose two first faces are so far is hardly looked at any more
 STRANGER_EVERY = 10  # frames of such a track that are still looked at: one in so many
 SURE_FRAMES = 3  # of a track, for a doubtful one to be theirs
 CHIP = 256  # pixels, of the aligned face that is encoded
@@ -77,13 +77,13 @@ class Stopped(Exception):
     """The parent wants no more."""
 
 
-def extract(segment: Segment, stopped=lambda: False) -> Extracted:
-    """Do one segment. MediaError when ffmpeg was killed on the way or reading broke off; FaceitError when the disk
-    refuses."""
+def extract(segment: Segment, stopped=lambda: False, thorough: bool = False) -> Extracted:
+    """Do one segment; ``thorough`` looks at every frame of strangers too. MediaError when ffmpeg was killed on the way
+    or reading broke off; FaceitError when the disk refuses."""
     out = Extracted(segment.number)
     tracks: dict[int, _Followed] = {}
     try:
-        for faces in _frames(segment, tracks):
+        for faces in _frames(segment, tracks, thorough):
             if stopped():
                 raise Stopped
             out.frames += 1
@@ -94,6 +94,9 @@ def extract(segment: Segment, stopped=lambda: False) -> Extracted:
         out.problem = str(e)
         return out
     done = [track.finish() for track in tracks.values()]
+    if any(track.passed_over and (ticked or piece.track.verdict in ("theirs", "perhaps"))
+           for track, (piece, _, _, ticked) in zip(tracks.values(), done, strict=True)):  # fmt: skip
+        return extract(segment, stopped, thorough=True)  # whoever it was, they are not so strange as they seemed
     out.pieces = [piece for piece, *_ in done]
     _save(segment, out, done)
     return out
@@ -111,7 +114,7 @@ def pace(segment: Segment, seconds: float) -> float:
             count += 1
 
 
-def _frames(segment: Segment, tracks: dict[int, "_Followed"]) -> Iterator[list[Face]]:
+def _frames(segment: Segment, tracks: dict[int, "_Followed"], thorough: bool = False) -> Iterator[list[Face]]:
     """Follow the faces of a segment into ``tracks``; yields those of each frame."""
     settings = segment.settings
     finder = FaceFinder(settings.detector, settings.min_face)
@@ -119,7 +122,7 @@ def _frames(segment: Segment, tracks: dict[int, "_Followed"]) -> Iterator[list[F
     for time, frame, faces in followed(frames, finder):
         for place, face in enumerate(faces):
             if face.track not in tracks:
-                tracks[face.track] = _Followed(segment, f"{round(time * 1000):09d}-{place}", time, face)
+                tracks[face.track] = _Followed(segment, f"{round(time * 1000):09d}-{place}", time, face, thorough)
             tracks[face.track].take(time, frame, face)
         yield faces
 
@@ -127,8 +130,9 @@ def _frames(segment: Segment, tracks: dict[int, "_Followed"]) -> Iterator[list[F
 class _Followed:
     """One track while it is followed: its faces as JPEG bytes, and the best of them in each few seconds."""
 
-    def __init__(self, segment: Segment, name: str, time: float, face: Face):
-        self.segment, self.name = segment, name
+    def __init__(self, segment: Segment, name: str, time: float, face: Face, thorough: bool):
+        self.segment, self.name, self.thorough = segment, name, thorough
+        self.passed_over = False  # whether frames of it were not looked at
         self.begin = self.end = time
         self.first = self.last = face.box
         self.widths: list[int] = []
@@ -142,6 +146,7 @@ class _Followed:
         self.end, self.last = time, face.box
         self.widths.append(face.width)
         if self._stranger() and len(self.widths) % STRANGER_EVERY:
+            self.passed_over = True
             return
         settings = self.segment.settings
         picture, row = cut_face(frame, face, settings.size, "", time, self.name, CROPS[settings.align])
@@ -163,13 +168,16 @@ class _Followed:
     def _stranger(self) -> bool:
         if len(self.early) < 2:
             return False
-        far = self.segment.identity.tolerance + STRANGER
-        known = not any(self._is_ticked(track, self.early[0]) for track in self.segment.ticked)
-        return known and all(self.segment.identity.distance(each) > far for each in self.early)
+        if self.thorough or any(map(self._is_within, self.segment.ticked)):
+            return False
+        far = self.segment.identity.reach + STRANGER
+        return all(self.segment.identity.distance(each) > far for each in self.early)
+
+    def _is_within(self, track: Track) -> bool:
+        return track.begin - TICKED_SLACK_S <= self.begin and self.end <= track.end + TICKED_SLACK_S
 
     def _is_ticked(self, track: Track, encoding: np.ndarray) -> bool:
-        within = track.begin - TICKED_SLACK_S <= self.begin and self.end <= track.end + TICKED_SLACK_S
-        return within and float(np.linalg.norm(np.array(track.encoding) - encoding)) < TICKED_SAME
+        return self._is_within(track) and float(np.linalg.norm(np.array(track.encoding) - encoding)) < TICKED_SAME
 
     def finish(self) -> tuple[Piece, list[tuple[float, bytes, FaceRow]], bytes, bool]:
         """What the track came to: its piece, its faces, its best picture, and whether somebody ticked it."""

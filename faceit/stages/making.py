@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +14,15 @@ from faceit.faces.faceset import (
     DONE,
     LEFT_OUT,
     TABLE,
+    FaceRow,
     append_rows,
+    iterate_boxes,
     iterate_table,
     read_json,
     write_table,
     write_text,
 )
-from faceit.faces.identity import Tally
+from faceit.faces.identity import Identity, Tally
 from faceit.faces.tracks import BEST, Track, track_from, write_tracks
 from faceit.geometry import overlap
 from faceit.stages.extraction import Extracted, Piece
@@ -29,6 +31,7 @@ STATE, PIECES = "state.json", "pieces.jsonl"  # of a folder in the making
 JOINED_PLACE = 0.3  # intersection over union of the boxes where one segment ends and the next one begins
 JOINED_SAME = 0.5  # distance of the encodings there
 JOINED_FRAMES = 1.5  # between the two
+DELETED_PLACE = 0.3  # intersection over union of the boxes of a deleted face and of one found again
 
 
 @dataclass
@@ -63,20 +66,52 @@ def recover(folder: Path, key: str, ticked: frozenset[str] = frozenset()) -> dic
 
 
 def _is_done(done: dict | None, key: str, ticked: frozenset[str]) -> bool:
-    return done is not None and done.get("key") == key and ticked <= set(done.get("ticked", []))
+    if done is None or done.get("key") != key or set(done.get("counts", {})) != {each.name for each in fields(Counts)}:
+        return False
+    return ticked <= set(done.get("ticked", []))
 
 
 def _aside(folder: Path, word: str) -> Path:
     return folder.with_name(f".{folder.name}.{word}")
 
 
-def deleted_names(folder: Path) -> set[str]:
-    """Names that the table of a finished folder has and the folder has not, and those gone before it was made."""
+def deleted_names(folder: Path) -> dict[str, tuple | None]:
+    """Names that the table of a finished folder has and the folder has not, and those gone before it was made; with
+    the boxes of their faces, where they are known."""
     done = read_json(folder / DONE)
     if done is None:
-        return set()
+        return {}
+    before = done.get("deleted", {})
+    gone = {name: tuple(box) if box else None for name, box in before.items()} if isinstance(before, dict) else (
+        dict.fromkeys(before))  # fmt: skip
     here = {entry.name for place in (folder, folder / LEFT_OUT) if place.is_dir() for entry in os.scandir(place)}
-    return {row.file for row in iterate_table(folder) if row.file not in here} | set(done.get("deleted", []))
+    return gone | {name: box for name, box in iterate_boxes(folder) if name not in here}
+
+
+class Deleted:
+    """The pictures that somebody deleted, known by the frame and the place of their face: a picture may have another
+    name in a set that is made again, and another person may be in the same frame."""
+
+    def __init__(self, names: dict[str, tuple | None]):
+        self.names = names
+        self._boxes: dict[str, list[tuple | None]] = {}
+        for name, box in names.items():
+            self._boxes.setdefault(_frame(name), []).append(box)
+
+    def has(self, row: FaceRow) -> bool:
+        """Whether the picture of this face was deleted."""
+        there = self._boxes.get(_frame(row.file), [])
+        return any(box is None or overlap(box, row.box) > DELETED_PLACE for box in there)
+
+
+def _frame(name: str) -> str:
+    """What the names of all pictures of one frame begin with: its time."""
+    return name.partition(".")[0].partition("-")[0]
+
+
+def _is_theirs(name: str) -> bool:
+    """Whether a picture is one of the person's own track; others have a number behind the time."""
+    return "-" not in name
 
 
 class Making:
@@ -86,7 +121,7 @@ class Making:
         self.folder, self.part, self.key, self.ticked = folder, _aside(folder, "part"), key, ticked
         self.segments, self.counts = 0, Counts()
         # a picture that somebody deleted stays deleted when the folder is made again with other settings
-        self.deleted = deleted_names(folder)
+        self.deleted = Deleted(deleted_names(folder))
         if not self._resume():
             shutil.rmtree(self.part, ignore_errors=True)
             append_rows(self._made(self.part), [])
@@ -132,12 +167,12 @@ class Making:
         """Note down the next segment: its rows, its tracks, and that it is done."""
         rows = []
         for row in found.rows:
-            if row.file not in self.deleted:
+            if not self.deleted.has(row):
                 rows.append(row)
                 continue
             (self.part / row.file).unlink(missing_ok=True)
             (self.part / LEFT_OUT / row.file).unlink(missing_ok=True)
-            if row.left_out is None:
+            if _is_theirs(row.file):
                 self.counts.deleted += 1
                 self.counts.kept -= 1
         self.counts.frames += found.frames
@@ -172,28 +207,27 @@ class Making:
     def drop(self) -> None:
         shutil.rmtree(self.part, ignore_errors=True)
 
-    def finish(self, about: dict, fps: float) -> Counts:
+    def finish(self, about: dict, fps: float, identity: Identity) -> Counts:
         """Join the tracks over the segments' ends and put the folder in its place, done.json written last."""
-        names = self._join(fps)
-        self.deleted |= deleted_names(self.folder)  # also those deleted while this was at work
-        gone = 0
-        if self.deleted or any(old != new for old, new in names.items()):
+        names = self._join(fps, identity)
+        # also those deleted while this was at work
+        self.deleted = Deleted(self.deleted.names | deleted_names(self.folder))
+        gone = {row.file for row in iterate_table(self.part) if self.deleted.has(row)} if self.deleted.names else set()
+        if gone or any(old != new for old, new in names.items()):
             rows = (replace(row, track=names[row.track]) for row in iterate_table(self.part))
-            kept = [row for row in rows if row.file not in self.deleted] if self.deleted else rows
-            write_table(self.part, kept)
-        for name in self.deleted:
+            write_table(self.part, (row for row in rows if row.file not in gone))
+        for name in gone:
             for place in (self.part, self.part / LEFT_OUT):
-                if (place / name).exists():
-                    (place / name).unlink()
-                    gone += place == self.part
-        self.counts.kept, self.counts.deleted = self.counts.kept - gone, self.counts.deleted + gone
+                (place / name).unlink(missing_ok=True)
+        own = sum(map(_is_theirs, gone))
+        self.counts.kept, self.counts.deleted = self.counts.kept - own, self.counts.deleted + own
         done = {"key": self.key, "ticked": sorted(self.ticked), "counts": asdict(self.counts),
-                "deleted": sorted(self.deleted), **about}  # fmt: skip
+                "deleted": dict(sorted(self.deleted.names.items())), **about}  # fmt: skip
         write_text(self.part / DONE, json.dumps(done, indent=1))
         recover(self.folder, self.key, self.ticked)
         return self.counts
 
-    def _join(self, fps: float) -> dict[str, str]:
+    def _join(self, fps: float, identity: Identity) -> dict[str, str]:
         """Write the tracks, those that go on over a segment's end as one; returns old names -> new ones."""
         names: dict[str, str] = {}
         whole: dict[str, Track] = {}
@@ -207,7 +241,7 @@ class Making:
             name = before[0] if before else piece.track.name
             if before:
                 ends.remove(before)
-                whole[name] = _joined(whole[name], piece.track)
+                whole[name] = _joined(whole[name], piece.track, identity)
                 (self.part / BEST / f"{piece.track.name}.jpg").unlink(missing_ok=True)
             else:
                 whole[name] = piece.track
@@ -221,21 +255,24 @@ def _goes_on(before: Piece, after: Piece, fps: float) -> bool:
     """Whether a track that ends with one segment is the one that begins with the next."""
     if not 0 < after.track.begin - before.track.end <= JOINED_FRAMES / fps:
         return False
-    if before.track.verdict != after.track.verdict or overlap(before.last, after.first) < JOINED_PLACE:
+    if overlap(before.last, after.first) < JOINED_PLACE:
         return False
     apart = np.linalg.norm(np.subtract(before.track.encoding, after.track.encoding))
     return float(apart) < JOINED_SAME
 
 
-def _joined(one: Track, other: Track) -> Track:
+def _joined(one: Track, other: Track, identity: Identity) -> Track:
+    """Two parts of one track as one, judged as a whole."""
     share = other.frames / (one.frames + other.frames)
 
     def mean(first, second):
         return round(first + share * (second - first), 4)
 
+    distance = mean(one.distance, other.distance)
+    refused = None if one.refused is None or other.refused is None else mean(one.refused, other.refused)
+    said = identity.judged(distance, refused)
     return replace(
         one, end=other.end, frames=one.frames + other.frames, width=round(mean(one.width, other.width)),
-        distance=mean(one.distance, other.distance), doubtful=one.doubtful or other.doubtful,
-        refused=None if one.refused is None or other.refused is None else mean(one.refused, other.refused),
+        distance=distance, refused=refused, verdict=said.verdict, doubtful=said.doubtful,
         encoding=tuple(map(mean, one.encoding, other.encoding)),
     )  # fmt: skip

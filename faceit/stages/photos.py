@@ -28,6 +28,7 @@ from faceit.project import Person
 from faceit.settings import PreprocessSettings
 from faceit.stages.making import Counts, deleted_names
 
+SAVE_EVERY = 100  # photos: what a kill can lose
 PHOTO_FACE = re.compile(r".*-[0-9a-f]{12}\.jpg")  # what _photo calls its pictures
 
 
@@ -47,10 +48,18 @@ def take_photos(folder: Path, person: Person, identity: Identity, settings: Prep
     seen = {photo: file for photo, file in known.items() if photo in listed}
     fresh = {photo: path for photo, path in listed.items() if photo not in seen}
     mine = set(seen.values())
-    rows = [row for row in iterate_table(folder) if row.file in mine]
+    rows = [row for row in iterate_table(folder) if row.file in mine] if mine else []
     share, keys = settings.held_out, {file: photo for photo, file in seen.items()}
     finder, counts = FaceFinder(settings.detector, settings.min_face), Counts()
     counts.nearest = state.get("nearest", 9.0) if same else 9.0
+
+    def save() -> None:
+        held = [replace(row, held_out=photo_held_out(keys[row.file], share)) for row in rows]
+        write_table(folder, held)
+        done = {"key": key, "seen": seen, "deleted": sorted(gone), "nearest": counts.nearest, "held_out": share,
+                "settings": asdict(settings)}  # fmt: skip
+        write_text(folder / DONE, json.dumps(done, indent=1))
+
     with Progress(f"{person.name}: photos", len(fresh), "photo") as progress:
         for i, (photo, path) in enumerate(fresh.items()):
             try:
@@ -64,16 +73,14 @@ def take_photos(folder: Path, person: Person, identity: Identity, settings: Prep
                 rows.append(row)
                 keys[row.file] = photo
             progress.update(i + 1)
+            if (i + 1) % SAVE_EVERY == 0:
+                save()
     if fresh or seen != known or state.get("held_out") != share:
-        rows = [replace(row, held_out=photo_held_out(keys[row.file], share)) for row in rows]
-        write_table(folder, rows)
+        save()
         mine = {row.file for row in rows}
         for stray in (*folder.glob("*.jpg"), *(folder / LEFT_OUT).glob("*.jpg")):  # of photos that are listed no more
             if PHOTO_FACE.fullmatch(stray.name) and stray.name not in mine:
                 stray.unlink()
-        done = {"key": key, "seen": seen, "deleted": sorted(gone), "nearest": counts.nearest, "held_out": share,
-                "settings": asdict(settings)}  # fmt: skip
-        write_text(folder / DONE, json.dumps(done, indent=1))
         say(f"{person.name}: photos: {counts.sentence(person.name, 'new photos')}")
     return len(seen), counts.nearest, failed
 
@@ -96,6 +103,7 @@ def _photo(folder, finder, identity, photo: str, path, settings, counts: Counts,
     face = replace(face, distance=distance)
     picture, row = cut_face(frame, face, settings.size, name, None, crop=CROPS[settings.align])
     write_face(folder / name, picture)
+    (folder / LEFT_OUT / name).unlink(missing_ok=True)  # of other settings
     counts.kept += 1
     return row
 

@@ -77,7 +77,8 @@ def _pick(project: Project, person: Person, drivers: list[Person], choices) -> P
     needed = [source.stamp(marks=False) for source in theirs]
     known = read_json(state) or {}
     if known and known.get("key") == _key(project, sources, needed):
-        return Picked(**known["picked"])
+        with contextlib.suppress(TypeError, KeyError):
+            return Picked(**known["picked"])
     state.unlink(missing_ok=True)
     if not sources:
         return Picked()
@@ -203,7 +204,10 @@ class _Source:
                         os.replace(other / name, place / name)
                     moved += 1
         except OSError as e:
-            raise FaceitError(f"{e.filename} cannot be moved ({e.strerror}): free some space and run it.") from None
+            raise FaceitError(
+                f"A picture in {self.folder} cannot be moved ({e.strerror}): close what shows it, or free some space, "
+                "and run it again."
+            ) from None
         return moved
 
 

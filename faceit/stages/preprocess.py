@@ -8,15 +8,17 @@ and a killed run goes on at the next segment. Videos are worked on while others 
 import hashlib
 import json
 import math
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from pathlib import Path
 
 from faceit.choices import Choices, read_choices, unmatched
 from faceit.errors import FaceitError, MediaError
-from faceit.faces.faceset import finished, iterate_table, present_names
+from faceit.faces.faceset import DONE, finished, iterate_table, present_names, read_json
 from faceit.faces.identity import Identity, learn_identity
 from faceit.faces.split import read_split, split_video, write_split
 from faceit.faces.tracks import Track, read_tracks
@@ -24,7 +26,7 @@ from faceit.media.fetch import fetch_all
 from faceit.media.video import frame_count, probe
 from faceit.progress import Progress, say
 from faceit.project import Person, Project, Video
-from faceit.stages.crew import Crew, outcome
+from faceit.stages.crew import FEW_FRAMES, Crew, outcome
 from faceit.stages.downloads import DownloadNews, cookie_options, fetch_job
 from faceit.stages.extraction import Extracted, Segment
 from faceit.stages.lock import only_one
@@ -73,7 +75,8 @@ def preprocess(project: Project, people: list[Person]) -> list[PersonReport]:
             _photos(project, person, identities[person.name], reports[person.name])
         _videos(project, people, identities, choices, reports)
         pick(project, people)
-        problems = [_conclude(project, person, reports[person.name], choices) for person in people]
+        problems = [_conclude(project, person, reports[person.name], choices, identities[person.name].tolerance)
+                    for person in people]  # fmt: skip
     problems = [problem for problem in problems if problem]
     if problems:
         raise FaceitError("\n".join(problems))
@@ -112,7 +115,7 @@ def _videos(project, people, identities, choices, reports) -> None:
                 line.add(Extraction(project, person, video, got, identities[person.name], choices))
             except MediaError as e:
                 line.failed(person.name, e)
-            if video.file is None:
+            if video.file is None or line.frames >= FEW_FRAMES:
                 line.work(0.0)
         while line.waiting:
             line.work(WAIT_S)
@@ -162,6 +165,11 @@ class _Line:
             self._earlier += extraction.work.counts.frames
             self.progress.skip(extraction.work.counts.frames)
 
+    @property
+    def frames(self) -> float:
+        """How many frames the videos in line have; infinite where one's length is not known."""
+        return sum(math.inf if each.total is None else each.total for each in self.waiting)
+
     def failed(self, person: str, error: MediaError) -> None:
         self.reports[person].failed.append(str(error))
         say(f"  ! {error}")
@@ -186,7 +194,7 @@ class _Line:
     def _hand_out(self) -> None:
         for extraction in self.waiting:
             while self.crew.free and (segment := extraction.next()) is not None:
-                future = self.crew.submit(segment, sum(each.total or math.inf for each in self.waiting))
+                future = self.crew.submit(segment, self.frames)
                 self._futures[future] = extraction
                 if future.done():  # it was done here: what it gave is taken in before the next one begins
                     return
@@ -234,6 +242,9 @@ class Extraction:
         self.stop = min(end or info.duration, info.duration) if info.duration else end
         # a whole number of frames: their times are those of one long reading
         self.step = max(1, round(SEGMENT_S * self.fps)) / self.fps
+        self.range = [self.start, self.stop]
+        before = read_json(self.folder / DONE) or {}
+        self.split = read_split(self.folder) if before.get("range") == self.range else None
         self.ticked = _ticked(choices, person, video, self.folder)
         names = frozenset(track.name for track in self.ticked)
         self.done = recover(self.folder, key, names)
@@ -293,8 +304,9 @@ class Extraction:
         if self._holes and self.stop is not None:
             say(f"  ! {name}: {len(self._holes)} of {self.work.segments} parts of {self.step:.0f} s have no picture "
                 f"that can be read, the first at {self._holes[0][0]:.0f} s.")  # fmt: skip
-        about = {"video": self.video.url, "person": who, "settings": asdict(self.project.preprocess)}
-        counts = self.work.finish(about, self.fps)
+        about = {"video": self.video.url, "person": who, "settings": asdict(self.project.preprocess),
+                 "range": self.range}  # fmt: skip
+        counts = self.work.finish(about, self.fps, self.identity)
         self._hold_out()
         say(f"{who}: {name}: {counts.sentence(who)}")
         return counts
@@ -303,6 +315,9 @@ class Extraction:
         """Choose what of the video never trains; a choice that was made stays, unless the share is another."""
         share, known, stop = self.project.preprocess.held_out, read_split(self.folder), self.stop
         if known is not None and known.share == share:
+            return
+        if self.split is not None and self.split.share == share:  # made anew, it holds out what it held out
+            write_split(self.folder, self.split)
             return
         if stop is None:
             stop = max((row.time or 0.0 for row in iterate_table(self.folder)), default=self.start)
@@ -321,9 +336,14 @@ def _fingerprint(project: Project, person: Person, **more) -> str:
     settings = project.preprocess
     mine = {k: v for k, v in asdict(settings).items() if k in ("detector", "tolerance", "size", "min_face", "align")}
     # the files and not their encodings: these differ in the last digits from one processor to another
-    pictures = [hashlib.sha256(path.read_bytes()).hexdigest() for path in person.identity_pictures]
+    pictures = [_hash(path, path.stat().st_size, path.stat().st_mtime_ns) for path in person.identity_pictures]
     text = json.dumps([FORMAT, mine, len(person.portraits), pictures, more], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@cache
+def _hash(path: Path, size: int, changed: int) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _stamp(path: Path) -> list:
@@ -331,7 +351,9 @@ def _stamp(path: Path) -> list:
     return [path.name, stat.st_size]
 
 
-def _conclude(project: Project, person: Person, report: PersonReport, choices: Choices) -> str | None:
+def _conclude(
+    project: Project, person: Person, report: PersonReport, choices: Choices, tolerance: float
+) -> str | None:
     """Say what there is of a person now; a sentence about what is wrong when there is nothing."""
     folders = finished(project.face_dirs(person))
     report.faces = sum(len(present_names(folder)) for folder in folders)
@@ -345,6 +367,14 @@ def _conclude(project: Project, person: Person, report: PersonReport, choices: C
     if report.failed and not report.sources:
         what = "video" if person.videos else "photo"
         return f"No {what} of {person.name} could be had. The first problem: {report.failed[0]}"
+    left_out = [row for folder in folders for row in iterate_table(folder) if row.left_out]
+    if left_out:
+        reasons = Counter(row.left_out for row in left_out)
+        what = ", ".join(f"{count:,} {reason}" for reason, count in reasons.most_common())
+        return (
+            f"All {len(left_out):,} faces that may be {person.name}'s are left out ({what}): "
+            f"`python faceit.py faces {person.name}` shows them, to be ticked where they are theirs."
+        )
     if any(deleted_names(folder) for folder in folders):
         return (
             f"Every picture of {person.name} has been deleted: delete the folder {project.faces_dir(person)} to have "
@@ -353,7 +383,7 @@ def _conclude(project: Project, person: Person, report: PersonReport, choices: C
     near = f" The nearest face is {report.nearest:.2f} away." if report.nearest < 9 else " No face was found at all."
     return (
         f"No face of {person.name} in {report.sources} source{'s' * (report.sources != 1)}: is "
-        f"{person.portraits[0]} a good picture of them?{near} (tolerance {project.preprocess.tolerance}; raise it with "
+        f"{person.portraits[0]} a good picture of them?{near} (tolerance {tolerance:g}; raise it with "
         "care, to 0.65 at most)"
     )
 

@@ -383,6 +383,47 @@ def test_picture_deleted_while_the_set_is_made_again_stays_deleted(prepared, tmp
     assert len(read_table(folder)) == 29 and counts_of(folder)["deleted"] == 1 and counts_of(folder)["kept"] == 29
 
 
+def test_a_deleted_picture_of_the_wrong_person_takes_nothing_of_the_right_one(people, frames, tmp_path, capfd):
+    both = [np.hstack([one, other]) for one, other in zip(frames["collins"], frames["hopper"], strict=True)]
+    clip = write_clip(tmp_path / "both.mp4", both)
+    shutil.copy(people / "hopper.png", tmp_path / "portrait.png")  # the wrong one, by mistake
+    file = write_project(tmp_path, people, {"collins": [clip]}, swaps={})
+    change_person(file, portrait="portrait.png")
+    assert run(file) == 0
+    folder = folder_of(file)
+    for name in pictures(folder):
+        (folder / name).unlink()
+    shutil.copy(people / "collins.png", tmp_path / "portrait.png")
+    assert run(file) == 0
+    assert pictures(folder) == milliseconds(*range(10)) and counts_of(folder)["deleted"] == 0
+
+
+def test_folders_of_another_version_are_made_anew_and_others_are_told(prepared, tmp_path, capfd):
+    file = copied(prepared, tmp_path)
+    folder = folder_of(file)
+    gone = pictures(folder)[3]
+    (folder / gone).unlink()
+    lines = [json.loads(line) for line in (folder / TABLE).read_text().splitlines()]
+    old = [{key: line[key] for key in ("file", "time", "frame", "box", "landmarks", "distance")} for line in lines]
+    (folder / TABLE).write_text("".join(json.dumps(line) + "\n" for line in old))
+    done = json.loads((folder / DONE).read_text())
+    (folder / DONE).write_text(json.dumps(done | {"key": "of another version", "deleted": []}))
+    assert main(["train", "c2h", "--iterations", "1", "--config", str(file)]) == 1
+    assert "was made by another version of faceit: run preprocess again" in capfd.readouterr().err
+    assert run(file) == 0
+    assert pictures(folder) == [name for name in milliseconds(*range(30)) if name != gone]
+
+
+def test_when_all_are_unticked_the_page_of_faces_is_named(prepared, tmp_path, capfd):
+    file = copied(prepared, tmp_path)
+    folder = folder_of(file)
+    (track,) = read_tracks(folder)
+    write_choices(load_project(file).choices_file(), Choices({"collins": {folder.name: {track.name: False}}}))
+    assert run(file) == 1
+    said = capfd.readouterr().err
+    assert "All 30 faces that may be collins's are left out (30 unticked): `python faceit.py faces collins`" in said
+
+
 def test_all_deleted_says_so_and_how_to_get_them_back(prepared, tmp_path, capfd):
     file = copied(prepared, tmp_path)
     folder = folder_of(file)

@@ -146,7 +146,7 @@ def compare(found: dict[int, np.ndarray], file: Path, fps: float) -> tuple[float
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--clips", type=Path, required=True)
-    parser.add_argument("--seconds", type=float, default=120.0, help="length of the clip")
+    parser.add_argument("--seconds", type=float, default=300.0, help="length of the clip")
     parser.add_argument("--sample", type=int, default=150, help="frames for the plain loop")
     parser.add_argument("--detector", default="yunet")
     parser.add_argument("--memory", action="store_true", help="measure memory too (some minutes)")

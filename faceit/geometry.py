@@ -19,6 +19,10 @@ OUTER_LIPS, INNER_LIPS = slice(48, 60), slice(60, 68)
 # Where five anchors of a frontal face lie, in eye distances from the point between the eyes: both eyes, the base
 # of the nose, both mouth corners. Means of dlib's points over talking heads, made symmetric.
 ANCHORS = np.array([[-0.5, 0.0], [0.5, 0.0], [0.0, 0.69], [-0.42, 1.09], [0.42, 1.09]])
+# The same five as weights of the 68 points, (5, 68): means of the points that make them up.
+MEANS = np.zeros((5, 68))
+for _row, _points in enumerate((LEFT_EYE, RIGHT_EYE, NOSE_BASE, slice(48, 49), slice(54, 55))):
+    MEANS[_row, _points] = 1 / len(range(68)[_points])
 # Mouth corners move when one speaks, so they count less; they keep the scale right when the head turns.
 ANCHOR_WEIGHTS = np.array([1.0, 1.0, 1.0, 0.5, 0.5])
 # Points of the skull that hardly move with expression, in eye distances: x to the picture's right, y down, z away from
@@ -165,10 +169,7 @@ def halved(picture: np.ndarray, times: int) -> tuple[np.ndarray, int]:
 
 def anchors(landmarks: np.ndarray) -> np.ndarray:
     """The five points that place a face: eye centres, nose base, mouth corners. (68, 2) -> (5, 2)."""
-    return np.stack([
-        landmarks[LEFT_EYE].mean(0), landmarks[RIGHT_EYE].mean(0), landmarks[NOSE_BASE].mean(0),
-        landmarks[48], landmarks[54],
-    ]).astype(np.float64)  # fmt: skip
+    return MEANS @ landmarks
 
 
 def similarity(points: np.ndarray, onto: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -216,7 +217,7 @@ def crop_points(landmarks: np.ndarray, crop: Crop = FACE) -> np.ndarray:
 
 def eye_distance(landmarks: np.ndarray) -> float:
     """Distance between the eyes' centres, in the units of the landmarks."""
-    return float(np.linalg.norm(landmarks[RIGHT_EYE].mean(0) - landmarks[LEFT_EYE].mean(0)))
+    return float(np.hypot(*((MEANS[1] - MEANS[0]) @ landmarks)))
 
 
 def mouth_opening(landmarks: np.ndarray) -> float:

@@ -103,16 +103,17 @@ class FaceFinder:
         pixels give the same face.
         """
         frame = np.ascontiguousarray(frame)
-        found = self._near_turned(frame, box, roll)
-        return None if found is None else find_face(frame, found)
+        view = _View(frame, box, roll)
+        found = self._near(view.picture, view.there(box))
+        if found is None:
+            return None
+        points, spread = _mean_answer(view.picture, found.box)
+        return Face(tuple(round(side) for side in view.back(found.box)), view.points_back(points), spread=spread)
 
     def _near_turned(self, frame: np.ndarray, box: tuple, roll: float) -> Found | None:
-        if abs(roll) <= TURNED:
-            return self._near(frame, box)
-        # the surroundings are turned upright, searched, and what is found is turned back
-        view, matrix = _upright(frame, box, roll)
-        found = self._near(view, _mapped(box, matrix))
-        return found and _found_through(found, matrix, roll)
+        view = _View(frame, box, roll)
+        found = self._near(view.picture, view.there(box))
+        return None if found is None else Found(view.back(found.box), found.score, found.roll + view.roll)
 
     def _near(self, frame: np.ndarray, box: tuple) -> Found | None:
         left, top, right, bottom = (round(side) for side in box)
@@ -157,19 +158,9 @@ def predict(frame: np.ndarray, box: tuple, roll: float = 0.0) -> tuple[np.ndarra
     averaged. Their deviation, over the points' mean and the eye distance, is the spread: where it is large the
     landmarks are a guess. Faces that lie, and large ones, are looked at in an upright, smaller picture.
     """
-    if abs(roll) > TURNED:
-        view, matrix = _upright(frame, box, roll)
-        box, back = _mapped(box, matrix), cv2.invertAffineTransform(matrix)
-    else:
-        view, factor, (x, y) = _large_reduced(frame, box)
-        box = tuple((side - (x, y)[i % 2]) * factor for i, side in enumerate(box))
-        # pixel i of the smaller picture is the middle of its pixels in the frame
-        shift = 0.5 / factor - 0.5
-        back = np.array([[1 / factor, 0, x + shift], [0, 1 / factor, y + shift]])
-    answers = _answers(view, box)
-    points = answers.mean(0)
-    spread = float(answers.std(0).mean() / max(eye_distance(points), 1e-6))
-    return (points @ back[:, :2].T + back[:, 2]).astype(np.float32), spread
+    view = _View(frame, box, roll)
+    points, spread = _mean_answer(view.picture, view.there(box))
+    return view.points_back(points), spread
 
 
 def roll_of(landmarks: np.ndarray) -> float:
@@ -178,7 +169,8 @@ def roll_of(landmarks: np.ndarray) -> float:
     return float(np.degrees(np.arctan2(across[1], across[0])))
 
 
-def _answers(view: np.ndarray, box: tuple) -> np.ndarray:
+def _mean_answer(view: np.ndarray, box: tuple) -> tuple[np.ndarray, float]:
+    """The mean of the predictor's answers for jittered boxes, (68, 2), and how far they lie apart, in eye distances."""
     import dlib
 
     left, top, right, bottom = box
@@ -189,22 +181,50 @@ def _answers(view: np.ndarray, box: tuple) -> np.ndarray:
             round(left + dx - grow), round(top + dy - grow), round(right + dx + grow) - 1, round(bottom + dy + grow) - 1
         )
         answers.append([(p.x, p.y) for p in shape_predictor()(view, rectangle).parts()])
-    return np.array(answers, np.float32)
+    answers = np.array(answers, np.float32)
+    points = answers.mean(0)
+    return points, float(answers.std(0).mean() / max(eye_distance(points), 1e-6))
 
 
-def _large_reduced(frame: np.ndarray, box: tuple) -> tuple[np.ndarray, float, tuple[int, int]]:
-    """The frame itself, or around a large face a part of it, halved until the face is below ``LARGE_FACE`` pixels wide;
-    with the factor and the place (x, y) of the part."""
-    width = box[2] - box[0]
-    if width <= LARGE_FACE:
-        return frame, 1.0, (0, 0)
-    h, w = frame.shape[:2]
-    x, y = max(0, round(box[0] - width / 2)), max(0, round(box[1] - width / 2))
-    part = frame[y : min(h, round(box[3] + width / 2)), x : min(w, round(box[2] + width / 2))]
-    if min(part.shape[:2]) < 8:
-        return frame, 1.0, (0, 0)
-    view, times = halved(part, int(np.ceil(np.log2(width / LARGE_FACE))))
-    return np.ascontiguousarray(view), 0.5**times, (x, y)
+class _View:
+    """The surroundings of a face in which it is looked for: ``picture``, contiguous. Where the face lies they are
+    turned upright, by ``roll`` degrees; around a large one they are halved until it is below ``LARGE_FACE`` pixels;
+    else they are the frame itself."""
+
+    def __init__(self, frame: np.ndarray, box: tuple, roll: float):
+        width = box[2] - box[0]
+        self.roll, self._matrix = 0.0, None  # from frame pixels to the picture's, (2, 3); None: the same
+        self.picture = frame
+        if abs(roll) > TURNED:
+            self.roll = roll
+            self.picture, self._matrix = _upright(frame, box, roll)
+        elif width > LARGE_FACE:
+            h, w = frame.shape[:2]
+            x, y = max(0, round(box[0] - width / 2)), max(0, round(box[1] - width / 2))
+            part = frame[y : min(h, round(box[3] + width / 2)), x : min(w, round(box[2] + width / 2))]
+            if min(part.shape[:2]) < 8:
+                return
+            view, times = halved(part, int(np.ceil(np.log2(width / LARGE_FACE))))
+            factor = 0.5**times
+            self.picture = np.ascontiguousarray(view)
+            # pixel i of the smaller picture is the middle of its pixels in the frame
+            shift = 0.5 * factor - 0.5
+            self._matrix = np.array([[factor, 0, shift - factor * x], [0, factor, shift - factor * y]])
+
+    def there(self, box: tuple) -> tuple:
+        """A box of the frame in the picture."""
+        return box if self._matrix is None else _mapped(box, self._matrix)
+
+    def back(self, box: tuple) -> tuple:
+        """A box of the picture in the frame."""
+        return box if self._matrix is None else _mapped(box, cv2.invertAffineTransform(self._matrix))
+
+    def points_back(self, points: np.ndarray) -> np.ndarray:
+        """Points (n, 2) of the picture in the frame, float32."""
+        if self._matrix is None:
+            return points
+        matrix = cv2.invertAffineTransform(self._matrix)
+        return (points @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
 
 
 def _upright(frame: np.ndarray, box: tuple, roll: float) -> tuple[np.ndarray, np.ndarray]:
@@ -223,11 +243,6 @@ def _mapped(box: tuple, matrix: np.ndarray) -> tuple:
     middle = matrix[:, :2] @ [(box[0] + box[2]) / 2, (box[1] + box[3]) / 2] + matrix[:, 2]
     half = np.hypot(*matrix[:, 0]) * (box[2] - box[0]) / 2
     return (*(middle - half), *(middle + half))
-
-
-def _found_through(found: Found, matrix: np.ndarray, roll: float) -> Found:
-    """What was found in a view that was turned upright, in frame pixels."""
-    return Found(_mapped(found.box, cv2.invertAffineTransform(matrix)), found.score, found.roll + roll)
 
 
 def _turned_back(found: Found, turn: float, w: int, h: int) -> Found:

@@ -14,7 +14,7 @@ import numpy as np
 from faceit.faces.detect import FaceFinder, predict, roll_of
 from faceit.geometry import Face, align, anchors, overlap
 
-LOOK_EVERY = 10  # frames between two searches of the whole frame while faces are followed
+LOOK_EVERY = 15  # frames between two searches of the whole frame while faces are followed
 SIDEWAYS_EVERY = 12  # frames without a face between two searches for faces that lie on their side
 CUT_STEP = 16.0  # mean difference of two tiny gray frames, of 255, that is a cut
 CUT_TIMES = 4.0  # and so many times the usual difference of neighbouring frames
@@ -139,7 +139,7 @@ class Follower:
 
     def _is_cut(self, frame: np.ndarray) -> bool:
         h, w = frame.shape[:2]
-        coarse = frame[:: max(1, h // 135), :: max(1, w // 240)]
+        coarse = frame[:: max(1, h // 54), :: max(1, w // 96)]
         glance = cv2.cvtColor(cv2.resize(coarse, (32, 18), interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
         glance = glance.astype(np.float32)
         before, self._glance = self._glance, glance

@@ -22,7 +22,7 @@ from faceit.images import jpeg, write_bytes
 from faceit.media.video import read_frames
 from faceit.settings import PreprocessSettings
 
-SAMPLE_S = 5.0  # seconds of a track for which its best face is encoded
+SAMPLE_S = 7.5  # seconds of a track for which its best face is encoded
 EARLY = 3  # frames into a track; the first face is encoded then, so that strangers are known soon
 EARLY_AGAIN = 10  # and once more so many frames later
 STRANGER = 0.15  # beyond what may be the person: a track whose two first faces are so far is hardly looked at any more
@@ -157,7 +157,7 @@ class _Followed:
         if good > self.best[0]:
             self.best = (good, data)
         place = int((time - self.begin) / SAMPLE_S)
-        early = len(self.widths) in (EARLY, EARLY + EARLY_AGAIN)
+        early = len(self.widths) == EARLY or (len(self.widths) == EARLY + EARLY_AGAIN and self._is_far(self.early))
         if early or good > self.samples.get(place, (-1.0,))[0]:
             chip, points = _chip(frame, face)
             if early:
@@ -170,8 +170,11 @@ class _Followed:
             return False
         if self.thorough or any(map(self._is_within, self.segment.ticked)):
             return False
+        return self._is_far(self.early)
+
+    def _is_far(self, encodings: list[np.ndarray]) -> bool:
         far = self.segment.identity.reach + STRANGER
-        return all(self.segment.identity.distance(each) > far for each in self.early)
+        return all(self.segment.identity.distance(each) > far for each in encodings)
 
     def _is_within(self, track: Track) -> bool:
         return track.begin - TICKED_SLACK_S <= self.begin and self.end <= track.end + TICKED_SLACK_S

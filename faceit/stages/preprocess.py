@@ -34,7 +34,7 @@ from faceit.stages.making import Counts, Making, deleted_names, recover
 from faceit.stages.photos import take_photos
 from faceit.stages.picking import pick
 
-SEGMENT_S = 15.0
+SEGMENT_S = 30.0
 FORMAT = 3  # of a folder of faces; raised when old folders must be made again
 LOCK = ".lock"
 AHEAD = 32  # segments that may be done before an earlier one of the same video: they wait in memory

@@ -115,7 +115,7 @@ def iterate_table(folder: Path) -> Iterator[FaceRow]:
             except (ValueError, TypeError, KeyError) as e:
                 if not line.endswith("\n"):
                     return
-                if not isinstance(e, ValueError):  # a line of JSON with other columns
+                if i == 0 and not isinstance(e, ValueError):  # JSON with other columns, from the first line on
                     raise FaceitError(
                         f"{folder / TABLE} was made by another version of faceit: run preprocess again, which makes "
                         "these faces anew."

@@ -103,6 +103,13 @@ def test_damaged_line_is_a_sentence_with_the_next_step(tmp_path, line, last):
         read_table(tmp_path)
 
 
+def test_a_table_of_an_older_version_is_called_that(tmp_path):
+    old = json.dumps({"file": "000000100.jpg", "landmarks": [[1, 2]] * 68}) + "\n"
+    (tmp_path / TABLE).write_text(old + old)
+    with pytest.raises(FaceitError, match="was made by another version of faceit: run preprocess again"):
+        read_table(tmp_path)
+
+
 def test_deleted_pictures_are_no_longer_in_the_set(tmp_path):
     a_set(tmp_path / "talk", 5)
     (tmp_path / "talk" / "000000003.jpg").unlink()

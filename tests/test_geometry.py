@@ -214,7 +214,7 @@ def test_numbers_of_a_face():
     landmarks[62], landmarks[66] = [0, 100], [0, 130]
     landmarks[48], landmarks[54] = [-40, 110], [40, 110]
     landmarks[0], landmarks[16], landmarks[30] = [-120, 0], [120, 0], [30, 0]
-    assert eye_distance(landmarks) == 100
+    assert eye_distance(landmarks) == pytest.approx(100)
     assert mouth_opening(landmarks) == pytest.approx(0.3)
     assert mouth_width(landmarks) == pytest.approx(0.8)
     assert yaw(landmarks) == pytest.approx((150 - 90) / 240)

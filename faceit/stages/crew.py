@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import resource_tracker
 
 from faceit.errors import FaceitError
 from faceit.stages.extraction import Extracted, Segment, Stopped, extract, pace
@@ -93,7 +94,6 @@ class Crew:
             self._pool = ProcessPoolExecutor(self.workers, context, _begin, (self._stop, self._counters))
         return self._pool
 
-
     def _here(self, segment: Segment) -> Future:
         future: Future = Future()
         try:
@@ -119,15 +119,16 @@ def outcome(future: Future):
 
 @contextlib.contextmanager
 def _deaf():
-    """Ctrl-C is for the parent to hear: a worker that is started meanwhile never listens to it."""
-    if threading.current_thread() is not threading.main_thread():
+    """Ctrl-C is for the parent to hear, once this is over: a worker that is started meanwhile never listens to it."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    resource_tracker.ensure_running()  # begun later, it would lift the block
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])  # held back, not lost as an ignored one would be
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _begin(stop, frames) -> None:

@@ -1,4 +1,4 @@
-"""Augmentation: a plan of small numbers drawn on the host, pixels moved on the device.
+"""Augmentation: a plan of small numbers drawn on the host, pixels moved and spoilt on the device by Keras layers.
 
 The plan for a step depends on (seed, step) alone, so a resumed run sees the same faces as an undisturbed one, on
 every backend.
@@ -8,40 +8,83 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from keras import ops
+from keras import layers, ops
 
 from faceit.network.layers import LANDMARKS
 from faceit.network.presets import Preset
 
 GRID = 5  # points of the random warp along an axis
+# iBUG's points in a mirror: jaw, brows, nose, eyes, lips
+MIRROR = np.array([
+    *range(16, -1, -1), *range(26, 16, -1), *range(27, 31), *range(35, 30, -1), 45, 44, 43, 42, 47, 46,
+    39, 38, 37, 36, 41, 40, *range(54, 47, -1), *range(59, 54, -1), *range(64, 59, -1), *range(67, 64, -1),
+])  # fmt: skip
+# The most that a poor input is spoilt, each drawn from 0 up
+NOISE = 0.06  # standard deviation, of the range of pixels
+QUANTA = 0.12  # the step that the highest waves of a block are rounded to, as a strongly compressed JPEG's
+DARK = 0.6  # of the light that is gone
+BLOCK = 8  # pixels, as JPEG's
+GRAIN = 256  # pixels, the side of the noise that pieces are taken from
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What to do to ``n`` faces: which (n,), the affine (n, 2, 3) from crop to picture with its centre at 0 and its
-    half width 1, the warp (n, 25, 2) in crop widths, the noise (n, 136) on the landmark code."""
+    """What to do to ``n`` faces.
+
+    ``index`` (n,): which; ``affine`` (n, 2, 3): from crop to picture with its centre at 0 and its half width 1;
+    ``flipped`` (n,) bool; ``warp`` (n, 25, 2): offsets at full strength, in crop widths; ``noise`` (n, 136) on the
+    landmark code; ``light`` (n, 3): gains of the input's colours; ``poor`` (n, 6): blur 0..1, noise, quantum, gain,
+    and where its grain begins, x and y, 0..1.
+    """
 
     index: np.ndarray
     affine: np.ndarray
+    flipped: np.ndarray
     warp: np.ndarray
     noise: np.ndarray
+    light: np.ndarray
+    poor: np.ndarray
 
 
-def plan(preset: Preset, count: int, rng: np.random.Generator, strength: float) -> Plan:
-    """Draw a plan for a step of one side: ``count`` faces there are, ``strength`` 0..1 of the random warp."""
-    n = preset.batch_size
+def plan(preset: Preset, count: int, rng: np.random.Generator, mirror: bool = False,
+         shares: np.ndarray | None = None, n: int | None = None) -> Plan:  # fmt: skip
+    """Draw a plan for a step of one side: ``count`` faces there are, ``mirror`` lets them be flipped, ``shares``
+    (count,) says how often each is shown (evenly when None)."""
+    n = preset.batch_size if n is None else n
     angle = np.radians(rng.uniform(-preset.rotation, preset.rotation, n))
     zoom = 1 + rng.uniform(-preset.zoom, preset.zoom, n)
     shift = rng.uniform(-preset.shift, preset.shift, (n, 2)) * 2  # half widths
-    flip = np.where(rng.random(n) < 0.5, -1.0, 1.0) if preset.flip else np.ones(n)
+    flipped = (rng.random(n) < 0.5) & mirror
+    flip = np.where(flipped, -1.0, 1.0)
     cos, sin = np.cos(angle) / zoom, np.sin(angle) / zoom
     affine = np.stack([
         np.stack([cos * flip, -sin, shift[:, 0]], 1), np.stack([sin * flip, cos, shift[:, 1]], 1),
     ], 1)  # fmt: skip
-    index = rng.choice(count, n, replace=count < n)
-    warp = rng.normal(0, preset.warp, (n, GRID * GRID, 2)) * strength
+    index = rng.choice(count, n, replace=count < n, p=shares)
+    warp = rng.normal(0, preset.warp, (n, GRID * GRID, 2))
     noise = rng.normal(0, 1, (n, LANDMARKS * 2)) * preset.code_noise
-    return Plan(index, affine.astype(np.float32), warp.astype(np.float32), noise.astype(np.float32))
+    light = np.exp(rng.normal(0, preset.light, (n, 1)) + rng.normal(0, preset.light / 2, (n, 3)))
+    affine, warp, noise, light, poor = (
+        x.astype(np.float32) for x in (affine, warp, noise, light, _spoilt(preset, rng, n)))  # fmt: skip
+    return Plan(index, affine, flipped, warp, noise, light, poor)
+
+
+def _spoilt(preset: Preset, rng: np.random.Generator, n: int) -> np.ndarray:
+    most = np.array([1.0, NOISE, QUANTA, DARK])
+    amount = rng.random((n, 4)) * most * (rng.random((n, 1)) < preset.poor)
+    amount[:, 3] = 1 - amount[:, 3] * (rng.random(n) < 0.5)  # half of the poor are dark
+    return np.concatenate([amount, rng.random((n, 2))], 1)
+
+
+def followed(points: np.ndarray, drawn: Plan, turned: bool) -> np.ndarray:
+    """The landmarks (n, 68, 2) in crop units as the augmented pictures have them: mirrored, and ``turned`` too."""
+    at = points * 2 - 1  # as the affine has it: the centre at 0, the half width 1
+    if turned:
+        flip = np.where(drawn.flipped, -1, 1)[:, None]
+        turn = np.stack([drawn.affine[:, :, 0] * flip, drawn.affine[:, :, 1]], -1)
+        at = np.einsum("nij,npj->npi", np.linalg.inv(turn), at - drawn.affine[:, None, :, 2])
+    at = np.where(drawn.flipped[:, None, None], at[:, MIRROR] * [-1, 1], at)
+    return ((at + 1) / 2).astype(np.float32)
 
 
 def smooth_grid(size: int) -> np.ndarray:
@@ -60,10 +103,10 @@ def unit_grid(size: int) -> np.ndarray:
 def sample(pictures, affine, offsets, size: int, margin: float):
     """Crops out of pictures by bilinear sampling, on the device.
 
-    ``pictures`` (n, w, w, 3) float, the crop in their middle with ``margin`` around; ``affine`` (n, 2, 3);
-    ``offsets`` (n, 2, size * size) in half widths, or None. -> (n, size, size, 3).
+    ``pictures`` (n, w, w, c) float, the crop in their middle with ``margin`` around; ``affine`` (n, 2, 3);
+    ``offsets`` (n, 2, size * size) in half widths, or None. -> (n, size, size, c).
     """
-    side = pictures.shape[1]
+    side, channels = pictures.shape[1], pictures.shape[3]
     at = ops.matmul(affine, unit_grid(size))  # (n, 2, size * size)
     if offsets is not None:
         at = at + offsets
@@ -72,7 +115,7 @@ def sample(pictures, affine, offsets, size: int, margin: float):
     part = ops.expand_dims(at - low, -1)  # (n, 2, p, 1)
     low = ops.cast(low, "int32")
     first = low[:, 1] * side + low[:, 0]  # (n, p)
-    flat = ops.reshape(pictures, (-1, side * side, 3))
+    flat = ops.reshape(pictures, (-1, side * side, channels))
 
     def corner(step):
         return ops.take_along_axis(flat, ops.expand_dims(first + step, -1), axis=1)
@@ -80,7 +123,61 @@ def sample(pictures, affine, offsets, size: int, margin: float):
     fx, fy = part[:, 0], part[:, 1]
     top = corner(0) * (1 - fx) + corner(1) * fx
     bottom = corner(side) * (1 - fx) + corner(side + 1) * fx
-    return ops.reshape(top * (1 - fy) + bottom * fy, (-1, size, size, 3))
+    return ops.reshape(top * (1 - fy) + bottom * fy, (-1, size, size, channels))
+
+
+class Crops(layers.Layer):
+    """Saved pictures -> the crop as the network is to make it, and as it sees it, randomly warped."""
+
+    def __init__(self, size: int, margin: float, **kwargs):
+        super().__init__(dtype="float32", **kwargs)
+        self.size, self.margin, self.spread = size, margin, smooth_grid(size)
+
+    def call(self, pictures, affine, warp):
+        """``pictures`` (n, w, w, 3 or 4) of 0..255, ``affine`` (n, 2, 3), ``warp`` (n, 25, 2) in crop widths -> the
+        target (n, size, size, 3 or 4) and the warped input (n, size, size, 3), both in 0..1."""
+        pictures = ops.cast(pictures, "float32") / 255.0
+        offsets = ops.matmul(ops.transpose(warp, (0, 2, 1)), self.spread) * 2.0
+        target = sample(pictures, affine, None, self.size, self.margin)
+        return target, sample(pictures[..., :3], affine, offsets, self.size, self.margin)
+
+
+class Spoil(layers.Layer):
+    """What poor light and poor video do to a face (n, s, s, 3) in 0..1, so that such a video still swaps: darkness,
+    blur, noise and compression, by ``light`` (n, 3) and ``poor`` (n, 6) of a plan."""
+
+    def __init__(self, size: int, **kwargs):
+        super().__init__(dtype="float32", **kwargs)
+        self.size, self.reach = size, 2 * (size // 64) + 1
+        self.grain = np.random.default_rng(0).normal(0, 1, (GRAIN * GRAIN, 3)).astype(np.float32)
+        frequency, place = np.mgrid[:BLOCK, :BLOCK]
+        self.waves = (np.cos(np.pi * (place + 0.5) * frequency / BLOCK) * np.sqrt(2 / BLOCK)).astype(np.float32)
+        self.waves[0] /= np.sqrt(2)  # the orthonormal cosine transform
+        steps = ((frequency + place + 2) / (2 * BLOCK)).astype(np.float32)
+        self.steps = np.tile(steps, (size // BLOCK, size // BLOCK))[..., None]  # as the waves of all blocks lie
+
+    def call(self, x, light, poor):
+        amount = [ops.reshape(poor[:, i], (-1, 1, 1, 1)) for i in range(4)]
+        soft = x
+        for _ in range(2):
+            soft = ops.average_pool(soft, self.reach, strides=1, padding="same")
+        x = (x + amount[0] * (soft - x)) * amount[3] + amount[1] * self._grain(poor[:, 4:])
+        x = self._compressed(x, amount[2])
+        return ops.clip(x * ops.reshape(light, (-1, 1, 1, 3)), 0.0, 1.0)
+
+    def _grain(self, begins):
+        begin = ops.cast(begins * GRAIN, "int32")  # (n, 2)
+        x, y = (ops.expand_dims(begin[:, i], -1) + np.arange(self.size, dtype=np.int32) for i in range(2))
+        at = ops.expand_dims(y % GRAIN, 2) * GRAIN + ops.expand_dims(x % GRAIN, 1)  # (n, s, s)
+        return ops.take(ops.convert_to_tensor(self.grain), at, axis=0)
+
+    def _compressed(self, x, quantum):
+        blocks, whole = self.size // BLOCK, (-1, self.size, self.size, 3)
+        cut = (-1, blocks, BLOCK, blocks, BLOCK, 3)
+        waves, step = ops.convert_to_tensor(self.waves), quantum * self.steps + 1e-4
+        x = ops.reshape(ops.einsum("ui,vj,naibjc->naubvc", waves, waves, ops.reshape(x, cut)), whole)
+        x = ops.reshape(ops.round(x / step) * step, cut)
+        return ops.reshape(ops.einsum("ui,vj,naubvc->naibjc", waves, waves, x), whole)
 
 
 def middle(pictures: np.ndarray, size: int, margin: float, batch: int = 64) -> np.ndarray:

@@ -7,6 +7,10 @@ from keras import ops
 LANDMARKS = 68
 
 
+def leaky(slope: float = 0.1):
+    return keras.layers.LeakyReLU(negative_slope=slope)
+
+
 class SpaceToDepth(keras.layers.Layer):
     """Patches into channels: (n, h, w, c) -> (n, h/block, w/block, block*block*c)."""
 
@@ -35,6 +39,14 @@ class DepthToSpace(keras.layers.Layer):
         return ops.reshape(ops.transpose(x, (0, 1, 3, 2, 4, 5)), (-1, h * b, w * b, c // (b * b)))
 
 
+class PixelNorm(keras.layers.Layer):
+    """A code (n, c) over its own root mean square (Karras et al. 2018)."""
+
+    def call(self, x):
+        wide = ops.cast(x, "float32")
+        return ops.cast(wide * ops.rsqrt(ops.mean(wide**2, axis=-1, keepdims=True) + 1e-6), x.dtype)
+
+
 class PersonInput(keras.layers.Layer):
     """What a person looks like on average, taken off the encoder's input: (x - mean) / deviation.
 
@@ -42,7 +54,7 @@ class PersonInput(keras.layers.Layer):
     """
 
     def __init__(self, size: int, **kwargs):
-        super().__init__(**kwargs)
+        super().__init__(dtype="float32", **kwargs)  # pictures want more than 8 bits of mantissa
         self.mean = self.add_weight(shape=(size, size, 3), initializer="zeros", trainable=False, name="mean")
         self.deviation = self.add_weight(shape=(1,), initializer="ones", trainable=False, name="deviation")
 
@@ -56,7 +68,7 @@ class LandmarkCode(keras.layers.Layer):
     FLOOR = 0.004  # crop widths; added to the deviation, so that a point that never moves does not shout
 
     def __init__(self, **kwargs):
-        super().__init__(**kwargs)
+        super().__init__(dtype="float32", **kwargs)
         self.mean = self.add_weight(shape=(LANDMARKS, 2), initializer="zeros", trainable=False, name="mean")
         self.deviation = self.add_weight(shape=(LANDMARKS, 2), initializer="ones", trainable=False, name="deviation")
 
@@ -69,7 +81,7 @@ class StartAtMean(keras.layers.Layer):
     """Adds the logit of a person's mean face, a bias for each pixel that goes on training, before the sigmoid."""
 
     def __init__(self, size: int, **kwargs):
-        super().__init__(**kwargs)
+        super().__init__(dtype="float32", **kwargs)  # pictures want more than 8 bits of mantissa
         self.logit = self.add_weight(shape=(size, size, 3), initializer="zeros", name="logit")
 
     def call(self, x):

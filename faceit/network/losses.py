@@ -1,9 +1,11 @@
 """How far a face is from its target. Pictures are (n, s, s, 3) in 0..1; losses are one number."""
 
+import keras
 import numpy as np
 from keras import ops
 
 from faceit.geometry import FACE, Crop
+from faceit.network.presets import Preset
 
 WINDOW = 7  # pixels, of the similarity's window
 
@@ -27,16 +29,32 @@ def ssim(target, picture):
     return ops.mean(top / ((mean_t**2 + mean_p**2 + c1) * (var_t + var_p + c2)))
 
 
-def detail(target, picture, weights):
-    """10 x weighted L1 + 5 x (1 - SSIM) / 2: sharper than either alone (Zhao et al. 2017)."""
+def dssim(target, picture, scales: int = 1):
+    """(1 - SSIM) / 2, the mean over the picture, its half, its quarter ... (after Wang et al. 2003)."""
+    total = 0.0
+    for scale in range(scales):
+        if scale:
+            target, picture = (ops.average_pool(x, 2, strides=2) for x in (target, picture))
+        total = total + (1.0 - ssim(target, picture)) / 2
+    return total / scales
+
+
+def modern(preset: Preset, target, picture, weights):
+    """Weighted L1 and DSSIM: sharper than either alone (Zhao et al. 2017). ``weights`` (s, s, 1) or (n, s, s, 1)."""
     weights = ops.convert_to_tensor(weights)  # PyTorch does not multiply by numpy arrays
-    return 10.0 * ops.mean(ops.abs(target - picture) * weights) + 2.5 * (1.0 - ssim(target, picture))
+    error = preset.l1 * ops.mean(ops.abs(target - picture) * weights)
+    return error + preset.dssim * dssim(target, picture, preset.scales) if preset.dssim else error
 
 
-def detail_weights(size: int, crop: Crop = FACE) -> np.ndarray:
+def mask_error(target, mask):
+    """Mean squared error of the learned mask, (n, s, s, 1) in 0..1."""
+    return ops.mean((target - mask) ** 2)
+
+
+def detail_weights(size: int, crop: Crop = FACE, eyes_mouth: float = 2.0) -> np.ndarray:
     """Where errors count: little outside the face, most at the eyes and the mouth. (size, size, 1), mean 1.
 
-    An aligned face has its parts at known places, so soft ellipses do; (1, 0.25 outside, + 2 on eyes and mouth).
+    An aligned face has its parts at known places, so soft ellipses do; (1, 0.25 outside, + ``eyes_mouth`` there).
     """
     at = crop.places()
     mouth = at[3:].mean(0)
@@ -48,6 +66,41 @@ def detail_weights(size: int, crop: Crop = FACE) -> np.ndarray:
 
     weights = 0.25 + 0.75 * ellipse(0.5, 0.5, 0.40, 0.50)
     for cx, cy in at[:2]:
-        weights += 2 * ellipse(cx, cy, 0.11 * part, 0.07 * part)
-    weights += 2 * ellipse(mouth[0], mouth[1], 0.19 * part, 0.10 * part)
+        weights += eyes_mouth * ellipse(cx, cy, 0.11 * part, 0.07 * part)
+    weights += eyes_mouth * ellipse(mouth[0], mouth[1], 0.19 * part, 0.10 * part)
     return (weights / weights.mean()).astype(np.float32)[..., None]
+
+
+class PatchDiscriminator(keras.layers.Layer):
+    """Tells real faces from made ones patch by patch (Isola et al. 2017): (n, s, s, 3) -> logits (n, s/8, s/8, 1).
+
+    It learns by the same optimizer and in the same step as the network: ``call(x, frozen=True)`` lets the gradient
+    through to the picture and keeps it off its own weights.
+    """
+
+    WIDTHS = (32, 64, 128)
+
+    def build(self, shape):
+        channels = (shape[-1], *self.WIDTHS, 1)
+        self.kernels = [
+            self.add_weight(shape=(4, 4, low, high), initializer="he_normal", name=f"kernel_{i}")
+            for i, (low, high) in enumerate(zip(channels, channels[1:], strict=False))
+        ]
+        self.biases = [self.add_weight(shape=(high,), initializer="zeros", name=f"bias_{i}")
+                       for i, high in enumerate(channels[1:])]  # fmt: skip
+
+    def call(self, x, frozen: bool = False):
+        last = len(self.kernels) - 1
+        for i, (kernel, bias) in enumerate(zip(self.kernels, self.biases, strict=True)):
+            kernel, bias = (ops.cast(ops.stop_gradient(w) if frozen else w, x.dtype) for w in (kernel, bias))
+            x = ops.conv(x, kernel, strides=1 if i == last else 2, padding="same") + bias
+            x = x if i == last else ops.leaky_relu(x, 0.2)
+        return x
+
+
+def adversarial(discriminator: PatchDiscriminator, target, picture):
+    """(what the network loses, what the discriminator loses): the non-saturating loss (Goodfellow et al. 2014)."""
+    told = ops.mean(ops.softplus(-discriminator(target))) + ops.mean(
+        ops.softplus(discriminator(ops.stop_gradient(picture)))
+    )
+    return ops.mean(ops.softplus(-discriminator(picture, frozen=True))), told

@@ -2,6 +2,8 @@
 
 import contextlib
 import math
+import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import keras
 import numpy as np
@@ -9,14 +11,15 @@ from keras import ops
 
 from faceit.geometry import ALIGNED_MARGIN, FACE, Crop
 from faceit.network import losses
-from faceit.network.architectures import SwapNetwork
-from faceit.network.augment import plan, sample, smooth_grid
+from faceit.network.augment import Crops, Spoil, followed, plan
 from faceit.network.presets import Preset
 from faceit.network.swapmodel import start_backend
+from faceit.network.swapnetwork import SIDES, SwapNetwork
 from faceit.network.weights import put, take
 
-SIDES = ("a", "b")
 WARM_UP_STEPS = 30
+# until its time has come the discriminator is among the weights and not in the loss
+warnings.filterwarnings("ignore", r"Gradients do not exist for variables \['discriminator/")
 
 
 class AveragingAdam(keras.optimizers.Adam):
@@ -56,14 +59,23 @@ def warp_strength(preset: Preset, done: float) -> float:
 
 class Training(keras.Model):
     """A network in training, on faces that show ``crop``. ``step`` takes faces of both sides through one update of the
-    weights."""
+    weights.
+
+    ``rate`` multiplies the learning rate and ``retries`` goes into what is drawn, so that a run which was rolled back
+    does not meet the same fate with the same faces.
+    """
 
     def __init__(self, network: SwapNetwork, seed: int, crop: Crop = FACE):
         super().__init__(name="training")
         self.network, self.preset, self.seed = network, network.preset, seed
-        self._spread = smooth_grid(self.preset.size)
-        self._weights_map = losses.detail_weights(self.preset.size, crop)
+        self.rate, self.retries = 1.0, 0
+        self.crops, self.spoil = Crops(self.preset.size, ALIGNED_MARGIN), Spoil(self.preset.size)
+        self._weights_map = losses.detail_weights(self.preset.size, crop, self.preset.eyes_mouth)
+        self._terms = self._optional_terms(crop)
+        self._late = frozenset()  # those of the optional terms that have begun
         self._losses = []  # of every step since they were asked for: Keras' own means begin anew at every batch
+        self._hand = ThreadPoolExecutor(1, "faces")  # gathers the next step's faces while the device is busy
+        self._next, self._shares = None, {}
         self.loss_a, self.loss_b = keras.metrics.Mean(name="loss_a"), keras.metrics.Mean(name="loss_b")
         self.compile(
             optimizer=AveragingAdam(
@@ -73,53 +85,115 @@ class Training(keras.Model):
             # TensorFlow's XLA is slower on a CPU; without it JAX would run line by line
             jit_compile="auto" if start_backend() or keras.backend.backend() == "jax" else False,
         )  # fmt: skip
-        self.optimizer.build(self.network.trainable_variables)
         self.built = True
+        self.optimizer.build(self.trainable_variables)
+
+    def _optional_terms(self, crop: Crop) -> dict:
+        """The terms of the loss that a preset may have, by name."""
+        terms, size = {}, self.preset.size
+        if self.preset.adversarial:
+            terms["adversarial"] = losses.PatchDiscriminator(name="discriminator")
+            terms["adversarial"].build((None, size, size, 3))
+        return terms
 
     def call(self, inputs, training=None):
         inputs = {k: ops.convert_to_tensor(v) for k, v in inputs.items()}
-        targets, warped = {}, {}
+        targets, seen = {}, {}
         for side in SIDES:
-            pictures = ops.cast(inputs[f"faces_{side}"], "float32") / 255.0
-            offsets = ops.matmul(ops.transpose(inputs[f"warp_{side}"], (0, 2, 1)), self._spread) * 2.0
-            for out, moved in ((targets, None), (warped, offsets)):
-                out[side] = sample(pictures, inputs[f"affine_{side}"], moved, self.preset.size, ALIGNED_MARGIN)
+            pictures = inputs[f"faces_{side}"]
+            if self.preset.mask_decoder:
+                pictures = ops.concatenate([pictures, ops.expand_dims(inputs[f"masks_{side}"], -1)], axis=-1)
+            warp = inputs[f"warp_{side}"] * inputs["strength"]
+            targets[side], seen[side] = self.crops(pictures, inputs[f"affine_{side}"], warp)
+            if self.preset.poor or self.preset.light:
+                seen[side] = self.spoil(seen[side], inputs[f"light_{side}"], inputs[f"poor_{side}"])
         made = self.network.reconstruct_both(
-            warped["a"], warped["b"], inputs["points_a"], inputs["points_b"], inputs["noise_a"], inputs["noise_b"]
-        )
+            seen["a"], seen["b"], inputs["points_a"], inputs["points_b"], inputs["noise_a"], inputs["noise_b"],
+            inputs["free"] if self.preset.freeze_at < 1 else None,
+        )  # fmt: skip
         return {"target_a": targets["a"], "target_b": targets["b"], "a": made[0], "b": made[1]}
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         total = 0.0
         for side, tracker in (("a", self.loss_a), ("b", self.loss_b)):
-            loss = self._picture_loss(y_pred[f"target_{side}"], y_pred[side])
-            tracker.update_state(loss)
-            total = total + loss
+            target, made = y_pred[f"target_{side}"], y_pred[side]
+            loss = self._picture_loss(target[..., :3], made[..., :3])
+            tracker.update_state(loss)  # of the picture alone: it can be compared over the run and with held-out faces
+            if self.preset.mask_decoder:
+                loss = loss + self.preset.mask * losses.mask_error(target[..., 3:], made[..., 3:])
+            total = total + loss + self._late_loss(target[..., :3], made[..., :3])
         return total
 
     def _picture_loss(self, target, picture):
-        if self.preset.loss == "mae":
+        if self.preset.loss == "classic":
             return losses.mae(target, picture)
-        return losses.detail(target, picture, self._weights_map)
+        return losses.modern(self.preset, target, picture, self._weights_map)
+
+    def _late_loss(self, target, picture):
+        total = 0.0
+        for name in sorted(self._late):
+            if name == "adversarial":
+                fooled, told = losses.adversarial(self._terms[name], target, picture)
+                total = total + self.preset.adversarial * fooled + told
+            else:
+                total = total + getattr(self.preset, name) * self._terms[name](target, picture)
+        return total
+
+    def _begin_terms(self, done: float) -> None:
+        """Switch on the terms whose time has come; the step is compiled anew then."""
+        begun = frozenset(name for name in self._terms if done >= getattr(self.preset, f"{name}_from", 0.0))
+        if begun != self._late:
+            self._late = begun
+            self.make_train_function(force=True)
 
     def still_loss(self, crops: np.ndarray, made: np.ndarray) -> float:
         """The loss of finished pictures (n, size, size, 3) against what they should be, without augmentation."""
         return float(ops.convert_to_numpy(self._picture_loss(*map(ops.convert_to_tensor, (crops, made)))))
 
-    def step(self, sets: dict, step: int, done: float) -> None:
-        """One update: ``sets`` is {"a": FaceSet, "b": FaceSet}; ``done`` 0..1 of the run steers rate and warp."""
-        rng = np.random.default_rng([self.seed, step])
-        strength = warp_strength(self.preset, done)
-        inputs = {}
-        for side in SIDES:
-            drawn = plan(self.preset, len(sets[side]), rng, strength)
-            inputs[f"faces_{side}"] = sets[side].faces[drawn.index]
-            inputs[f"points_{side}"] = sets[side].points[drawn.index]
-            for name in ("affine", "warp", "noise"):
-                inputs[f"{name}_{side}"] = getattr(drawn, name)
-        self.optimizer.learning_rate = learning_rate(self.preset, step, done)
+    def step(self, sets: dict, step: int, done: float) -> tuple[float, float]:
+        """One update: ``sets`` is {"a": FaceSet, "b": FaceSet}; ``done`` 0..1 of the run steers rate and warp. -> the
+        losses of (a, b)."""
+        self._begin_terms(done)
+        inputs = self._gathered(sets, step) | {
+            "strength": np.float32([warp_strength(self.preset, done)]),
+            "free": np.float32([done < self.preset.freeze_at]),
+        }
+        self.optimizer.learning_rate = self.rate * learning_rate(self.preset, step, done)
         said = self.train_on_batch(inputs, np.zeros(self.preset.batch_size, np.float32), return_dict=True)
         self._losses.append((float(said["loss_a"]), float(said["loss_b"])))
+        return self._losses[-1]
+
+    def _gathered(self, sets: dict, step: int) -> dict[str, np.ndarray]:
+        """The faces of a step; those of the next are begun meanwhile."""
+        now = (id(sets), step, self.retries)
+        inputs = self._next[1].result() if self._next and self._next[0] == now else self._drawn(sets, step)
+        self._next = (id(sets), step + 1, self.retries), self._hand.submit(self._drawn, sets, step + 1)
+        return inputs
+
+    def _drawn(self, sets: dict, step: int) -> dict[str, np.ndarray]:
+        rng = np.random.default_rng([self.seed, step, *[self.retries] * bool(self.retries)])
+        mirror = self.preset.flip == "always" or (
+            self.preset.flip == "auto" and not any(sets[side].one_sided for side in SIDES))  # fmt: skip
+        inputs = {}
+        for side in SIDES:
+            faces = sets[side]
+            drawn = plan(self.preset, len(faces), rng, mirror, self._shares_of(side, faces))
+            inputs[f"faces_{side}"] = faces.faces[drawn.index]
+            inputs[f"points_{side}"] = followed(faces.points[drawn.index], drawn, self.preset.follow)
+            if self.preset.mask_decoder:
+                inputs[f"masks_{side}"] = faces.masks[drawn.index]
+            for name in ("affine", "warp", "noise", "light", "poor"):
+                inputs[f"{name}_{side}"] = getattr(drawn, name)
+        return inputs
+
+    def _shares_of(self, side: str, faces) -> np.ndarray | None:
+        """How often each face is shown; worked out once."""
+        if not self.preset.uniform_yaw:
+            return None
+        known = self._shares.get(side)
+        if known is None or known[0] is not faces:
+            known = self._shares[side] = faces, faces.probabilities()
+        return known[1]
 
     def mean_losses(self) -> tuple[float, float]:
         """Mean losses of (a, b) since the last call."""
@@ -134,8 +208,8 @@ class Training(keras.Model):
             yield
             return
         own = [np.array(ops.convert_to_numpy(v)) for v in self.network.trainable_variables]
-        try:
-            for variable, average in zip(self.network.trainable_variables, self.optimizer.averages(), strict=True):
+        try:  # the network's come first in the optimizer, then the discriminator's
+            for variable, average in zip(self.network.trainable_variables, self.optimizer.averages(), strict=False):
                 variable.assign(average.value)
             yield
         finally:
@@ -145,6 +219,8 @@ class Training(keras.Model):
     def state(self) -> dict[str, np.ndarray]:
         """Everything that resuming needs: weights, optimizer and its averages, by name."""
         state = {f"network/{k}": v for k, v in take(self.network.variables).items()}
+        state |= {f"discriminator/{i}": np.array(ops.convert_to_numpy(v))
+                  for i, v in enumerate(self._discriminator_variables())}  # fmt: skip
         return state | {f"optimizer/{i:04d}": np.array(ops.convert_to_numpy(v))
                         for i, v in enumerate(self.optimizer.variables)}  # fmt: skip
 
@@ -159,9 +235,12 @@ class Training(keras.Model):
     def restore(self, state: dict[str, np.ndarray], source: str) -> None:
         """Put a ``state`` back. WeightsError when it is another network's."""
         put(self.network.variables, {k[8:]: v for k, v in state.items() if k.startswith("network/")}, source)
-        names = [f"optimizer/{i:04d}" for i in range(len(self.optimizer.variables))]
-        stand_ins = [_Named(name, v) for name, v in zip(names, self.optimizer.variables, strict=True)]
+        stand_ins = [_Named(f"optimizer/{i:04d}", v) for i, v in enumerate(self.optimizer.variables)]
+        stand_ins += [_Named(f"discriminator/{i}", v) for i, v in enumerate(self._discriminator_variables())]
         put(stand_ins, state, source)
+
+    def _discriminator_variables(self) -> list:
+        return self._terms["adversarial"].variables if "adversarial" in self._terms else []
 
 
 class _Named:

@@ -1,13 +1,25 @@
 """The losses against values from elsewhere."""
 
 import cv2
+import keras
 import numpy as np
 import pytest
 from keras import ops
 from skimage.metrics import structural_similarity
 
 from faceit.geometry import CROPS, FACE
-from faceit.network.losses import WINDOW, detail, detail_weights, mae, ssim
+from faceit.network.losses import (
+    WINDOW,
+    PatchDiscriminator,
+    adversarial,
+    detail_weights,
+    dssim,
+    mae,
+    mask_error,
+    modern,
+    ssim,
+)
+from faceit.network.presets import LITE, SHARP256
 
 
 def _pair(rng, size=64):
@@ -21,7 +33,7 @@ def test_equal_pictures_are_similar_to_1_and_have_no_loss(rng):
     one, _ = _pair(rng)
     assert float(ssim(one, one)) == pytest.approx(1, abs=1e-5)
     assert float(mae(one, one)) == 0
-    assert float(detail(one, one, detail_weights(64))) == pytest.approx(0, abs=1e-4)
+    assert float(modern(LITE, one, one, detail_weights(64))) == pytest.approx(0, abs=1e-4)
 
 
 def test_similarity_is_that_of_scikit_image(rng):
@@ -38,8 +50,55 @@ def test_the_losses_are_their_formulas(rng):
     one, other = _pair(rng)
     weights = detail_weights(64)
     by_hand = 10 * (np.abs(one - other) * weights).mean() + 2.5 * (1 - float(ssim(one, other)))
-    assert float(ops.convert_to_numpy(detail(one, other, weights))) == pytest.approx(by_hand, rel=1e-5)
+    assert float(ops.convert_to_numpy(modern(LITE, one, other, weights))) == pytest.approx(by_hand, rel=1e-5)
     assert float(mae(one, other)) == pytest.approx(np.abs(one - other).mean(), rel=1e-5)
+
+
+def test_several_scales_are_the_mean_of_each(rng):
+    one, other = _pair(rng, 128)
+    small = [cv2.resize(x[0], (64, 64), interpolation=cv2.INTER_AREA)[None] for x in (one, other)]
+    by_hand = (float(dssim(one, other)) + float(dssim(*small))) / 2
+    assert float(dssim(one, other, 2)) == pytest.approx(by_hand, rel=1e-4)
+    assert float(modern(SHARP256, one, other, detail_weights(128))) > 0
+
+
+def test_a_masks_error_is_its_mean_square(rng):
+    one, other = rng.random((2, 3, 8, 8, 1)).astype(np.float32)
+    assert float(mask_error(one, other)) == pytest.approx(((one - other) ** 2).mean(), rel=1e-5)
+
+
+def test_the_discriminator_learns_from_what_it_sees_and_the_network_from_what_it_says(rng):
+    """The gradients, by differences: each of the two losses moves what it should, and nothing else."""
+    keras.utils.set_random_seed(1)
+    judge = PatchDiscriminator()
+    real, made = (rng.random((2, 32, 32, 3)).astype(np.float32) for _ in range(2))
+    assert judge(real).shape == (2, 4, 4, 1)
+    np.testing.assert_allclose(judge(real), judge(real, frozen=True), atol=1e-6)
+    network = keras.layers.Dense(3, kernel_initializer="identity")
+    network.build((None, 3))
+    for part, sees, learns in ((0, [network], [judge]), (1, [judge], [network])):
+        model = Fitted(network, judge, part, real)
+        before = {layer: [np.array(w) for w in layer.get_weights()] for layer in (network, judge)}
+        model.train_on_batch(made, np.zeros(2))
+        for layer, moves in [(x, True) for x in sees] + [(x, False) for x in learns]:
+            moved = any(not np.array_equal(a, b) for a, b in zip(before[layer], layer.get_weights(), strict=True))
+            assert moved == moves
+
+
+class Fitted(keras.Model):
+    """One of the two losses alone."""
+
+    def __init__(self, network, judge, part, real):
+        super().__init__()
+        self.network, self.judge, self.part, self.real = network, judge, part, real
+        self.compile(optimizer=keras.optimizers.SGD(0.1))
+        self.built = True
+
+    def call(self, x, training=None):
+        return self.network(x)
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        return adversarial(self.judge, ops.convert_to_tensor(self.real), y_pred)[self.part]
 
 
 @pytest.mark.parametrize("crop", CROPS.values(), ids=CROPS)

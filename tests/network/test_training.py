@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 
+import cv2
 import keras
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from faceit.errors import WeightsError
 from faceit.geometry import ALIGNED_MARGIN
 from faceit.network.architectures import build
 from faceit.network.augment import middle
-from faceit.network.presets import LITE, ORIGINAL
+from faceit.network.presets import LITE, ORIGINAL, SHARP128
 from faceit.network.training import WARM_UP_STEPS, Training, learning_rate, warp_strength
 from tests.drawn import drawn_set
 
@@ -62,6 +63,75 @@ def test_original_learns_too(sets):
     assert all(map(math.isfinite, losses))
     assert np.mean(losses[-3:]) < np.mean(losses[:3])
     assert float(training.optimizer.learning_rate) == pytest.approx(ORIGINAL.learning_rate)
+
+
+TINY = replace(SHARP128, size=64, encoder=8, inter=16, decoder=8, mask_decoder=8, batch_size=4, learning_rate=2e-3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shape", ["df", "liae"])
+def test_sharp_learns_faces_and_where_they_are(sets, shape):
+    """The mask is learned along: after some steps it tells the face from what is around it."""
+    masked = {side: replace(s, masks=_masks(s)) for side, s in sets.items()}
+    training = _begun(masked, replace(TINY, shape=shape, poor=0.5, light=0.05))
+    for side in "ab":
+        getattr(training.network, f"start_{side}").start_at(np.full((64, 64, 3), 0.5))
+    losses = []
+    for step in range(120):
+        losses.append(sum(training.step(masked, step, step / 120)))
+    assert np.mean(losses[-10:]) < 0.6 * np.mean(losses[:10])
+    faces = middle(masked["a"].faces, 64, ALIGNED_MARGIN)
+    made = ops.convert_to_numpy(training.network.reconstruct_masked(faces, masked["a"].points, "a", "a"))[..., 3]
+    wanted = middle(np.repeat(masked["a"].masks[..., None], 3, -1), 64, ALIGNED_MARGIN)[..., 0]
+    assert made[wanted > 0.9].mean() > made[wanted < 0.1].mean() + 0.3
+
+
+def _masks(faces) -> np.ndarray:
+    """(n, w, w) uint8: an ellipse where drawn people have their face."""
+    side = faces.faces.shape[1]
+    mask = np.zeros((side, side), np.uint8)
+    cv2.ellipse(mask, (side // 2, side // 2), (side // 4, side // 3), 0, 0, 360, 255, -1)
+    return np.tile(mask, (len(faces), 1, 1))
+
+
+@pytest.mark.slow
+def test_the_discriminator_joins_late_and_its_state_is_kept(sets):
+    training = _begun(sets, replace(SMALL, adversarial=0.1, adversarial_from=0.5))
+
+    def judge():
+        return [v for k, v in training.state().items() if k.startswith("discriminator/")]
+
+    states = [judge()]
+    for step, done in enumerate((0.1, 0.4, 0.5, 0.9)):
+        training.step(sets, step, done)
+        states.append(judge())
+    assert len(states[0]) == 8
+    assert _same(states[0], states[2]) and not _same(states[2], states[3]) and not _same(states[3], states[4])
+    other = _begun(sets, training.preset, seed=5)
+    other.restore(training.state(), "a test")
+    assert all(np.array_equal(one, two) for one, two in zip(other.state().values(), training.state().values(), strict=True))
+    with training.averaged():
+        assert _same(judge(), states[4])
+
+
+def test_the_rate_can_be_lowered_and_another_try_sees_other_faces(sets):
+    training = _begun(sets)
+    training.rate = 0.5
+    training.step(sets, 200, 0.0)
+    assert float(training.optimizer.learning_rate) == pytest.approx(LITE.learning_rate / 2)
+    first = training._drawn(sets, 7)
+    training.retries = 1
+    again = training._drawn(sets, 7)
+    assert not np.array_equal(first["warp_a"], again["warp_a"])
+
+
+def test_faces_are_mirrored_where_the_light_allows_it(sets):
+    for flip, one_sided, mirrored in (("auto", False, True), ("auto", True, False), ("always", True, True),
+                                      ("never", False, False)):  # fmt: skip
+        lit = {"a": sets["a"], "b": replace(sets["b"], one_sided=one_sided)}
+        training = _begun(lit, replace(SMALL, batch_size=16, flip=flip))
+        turned = np.linalg.det(training._drawn(lit, 0)["affine_a"][:, :, :2]) < 0
+        assert turned.any() == mirrored
 
 
 def test_losses_are_means_since_they_were_last_asked_for(sets):

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from faceit.errors import WeightsError
+from faceit.errors import FaceitError, WeightsError
 from faceit.geometry import FACE, WHOLEFACE
 from faceit.network.architectures import build
-from faceit.network.presets import LITE, ORIGINAL, choose, from_json, to_json
+from faceit.network.presets import LITE, ORIGINAL, SHARP128, SHARP256, choose, from_json, to_json
 from faceit.network.swapmodel import MODEL, WEIGHTS, SwapModel, check_about, load_model, read_about
 from faceit.network.weights import load_strings, load_tensors, put, save_tensors, take
 from tests.drawn import drawn_set
@@ -186,7 +186,7 @@ def _with_preset(**changes) -> dict:
 
 BAD = [
     None, [], "text", 3, {}, _about(format=None), _about(format="1"), _about(format=True), _about(format=1.0),
-    _about(format=2), _about(format=10**30), _about(people=None), _about(people=["ann", "bob"]), _about(people={}),
+    _about(format=3), _about(format=10**30), _about(people=None), _about(people=["ann", "bob"]), _about(people={}),
     _about(people={"a": ABOUT["people"]["a"]}), _about(people={"a": "ann", "b": "bob"}),
     _about(people={"a": {"name": "ann"}, "b": {"name": "bob"}}),
     _about(people={**ABOUT["people"], "a": {"name": "ann", "consent": ""}}),
@@ -205,6 +205,9 @@ BAD = [
     _with_preset(learning_rate="fast"), _with_preset(learning_rate=float("nan")), _with_preset(learning_rate=None),
     _with_preset(average=1), _with_preset(flip="no"), _with_preset(loss="exec"), _with_preset(loss=None),
     _with_preset(clip_norm="1"), _with_preset(extra=1), _with_preset(warp={}),
+    _with_preset(encoder=4096), _with_preset(network="sharp"), _with_preset(shape="both"), _with_preset(shape=None),
+    _with_preset(scales=0), _with_preset(scales=10**9), _with_preset(grown_from="../x"), _with_preset(poor="much"),
+    _about(preset={**to_json(SHARP128), "size": 64}), _about(preset={**to_json(SHARP128), "inter": 2**20}),
 ]  # fmt: skip
 
 
@@ -231,17 +234,60 @@ def test_a_description_that_is_not_json_is_a_sentence(tmp_path, content):
 
 
 def test_a_newer_model_says_update(tmp_path):
-    (tmp_path / MODEL).write_text(json.dumps(_about(format=2, faceit="9.1")), encoding="utf-8")
+    (tmp_path / MODEL).write_text(json.dumps(_about(format=3, faceit="9.1")), encoding="utf-8")
     with pytest.raises(WeightsError, match=r"newer faceit \('9.1'\): update"):
         read_about(tmp_path)
 
 
-@pytest.mark.parametrize("preset", [LITE, ORIGINAL, replace(LITE, batch_size=3, learning_rate=1)], ids=lambda p: p.name)
+@pytest.mark.parametrize("preset", [LITE, ORIGINAL, SHARP128, SHARP256, replace(LITE, batch_size=3, learning_rate=1, size=96)],
+                         ids=lambda p: p.name)
 def test_presets_survive_json(preset):
     assert from_json(json.loads(json.dumps(to_json(preset)))) == preset
     assert to_json(preset) == asdict(preset)
 
 
-def test_auto_is_original_on_a_gpu_and_lite_without():
-    assert choose("auto", has_gpu=True) == choose("original", has_gpu=False) == ORIGINAL
+def test_auto_is_sharp_on_a_gpu_and_lite_without():
+    assert choose("auto", has_gpu=True) == choose("sharp128", has_gpu=False) == SHARP128
     assert choose("auto", has_gpu=False) == LITE
+
+
+def test_a_preset_has_its_sizes_and_shapes():
+    assert choose("lite", False, size=96) == replace(LITE, size=96)
+    assert choose("sharp256", True, shape="liae") == replace(SHARP256, shape="liae")
+    for words, sentence in ((("lite", False, 128), "has no size 128: take 64 or 96"),
+                            (("original", False, 96), "has no size 96: take 64"),
+                            (("lite", False, None, "liae"), "has no shape liae: take it out"),
+                            (("blunt", False), "No preset 'blunt'; there are lite, original, sharp128, sharp256")):  # fmt: skip
+        with pytest.raises(FaceitError, match=sentence):
+            choose(*words)
+
+
+# What model.json said of the two presets that there were when its format was 1.
+FORMAT_1 = {
+    "lite": {
+        "name": "lite", "size": 64, "batch_size": 16, "minutes": 10, "learning_rate": 1e-3, "beta_1": 0.9,
+        "beta_2": 0.99, "schedule": True, "clip_norm": 1.0, "average": True, "loss": "detail", "rotation": 3,
+        "zoom": 0.03, "shift": 0.02, "flip": False, "warp": 0.02, "warp_full_until": 0.6, "warp_gone_at": 0.8,
+        "code_noise": 0.1,
+    },
+    "original": {
+        "name": "original", "size": 64, "batch_size": 64, "minutes": 60, "learning_rate": 5e-5, "beta_1": 0.5,
+        "beta_2": 0.999, "schedule": False, "clip_norm": None, "average": False, "loss": "mae", "rotation": 10,
+        "zoom": 0.05, "shift": 0.05, "flip": True, "warp": 0.03, "warp_full_until": 2.0, "warp_gone_at": 3.0,
+        "code_noise": 0.0,
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FORMAT_1)
+def test_models_of_the_first_format_are_what_they_were(saved, name):
+    preset = from_json(FORMAT_1[name])
+    told = name == "lite"
+    assert (preset.landmark_code, preset.mean_start, preset.normalise) == (told, told, told)
+    assert (preset.loss, preset.flip) == (("modern", "never") if told else ("classic", "always"))
+    assert (preset.poor, preset.light, preset.freeze_at, preset.scales, preset.uniform_yaw) == (0, 0, 1, 1, False)
+    check_about(_about(preset=FORMAT_1[name]), "a test")
+    if told:
+        put(build(preset).variables, take(saved[1].network.variables), "a test")  # the same weights
+    with pytest.raises(WeightsError):
+        from_json(FORMAT_1[name] | {"flip": "auto"})

@@ -284,7 +284,7 @@ def test_descriptions_with_wrong_types_are_sentences(shared, tmp_path, rng):
         ({"people": {**ABOUT["people"], "a": {"name": "ann", "consent": "  "}}}, "consent"),
         ({"people": {**ABOUT["people"], "b": {"name": "b/b", "consent": "x"}}}, "cannot be a person's name"),
         ({"people": {**ABOUT["people"], "b": {"name": "bob", "consent": "yes\x1b[2J"}}}, "control characters"),
-        ({"preset": {**to_json(LITE), "name": "sharp256"}}, "'sharp256' is not known here"),
+        ({"preset": {**to_json(LITE), "name": "sharp512"}}, "'sharp512' is not known here"),
         ({"preset": {**to_json(LITE), "size": "64"}}, "setting size is '64'"),
         ({"preset": {**to_json(LITE), "batch_size": [16]}}, "setting batch_size"),
         ({"swap": "a/b"}, "--as"),

@@ -1,0 +1,81 @@
+"""SFace, a face recogniser, as a part of the training: frozen, and with a gradient.
+
+SFace (Zhong et al. 2021, IEEE Trans. Image Processing 30) is a MobileFaceNet with its own metric loss; weights and
+licence are those of ``faces/recogniser.py``. Here its layers are read from the .onnx file and rebuilt on keras.ops.
+"""
+
+import keras
+import numpy as np
+from keras import ops
+
+from faceit.geometry import FACE, Crop, similarity
+from faceit.network.onnx import dequantised, read_tensors
+from faceit.packaged import SFACE_SIZE, SFACE_TEMPLATE, checked_weights
+
+BLOCKS = 14  # the first is one convolution of 3x3, the others one of 3x3 for each channel and one of 1x1
+HALVE = (3, 5, 7, 13)  # the blocks that go two pixels at a time
+EPSILON, LAST_EPSILON = 1e-3, 2e-5  # of the batch normalisations
+STEADY = [0, 1, 3, 4]  # of the five places: eyes and mouth corners; SFace wants the nose's tip, a crop tells its base
+
+
+class Recogniser(keras.layers.Layer):
+    """Aligned faces (n, 112, 112, 3) in 0..1 -> embeddings (n, 128) of length 1. Its weights do not train.
+
+    Batch normalisations are part of the convolutions' weights. FaceitError when the weights are not installed.
+    """
+
+    def __init__(self, **kwargs):
+        super().__init__(dtype="float32", **kwargs)
+        tensors = read_tensors(checked_weights("sface"))
+        self.convs = [
+            [self._frozen(value) for value in _convolution(tensors, name)]
+            for i in range(1, BLOCKS + 1)
+            for name in ([f"conv_{i}_dw"] if i > 1 else []) + [f"conv_{i}"]
+        ]
+        self.last, self.bias = map(self._frozen, _last(tensors))
+
+    def _frozen(self, value: np.ndarray):
+        weight = self.add_weight(shape=value.shape, initializer="zeros", trainable=False)
+        weight.assign(value)
+        return weight
+
+    def call(self, faces):
+        x = (faces * 255.0 - 127.5) / 128.0
+        x = _prelu(ops.conv(x, self.convs[0][0], padding="same"), *self.convs[0][1:])
+        for block in range(2, BLOCKS + 1):
+            (kernel, *rest), (mix, *last) = self.convs[2 * block - 3 : 2 * block - 1]
+            x = ops.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))  # "same" would pad one side alone where pixels are left out
+            x = _prelu(ops.depthwise_conv(x, kernel, strides=2 if block in HALVE else 1), *rest)
+            x = _prelu(ops.conv(x, mix), *last)
+        seen = ops.matmul(ops.reshape(x, (-1, self.last.shape[0])), self.last) + self.bias
+        return seen * ops.rsqrt(ops.sum(seen**2, axis=-1, keepdims=True))
+
+
+def _prelu(x, bias, slope):
+    x = x + bias
+    return ops.maximum(x, 0.0) + slope * ops.minimum(x, 0.0)
+
+
+def _convolution(tensors: dict, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A convolution with its normalisation: kernel (h, w, in, out), for one of each channel (h, w, out, 1); its bias
+    and the slope of the negative part, (out,)."""
+    kernel = dequantised(tensors, f"{name}_conv2d_weight")  # (out, in, h, w)
+    gain, bias = _normalisation(tensors, f"{name}_batchnorm", EPSILON)
+    kernel = (kernel * gain[:, None, None, None]).transpose((2, 3, 0, 1) if name.endswith("dw") else (2, 3, 1, 0))
+    return kernel, bias, tensors[f"{name}_relu_gamma"].ravel()
+
+
+def _last(tensors: dict) -> tuple[np.ndarray, np.ndarray]:
+    """The last layer with the normalisations before and after it: (7 * 7 * 1024, 128) and (128,)."""
+    kernel, bias = (dequantised(tensors, f"pre_fc1_{what}") for what in ("weight", "bias"))
+    before, after = _normalisation(tensors, "bn1", LAST_EPSILON), _normalisation(tensors, "fc1", LAST_EPSILON)
+    kernel = kernel.reshape(len(bias), len(before[0]), -1)  # (128, 1024, 7 * 7)
+    bias = (bias + (kernel * before[1][:, None]).sum((1, 2))) * after[0] + after[1]
+    kernel = kernel * before[0][:, None] * after[0][:, None, None]
+    return kernel.transpose(2, 1, 0).reshape(-1, len(bias)), bias
+
+
+def _normalisation(tensors: dict, name: str, epsilon: float) -> tuple[np.ndarray, np.ndarray]:
+    """A batch normalisation as a gain and a bias, (channels,) each."""
+    gain = tensors[f"{name}_gamma"] / np.sqrt(tensors[f"{name}_moving_var"] + epsilon)
+    return gain, tensors[f"{name}_beta"] - tensors[f"{name}_moving_mean"] * gain

@@ -23,8 +23,8 @@ import numpy as np
 
 from faceit.compose.blend import put_back
 from faceit.faces.detect import FaceFinder, find_landmarks
-from faceit.faces.faceset import FaceSet, reduced, work_size
 from faceit.faces.follow import followed
+from faceit.faces.load import FaceSet, reduced, work_size
 from faceit.geometry import ALIGNED_MARGIN, Alignment, align, crop_points
 from faceit.media.video import read_frames
 from faceit.network.presets import LITE

@@ -279,3 +279,11 @@ def outline(landmarks: np.ndarray, forehead: bool = True, crop: Crop = FACE) -> 
         eyes = np.stack([landmarks[LEFT_EYE].mean(0)] * 5 + [landmarks[RIGHT_EYE].mean(0)] * 5)
         brows = brows + (brows - eyes) * [BROW_SPREAD, crop.brow_raise]
     return cv2.convexHull(np.concatenate([landmarks[JAW], brows]).astype(np.float32))[:, 0]
+
+
+def filled_outline(landmarks: np.ndarray, size: int, forehead: bool = True, crop: Crop = FACE) -> np.ndarray:
+    """The outline filled, in a picture of ``size`` pixels in which the landmarks lie: (size, size) uint8, 255 inside,
+    smooth at its edge."""
+    filled = np.zeros((size, size), np.uint8)  # OpenCV draws smooth edges in 8 bits only
+    corners = np.round(outline(landmarks, forehead, crop) * 16).astype(np.int32)  # in sixteenths of a pixel
+    return cv2.fillConvexPoly(filled, corners, 255, cv2.LINE_AA, 4)

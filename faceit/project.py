@@ -124,6 +124,10 @@ class Project:
         folder = self.data / "processed" / person.name
         return folder / source if source else folder
 
+    def faces_cache(self, person: Person) -> Path:
+        """A person's faces as training reads them; made from the others, and made anew when it is gone."""
+        return self.faces_dir(person, ".cache")
+
     def choices_file(self) -> Path:
         """What was ticked and unticked by hand on the page of faces."""
         return self.root / "faces.yaml"

@@ -7,7 +7,8 @@ import cv2
 import numpy as np
 import yaml
 
-from faceit.faces.faceset import DONE, FaceSet, cut_face, work_size, write_table
+from faceit.faces.faceset import DONE, cut_face, write_table
+from faceit.faces.load import FaceSet, work_size
 from faceit.geometry import FACE, Crop, Face, crop_points
 from faceit.images import resize, write_image
 

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from faceit.geometry import FACE, Crop, outline
+from faceit.geometry import FACE, Crop, filled_outline
 
 BORDER = 0.06  # of the crop's width; the mask is gone before the crop ends, so that no box can show
 
@@ -16,9 +16,7 @@ def face_mask(
     ``feather`` is the width of the soft edge in crop widths. The edge lies inside the hull (but for a few percent
     of its tail), so what is outside the face stays the frame's. The crop's own border is 0.
     """
-    filled = np.zeros((size, size), np.uint8)  # OpenCV draws smooth edges in 8 bits only
-    cv2.fillConvexPoly(filled, np.round(outline(points, forehead, crop) * 16).astype(np.int32), 255, cv2.LINE_AA, 4)
-    mask = filled.astype(np.float32) / 255
+    mask = filled_outline(points, size, forehead, crop).astype(np.float32) / 255
     if feather <= 0:
         return np.minimum(mask, _inside(size))
     reach = max(1, round(size * feather / 2))

@@ -11,12 +11,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from faceit.errors import FaceitError, MediaError
 from faceit.faces.measures import measure
-from faceit.geometry import ALIGNED_MARGIN, CROPS, FACE, Crop, Face, align, crop_points
+from faceit.geometry import ALIGNED_MARGIN, CROPS, FACE, Crop, Face, align
 from faceit.images import grid, read_image, resize, with_caption, write_image
 
 TABLE, DONE, SHEET = "faces.jsonl", "done.json", "sheet.jpg"
@@ -184,15 +183,16 @@ def read_json(path: Path) -> dict | None:
 
 def present(folder: Path) -> list[FaceRow]:
     """The rows whose pictures are there and that are not left out: those that train and those that are held out."""
-    return list(_present(folder))
+    return list(iterate_present(folder))
 
 
 def present_names(folder: Path) -> list[str]:
     """The names of those rows' pictures."""
-    return [row.file for row in _present(folder)]
+    return [row.file for row in iterate_present(folder)]
 
 
-def _present(folder: Path) -> Iterator[FaceRow]:
+def iterate_present(folder: Path) -> Iterator[FaceRow]:
+    """``present`` row by row."""
     names = picture_names(folder)
     return (row for row in iterate_table(folder) if row.left_out is None and row.file in names)
 
@@ -241,19 +241,6 @@ def _thumbnails(paths: list[Path], side: int) -> np.ndarray:
     return grid([resize(read_image(path), side, side) for path in paths], columns=12)
 
 
-@dataclass(frozen=True)
-class FaceSet:
-    """A person's faces in memory, for training: ``faces`` (n, w, w, 3) uint8 RGB with the margin around ``crop``,
-    ``points`` (n, 68, 2) float32 landmarks in units of the crop."""
-
-    faces: np.ndarray
-    points: np.ndarray
-    crop: Crop = FACE
-
-    def __len__(self) -> int:
-        return len(self.faces)
-
-
 def folder_crop(folder: Path) -> Crop:
     """How much of the head the pictures of a folder show; older folders do not say, and show the face."""
     settings = (read_json(folder / DONE) or {}).get("settings")
@@ -284,37 +271,8 @@ def _named(folder: Path) -> str:
     return f"{folder.parent.name}/{folder.name}"
 
 
-def load_faceset(folders: list[Path], size: int, most: int = 6000, held_out: bool = False) -> FaceSet:
-    """Load faces for a network of ``size`` pixels, those that train or those ``held_out``; of more than ``most``,
-    evenly spread ones. FaceitError where the folders' pictures do not show as much of the head as each other.
-
-    The pictures are area-reduced so that the crop is ``size`` pixels: (n, 1.4 size, 1.4 size, 3).
-    """
-    crop = shared_crop(folders)
-    found = [(picture(folder, row), row.points()) for folder in folders for row in _present(folder)
-             if row.held_out == held_out]  # fmt: skip
-    found = spread(found, most)
-    side = work_size(size)
-    faces = np.empty((len(found), side, side, 3), np.uint8)
-    points = np.empty((len(found), 68, 2), np.float32)
-    for i, (path, landmarks) in enumerate(found):
-        faces[i] = reduced(read_image(path), side)
-        points[i] = crop_points(landmarks, crop)
-    return FaceSet(faces, points, crop)
-
-
 def spread(items: list, most: int) -> list:
     """At most so many of the items, evenly spread."""
     if len(items) <= most:
         return items
     return [items[i] for i in np.linspace(0, len(items) - 1, most).astype(int)]
-
-
-def work_size(size: int) -> int:
-    """Pixels of a face with its margin when the crop is ``size`` pixels."""
-    return round(size * ALIGNED_MARGIN)
-
-
-def reduced(picture: np.ndarray, side: int) -> np.ndarray:
-    """An aligned picture at the network's working size; the one path that training and converting share."""
-    return cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA)

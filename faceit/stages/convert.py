@@ -14,9 +14,10 @@ from faceit.compose.blend import put_back
 from faceit.errors import FaceitError
 from faceit.faces.choose import Chooser
 from faceit.faces.detect import FaceFinder
-from faceit.faces.faceset import reduced, work_size, write_text
+from faceit.faces.faceset import write_text
 from faceit.faces.follow import followed
 from faceit.faces.identity import Identity, Tally, learn_identity
+from faceit.faces.load import reduced, work_size
 from faceit.geometry import ALIGNED_MARGIN, Face, align, crop_points
 from faceit.media.fetch import fetch
 from faceit.media.provenance import Label, note

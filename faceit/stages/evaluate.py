@@ -11,7 +11,8 @@ import numpy as np
 from faceit import __version__
 from faceit.errors import ConfigError, FaceitError, WeightsError
 from faceit.faces import recogniser
-from faceit.faces.faceset import FaceSet, finished, load_faceset, read_json, write_text
+from faceit.faces.faceset import finished, read_json, write_text
+from faceit.faces.load import FaceSet, load_faceset
 from faceit.faces.split import read_split
 from faceit.geometry import CROPS, FACE, Crop
 from faceit.measure import pixels, summary

@@ -8,8 +8,9 @@ import numpy as np
 
 from faceit.errors import FaceitError
 from faceit.faces import recogniser
-from faceit.faces.faceset import finished, iterate_table, load_faceset, picture, picture_names, shared_crop, spread
+from faceit.faces.faceset import finished, iterate_table, picture, picture_names, shared_crop, spread
 from faceit.faces.identity import encode, face_in_portrait
+from faceit.faces.load import load_faceset
 from faceit.geometry import ALIGNED_MARGIN, FACE, Crop, align, eye_distance, head_angles, mouth_opening
 from faceit.images import read_image
 from faceit.measure.pixels import face_area, lab, picture_sharpness

@@ -16,20 +16,17 @@ from faceit.faces.faceset import (
     append_rows,
     cut_face,
     finished,
-    load_faceset,
     present,
     present_names,
     read_table,
-    work_size,
     write_face,
     write_sheet,
     write_table,
 )
 from faceit.faces.measures import look
-from faceit.geometry import FACE, WHOLEFACE, crop_points
+from faceit.geometry import FACE, WHOLEFACE
 from faceit.images import read_image, write_image
-from faceit.project import load_project
-from tests.drawn import draw, drawn_folder
+from tests.drawn import draw
 
 
 def row(file: str = "000000100.jpg", time: float | None = 0.1) -> FaceRow:
@@ -115,8 +112,6 @@ def test_deleted_pictures_are_no_longer_in_the_set(tmp_path):
     (tmp_path / "talk" / "000000003.jpg").unlink()
     (tmp_path / "talk" / "stranger.jpg").write_bytes(b"not of this set")
     assert [r.file for r in present(tmp_path / "talk")] == [f"{i:09d}.jpg" for i in (0, 1, 2, 4)]
-    faces = load_faceset([tmp_path / "talk"], 40)
-    assert [round(float(face.mean())) for face in faces.faces] == [0, 1, 2, 4]
 
 
 def test_only_folders_that_were_finished_count(tmp_path):
@@ -135,25 +130,6 @@ def test_sheet_shows_at_most_96_and_goes_with_the_last_picture(tmp_path):
     assert read_image(folder / SHEET).shape[0] == 98 + 2
     write_sheet(folder, [])
     assert not (folder / SHEET).exists()
-
-
-def test_of_too_many_faces_evenly_spread_ones_are_loaded(tmp_path):
-    a_set(tmp_path / "one", 30)
-    a_set(tmp_path / "two", 10)
-    faces = load_faceset([tmp_path / "one", tmp_path / "two"], 40, most=4)
-    assert len(faces) == 4 and faces.faces.shape == (4, work_size(40), work_size(40), 3)
-    assert [round(float(face.mean())) for face in faces.faces] == [0, 13, 26, 9]  # the last is of the second folder
-    assert faces.points == pytest.approx(np.stack([crop_points(row().points())] * 4))
-
-
-def test_landmarks_of_a_real_face_lie_in_the_crop(prepared):
-    """In crop units (0 to 1 across the crop) eyes, nose and mouth are where every face has them."""
-    project = load_project(prepared)
-    faces = load_faceset(project.face_dirs(project.person("collins")), 64)
-    assert len(faces) == 24 and faces.faces.dtype == np.uint8  # six more are held out
-    eyes, mouth = faces.points[:, 36:48].mean((0, 1)), faces.points[:, 48:60].mean((0, 1))
-    assert eyes[0] == pytest.approx(0.5, abs=0.05) and mouth[0] == pytest.approx(0.5, abs=0.05)
-    assert 0.15 < eyes[1] < 0.4 < 0.55 < mouth[1] < 0.9
 
 
 def test_a_full_disk_is_no_fault_of_one_video(tmp_path, monkeypatch):
@@ -185,22 +161,3 @@ def test_a_face_measures_the_same_however_much_of_the_head_its_picture_shows():
     assert (near.source, near.pose, near.mouth, near.eyes) == (whole.source, whole.pose, whole.mouth, whole.eyes)
     assert near.light == pytest.approx(whole.light, abs=2)
     assert np.abs(look(near).astype(int) - look(whole)).mean() < 4
-
-
-def test_a_set_knows_how_much_of_the_head_its_pictures_show(tmp_path):
-    drawn_folder(tmp_path / "ann" / "one", "ann", 3, WHOLEFACE)
-    drawn_folder(tmp_path / "ann" / "two", "ann", 2, WHOLEFACE)
-    both = [tmp_path / "ann" / "one", tmp_path / "ann" / "two"]
-    faces = load_faceset(both, 64)
-    assert faces.crop == WHOLEFACE and len(faces) == 5
-    eyes = faces.points[:, 36:48].mean((0, 1))
-    assert eyes == pytest.approx(WHOLEFACE.places()[:2].mean(0), abs=0.03)
-    (both[1] / DONE).write_text("{}")  # as an older faceit left it
-    words = "ann/one were made with align: wholeface and those of ann/two with face, which do not mix: run preprocess"
-    with pytest.raises(FaceitError, match=words):
-        load_faceset(both, 64)
-    assert load_faceset(both[1:], 64).crop == load_faceset([], 64).crop == FACE
-    for strange in ("head", None, ["face"]):
-        (both[1] / DONE).write_text(json.dumps({"settings": {"align": strange}}))
-        with pytest.raises(FaceitError, match="ann/two were made with align: .*not known here: delete that folder"):
-            load_faceset(both[1:], 64)

@@ -5,7 +5,8 @@ import json
 
 import pytest
 
-from faceit.faces.faceset import DONE, load_faceset, read_table
+from faceit.faces.faceset import DONE, read_table
+from faceit.faces.load import load_faceset
 from faceit.faces.split import Split, photo_held_out, read_split, split_video, write_split
 from tests.drawn import drawn_project
 

@@ -14,12 +14,12 @@ from faceit.faces.faceset import (
     SHEET,
     TABLE,
     iterate_table,
-    load_faceset,
     picture,
     present_names,
     read_table,
     write_table,
 )
+from faceit.faces.load import load_faceset
 from faceit.faces.tracks import Track, write_tracks
 from faceit.images import read_image
 from faceit.project import load_project

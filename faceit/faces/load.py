@@ -1,0 +1,153 @@
+"""Face sets in memory: a person's aligned faces as training and measuring want them."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from faceit.faces.cache import Pictures, Place, kept
+from faceit.faces.faceset import FaceRow, iterate_present, picture, shared_crop, spread
+from faceit.geometry import ALIGNED_MARGIN, FACE, Crop, crop_points, filled_outline
+from faceit.images import read_image
+
+VERSION = 1  # of what is cached; another number makes all caches anew
+YAW_BIN = 5.0  # degrees: in steps of this all turns of the head are shown equally often
+# times the even share: a turn that one bad landmark or one second of a video shows is not drilled into the network
+MOST_SHOWN = 8.0
+# Which rows say where the light comes from, degrees of yaw: a head that turns by one degree changes the difference of
+# its halves by up to 0.02 of their mean.
+FRONTAL = 10.0
+FEWEST_FRONTAL = 10  # faces; from fewer nothing is concluded
+# Luma of the crop's right half less the left over their mean, median of the frontal faces. Of 17 clips, those in studio
+# light or lit from the front had 0.00 to 0.19 to either side; a man at home with one cheek in the shade had 0.31.
+ONE_SIDED = 0.25
+
+
+@dataclass(frozen=True)
+class FaceSet:
+    """A person's faces, for training: ``faces`` (n, w, w, 3) uint8 RGB with the margin around ``crop``, in memory or
+    memory-mapped and read only; ``points`` (n, 68, 2) float32 landmarks in units of the crop.
+
+    ``masks`` (n, w, w) uint8, 255 inside the outline that a swap fills; None where nobody asked for them. ``yaw`` (n,)
+    float32 degrees, as ``geometry.head_angles``. ``one_sided``: the light comes from one side, so that a mirrored face
+    would be lit as the person never is.
+    """
+
+    faces: np.ndarray
+    points: np.ndarray
+    crop: Crop = FACE
+    masks: np.ndarray | None = None
+    yaw: np.ndarray | None = None
+    one_sided: bool = False
+
+    def __len__(self) -> int:
+        return len(self.faces)
+
+    def probabilities(self) -> np.ndarray | None:
+        """How often each face is to be shown, (n,) float64 with the sum 1: every ``YAW_BIN`` that has faces as often as
+        any other, but no face more than ``MOST_SHOWN`` times the even share. None where all lie in one bin, or their
+        turn is not known: then all alike. The uniform yaw of DeepFaceLab."""
+        if self.yaw is None or not len(self.yaw):
+            return None
+        _, bins, counts = np.unique(np.round(self.yaw / YAW_BIN), return_inverse=True, return_counts=True)
+        if len(counts) == 1:
+            return None
+        most = MOST_SHOWN * counts / len(self.yaw)  # of each bin
+        shares = np.zeros(len(counts))
+        full = np.zeros(len(counts), bool)
+        while True:  # what the full bins leave is shared by the others, which may fill some of those
+            shares[full] = most[full]
+            shares[~full] = (1 - most[full].sum()) / max(1, (~full).sum())
+            over = ~full & (shares > most)
+            if not over.any():
+                break
+            full |= over
+        each = (shares / counts)[bins.reshape(-1)]
+        return each / each.sum()
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What loading needs of a row: a whole one takes 8 kB."""
+
+    path: Path
+    name: str  # the path from the person's folder on
+    points: np.ndarray  # (68, 2) frame pixels
+    yaw: float  # degrees
+    side_light: float  # luma of the right half less the left, over the mean
+
+
+def load_faceset(
+    folders: list[Path],
+    size: int,
+    most: int = 6000,
+    held_out: bool = False,
+    masks: bool = False,
+    cache: Path | None = None,
+) -> FaceSet:
+    """Load faces for a network of ``size`` pixels, those that train or those ``held_out``; of more than ``most``,
+    evenly spread ones. FaceitError where the folders' pictures do not show as much of the head as each other.
+
+    The pictures are area-reduced so that the crop is ``size`` pixels: (n, 1.4 size, 1.4 size, 3). With ``masks`` there
+    is a mask for each. In the folder ``cache`` they are kept for the next time, and come memory-mapped from there.
+    """
+    crop, side = shared_crop(folders), work_size(size)
+    found = [_found(folder, row) for folder in folders for row in iterate_present(folder)
+             if row.held_out == held_out]  # fmt: skip
+    found = spread(found, most)
+    name = folders[0].parent.name if folders else "nobody"
+    points = np.array([crop_points(each.points, crop) for each in found], np.float32).reshape(-1, 68, 2)
+    faces = Pictures(
+        len(found), (side, side, 3), lambda i: reduced(read_image(found[i].path), side), f"Reading {name}'s faces"
+    )
+    outlines = Pictures(len(found), (side, side), lambda i: _mask(points[i], side, crop), f"Drawing {name}'s masks")
+    place = cache and Place(cache, size, "held" if held_out else "train", _key(found, crop, side))
+    pictures = kept(place, "faces", faces) if place else faces.in_memory()
+    drawn = None
+    if masks:  # where the faces could not be kept, these cannot be either
+        drawn = kept(place, "masks", outlines) if isinstance(pictures, np.memmap) else outlines.in_memory()
+    yaw, side_light = (np.array([getattr(each, key) for each in found], np.float32) for key in ("yaw", "side_light"))
+    return FaceSet(pictures, points, crop, drawn, yaw, _is_one_sided(yaw, side_light))
+
+
+def _found(folder: Path, row: FaceRow) -> _Found:
+    path, (mean, side, _) = picture(folder, row), row.light
+    return _Found(path, path.relative_to(folder.parent).as_posix(), row.points(), row.pose[0], side / max(mean, 1.0))
+
+
+def _mask(points: np.ndarray, side: int, crop: Crop) -> np.ndarray:
+    """The face's outline filled, in a picture of ``side`` pixels with its margin; ``points`` in units of the crop."""
+    return filled_outline(((points - 0.5) / ALIGNED_MARGIN + 0.5) * side - 0.5, side, crop=crop)
+
+
+def _is_one_sided(yaw: np.ndarray, side_light: np.ndarray) -> bool:
+    """Whether more than half of the frontal faces are lit clearly from the same side."""
+    frontal = side_light[np.abs(yaw) < FRONTAL]
+    return len(frontal) >= FEWEST_FRONTAL and bool(abs(np.median(frontal)) > ONE_SIDED)
+
+
+def _key(found: list[_Found], crop: Crop, side: int) -> str:
+    """What loaded pictures are made from, as a hash: which files, in which order, their sizes and times of change, the
+    landmarks (for the masks), and how they are reduced. Paths count from the person's folder: a project can move."""
+    digest = hashlib.sha256(repr((VERSION, cv2.__version__, ALIGNED_MARGIN, crop, side)).encode())
+    for each in found:
+        try:
+            said = each.path.stat()
+            stamp = said.st_size, said.st_mtime_ns
+        except OSError:
+            stamp = None  # reading it will say why
+        digest.update(repr((each.name, stamp)).encode())
+        digest.update(each.points.tobytes())
+    return digest.hexdigest()
+
+
+def work_size(size: int) -> int:
+    """Pixels of a face with its margin when the crop is ``size`` pixels."""
+    return round(size * ALIGNED_MARGIN)
+
+
+def reduced(picture: np.ndarray, side: int) -> np.ndarray:
+    """An aligned picture at the network's working size; the one path that training and converting share."""
+    return cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA)

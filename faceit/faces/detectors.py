@@ -14,8 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from faceit.faces.weights import checked_weights, weights
+from faceit.faces.weights import weights
 from faceit.images import swapped_channels
+from faceit.packaged import checked_weights
 
 FARTHEST = 1e5  # pixels; no picture is so large
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
-from faceit.faces.weights import checked_file
+from faceit.packaged import checked_file
 
 WINDOW, STRIDE = 12, 2  # pixels: what the first network looks at, and its step
 SHRINK = 0.709  # between two sizes of the picture: half the area, as in the paper

@@ -13,26 +13,22 @@ import cv2
 import numpy as np
 
 from faceit import geometry
-from faceit.faces.weights import checked_weights
 from faceit.geometry import LEFT_EYE, RIGHT_EYE, Alignment
+from faceit.packaged import SFACE_SIZE, SFACE_TEMPLATE, checked_weights
 
 NAME = "SFace"  # how reports call it
 # Two pictures more alike than this show the same person. OpenCV names 0.363; on the footage of docs/quality.md no two
 # people are so alike in 31,200 pairs of frames, and frames of one person are never below 0.64.
 SAME = 0.4
 
-SIZE = 112  # pixels, of the aligned face
-# where eye centres, nose tip and mouth corners lie in it, as in OpenCV's FaceRecognizerSF
-TEMPLATE = np.array(
-    [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]]
-)
 _LOCK = Lock()  # a net of cv2.dnn serves one thread at a time
 
 
 def look(frame: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
     """What SFace sees in a face: (h, w, 3) uint8 RGB, landmarks (68, 2) in pixels -> (128,) float32 of length 1."""
-    matrix = geometry.similarity(_five(landmarks), TEMPLATE, np.ones(len(TEMPLATE)))
-    picture = cv2.dnn.blobFromImage(Alignment(matrix, SIZE).warp(frame))  # (1, 3, 112, 112) RGB; the net scales 0..255
+    matrix = geometry.similarity(_five(landmarks), SFACE_TEMPLATE, np.ones(len(SFACE_TEMPLATE)))
+    crop = Alignment(matrix, SFACE_SIZE).warp(frame)
+    picture = cv2.dnn.blobFromImage(crop)  # (1, 3, 112, 112) RGB; the net scales 0..255
     with _LOCK:
         net = _net()
         net.setInput(picture, "data")  # by name, since OpenCV 5 counts the weights among the inputs

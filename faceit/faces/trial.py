@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from faceit.errors import FaceitError
-from faceit.faces.weights import MTCNN, ZOO, weights
+from faceit.faces.weights import weights
+from faceit.packaged import MTCNN, ZOO
 
 SIDE = 64  # pixels of the empty picture that they are tried on
 

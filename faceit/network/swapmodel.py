@@ -24,8 +24,7 @@ BATCH = 16  # faces at a time when swapping; one size, so that nothing is compil
 @cache
 def start_backend() -> bool:
     """Import Keras and its backend without their start-up chatter; whether there is a GPU."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with _silent_stderr():
+    with silent_stderr():
         import keras
 
         try:
@@ -39,8 +38,9 @@ def start_backend() -> bool:
 
 
 @contextlib.contextmanager
-def _silent_stderr():
+def silent_stderr():
     """Hold back what C++ code writes to the terminal; it is shown when an exception goes through."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's, where it is imported within this
     sys.stderr.flush()
     own = os.dup(2)
     with tempfile.TemporaryFile() as held:

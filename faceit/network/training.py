@@ -9,9 +9,11 @@ import keras
 import numpy as np
 from keras import ops
 
+from faceit.errors import WeightsError
 from faceit.geometry import ALIGNED_MARGIN, FACE, Crop
 from faceit.network import losses
 from faceit.network.augment import Crops, Spoil, followed, plan
+from faceit.network.cluster import cluster, for_training
 from faceit.network.presets import Preset
 from faceit.network.swapmodel import start_backend
 from faceit.network.swapnetwork import SIDES, SwapNetwork
@@ -27,6 +29,13 @@ class AveragingAdam(keras.optimizers.Adam):
 
     With a constant momentum the average of a short run would still hold its random start.
     """
+
+    def apply(self, grads, trainable_variables=None):
+        # Keras would clip each device's gradients and add those up: here they are one mean before it clips
+        super().apply(cluster().reduce(grads), trainable_variables)
+
+    def _all_reduce_sum_gradients(self, grads_and_vars):
+        return grads_and_vars
 
     def _update_model_variables_moving_average(self, trainable_variables):
         if not self.use_ema:
@@ -65,10 +74,13 @@ class Training(keras.Model):
     does not meet the same fate with the same faces.
     """
 
+    @for_training
     def __init__(self, network: SwapNetwork, seed: int, crop: Crop = FACE):
-        super().__init__(name="training")
+        cluster().order(training={"seed": seed, "crop": crop.name})
+        super().__init__(name="training", dtype="float32")
         self.network, self.preset, self.seed = network, network.preset, seed
         self.rate, self.retries = 1.0, 0
+        self.last_rate = 0.0  # what the last step learned at
         self.crops, self.spoil = Crops(self.preset.size, ALIGNED_MARGIN), Spoil(self.preset.size)
         self._weights_map = losses.detail_weights(self.preset.size, crop, self.preset.eyes_mouth)
         self._terms = self._optional_terms(crop)
@@ -94,6 +106,14 @@ class Training(keras.Model):
         if self.preset.adversarial:
             terms["adversarial"] = losses.PatchDiscriminator(name="discriminator")
             terms["adversarial"].build((None, size, size, 3))
+        if self.preset.perceptual:
+            from faceit.network.perceptual import PerceptualLoss
+
+            terms["perceptual"] = PerceptualLoss(size, self._weights_map)
+        if self.preset.identity:
+            from faceit.network.recognise import IdentityLoss
+
+            terms["identity"] = IdentityLoss(size, crop)
         return terms
 
     def call(self, inputs, training=None):
@@ -103,13 +123,13 @@ class Training(keras.Model):
             pictures = inputs[f"faces_{side}"]
             if self.preset.mask_decoder:
                 pictures = ops.concatenate([pictures, ops.expand_dims(inputs[f"masks_{side}"], -1)], axis=-1)
-            warp = inputs[f"warp_{side}"] * inputs["strength"]
+            warp = inputs[f"warp_{side}"] * inputs["strength"][:1]
             targets[side], seen[side] = self.crops(pictures, inputs[f"affine_{side}"], warp)
             if self.preset.poor or self.preset.light:
                 seen[side] = self.spoil(seen[side], inputs[f"light_{side}"], inputs[f"poor_{side}"])
         made = self.network.reconstruct_both(
             seen["a"], seen["b"], inputs["points_a"], inputs["points_b"], inputs["noise_a"], inputs["noise_b"],
-            inputs["free"] if self.preset.freeze_at < 1 else None,
+            inputs["free"][:1] if self.preset.freeze_at < 1 else None,
         )  # fmt: skip
         return {"target_a": targets["a"], "target_b": targets["b"], "a": made[0], "b": made[1]}
 
@@ -141,7 +161,7 @@ class Training(keras.Model):
 
     def _begin_terms(self, done: float) -> None:
         """Switch on the terms whose time has come; the step is compiled anew then."""
-        begun = frozenset(name for name in self._terms if done >= getattr(self.preset, f"{name}_from", 0.0))
+        begun = frozenset(name for name in self._terms if done >= getattr(self.preset, f"{name}_from"))
         if begun != self._late:
             self._late = begun
             self.make_train_function(force=True)
@@ -153,15 +173,20 @@ class Training(keras.Model):
     def step(self, sets: dict, step: int, done: float) -> tuple[float, float]:
         """One update: ``sets`` is {"a": FaceSet, "b": FaceSet}; ``done`` 0..1 of the run steers rate and warp. -> the
         losses of (a, b)."""
+        cluster().lead(self, sets, step, done)
         self._begin_terms(done)
-        inputs = self._gathered(sets, step) | {
-            "strength": np.float32([warp_strength(self.preset, done)]),
-            "free": np.float32([done < self.preset.freeze_at]),
-        }
-        self.optimizer.learning_rate = self.rate * learning_rate(self.preset, step, done)
-        said = self.train_on_batch(inputs, np.zeros(self.preset.batch_size, np.float32), return_dict=True)
-        self._losses.append((float(said["loss_a"]), float(said["loss_b"])))
+        inputs = self._gathered(sets, step)
+        each = np.ones(len(inputs["faces_a"]), np.float32)  # what is one number is told every device that shares them
+        inputs |= {"strength": each * warp_strength(self.preset, done), "free": each * (done < self.preset.freeze_at)}
+        self.optimizer.learning_rate = self.last_rate = self.rate * learning_rate(self.preset, step, done)
+        with cluster().together():
+            said = self.train_on_batch(inputs, each, return_dict=True)
+        self._losses.append((float(np.mean(said["loss_a"])), float(np.mean(said["loss_b"]))))
         return self._losses[-1]
+
+    def train_step(self, *given):
+        *state, data = given  # JAX hands its state over
+        return cluster().told(super().train_step(*state, cluster().share(data)))
 
     def _gathered(self, sets: dict, step: int) -> dict[str, np.ndarray]:
         """The faces of a step; those of the next are begun meanwhile."""
@@ -174,10 +199,10 @@ class Training(keras.Model):
         rng = np.random.default_rng([self.seed, step, *[self.retries] * bool(self.retries)])
         mirror = self.preset.flip == "always" or (
             self.preset.flip == "auto" and not any(sets[side].one_sided for side in SIDES))  # fmt: skip
-        inputs = {}
+        inputs, all_devices = {}, self.preset.batch_size * cluster().count
         for side in SIDES:
             faces = sets[side]
-            drawn = plan(self.preset, len(faces), rng, mirror, self._shares_of(side, faces))
+            drawn = plan(self.preset, len(faces), rng, mirror, self._shares_of(side, faces), all_devices)
             inputs[f"faces_{side}"] = faces.faces[drawn.index]
             inputs[f"points_{side}"] = followed(faces.points[drawn.index], drawn, self.preset.follow)
             if self.preset.mask_decoder:
@@ -219,32 +244,37 @@ class Training(keras.Model):
     def state(self) -> dict[str, np.ndarray]:
         """Everything that resuming needs: weights, optimizer and its averages, by name."""
         state = {f"network/{k}": v for k, v in take(self.network.variables).items()}
-        state |= {f"discriminator/{i}": np.array(ops.convert_to_numpy(v))
-                  for i, v in enumerate(self._discriminator_variables())}  # fmt: skip
-        return state | {f"optimizer/{i:04d}": np.array(ops.convert_to_numpy(v))
-                        for i, v in enumerate(self.optimizer.variables)}  # fmt: skip
+        return state | {v.path: np.array(ops.convert_to_numpy(v.variable)) for v in self._beside_the_network()}
 
     def disk_size(self) -> int:
-        """Bytes of a model's folder at its largest: while it is saved, the new state stands beside the old one."""
+        """Bytes of a model's folder at its largest: while it is saved, the new state stands beside the old one; the
+        weights are there twice, the last and the best ones."""
         weights, optimizer = (
             sum(math.prod(v.shape) * np.dtype(v.dtype).itemsize for v in variables)
             for variables in (self.network.variables, self.optimizer.variables)
         )
-        return 2 * (weights + optimizer) + weights
+        return 2 * (weights + optimizer) + 2 * weights
 
     def restore(self, state: dict[str, np.ndarray], source: str) -> None:
-        """Put a ``state`` back. WeightsError when it is another network's."""
+        """Put a ``state`` back. WeightsError when it is another network's. A discriminator that it does not have yet
+        begins as it is."""
+        if "optimizer/0000" in state:
+            raise WeightsError(
+                f"{source} was saved by an older faceit: begin from it under another name with --warm-start."
+            )
         put(self.network.variables, {k[8:]: v for k, v in state.items() if k.startswith("network/")}, source)
-        stand_ins = [_Named(f"optimizer/{i:04d}", v) for i, v in enumerate(self.optimizer.variables)]
-        stand_ins += [_Named(f"discriminator/{i}", v) for i, v in enumerate(self._discriminator_variables())]
-        put(stand_ins, state, source)
+        beside = self._beside_the_network()
+        put([v for v in beside if v.path in state or "discriminator" not in v.path], state, source)
+        cluster().forget()
 
-    def _discriminator_variables(self) -> list:
-        return self._terms["adversarial"].variables if "adversarial" in self._terms else []
+    def _beside_the_network(self) -> list:
+        """The optimizer's variables and the discriminator's, under names that do not change from run to run."""
+        own = [_Named(f"optimizer/{v.path.split('/', 1)[-1]}", v) for v in self.optimizer.variables]
+        return own + [_Named(v.path, v) for term in self._terms.values() for v in term.trainable_variables]
 
 
 class _Named:
-    """An optimizer variable under a name that does not change from run to run."""
+    """A variable under another name."""
 
     def __init__(self, path: str, variable):
         self.path, self.variable = path, variable

@@ -1,7 +1,5 @@
 """A throwaway training, to see how fast this machine is and how large a model gets. It writes nothing."""
 
-import shutil
-import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from faceit.geometry import ALIGNED_MARGIN
+from faceit.network.devices import ask_nvidia, has_bfloat16
 from faceit.network.presets import Preset, choose
 from faceit.network.swapmodel import start_backend
 
@@ -19,31 +18,37 @@ SLOW_STEP_S = 4.0  # where the first step takes so long, one more says enough
 
 @dataclass(frozen=True)
 class _Faces:
-    """What a training asks of a face set: ``faces`` (n, w, w, 3) uint8, ``points`` (n, 68, 2) float32."""
+    """What a training asks of a face set: ``faces`` (n, w, w, 3) uint8, ``points`` (n, 68, 2) float32, ``masks``
+    (n, w, w) uint8, frontal faces in even light."""
 
     faces: np.ndarray
     points: np.ndarray
+    masks: np.ndarray
+    one_sided: bool = False
 
     def __len__(self) -> int:
         return len(self.faces)
 
+    def probabilities(self) -> None:
+        """All are shown alike."""
+
 
 def throwaway(preset: Preset):
-    """A fresh network in its training."""
+    """A fresh network in its training, as `train` would have it on this machine."""
     start_backend()
-    from faceit.network.architectures import build
+    from faceit.network.cluster import build_to_train
     from faceit.network.training import Training
 
-    return Training(build(preset), SEED)
+    return Training(build_to_train(preset), SEED)
 
 
 def steps_per_second(training, seconds: float) -> float:
     """How fast it trains, measured over about so long; the first step, which compiles, does not count."""
     rng, side = np.random.default_rng(SEED), round(training.preset.size * ALIGNED_MARGIN)
-    sets = {
-        name: _Faces(rng.integers(0, 256, (FACES, side, side, 3), np.uint8), rng.random((FACES, 68, 2), np.float32))
-        for name in ("a", "b")
-    }
+    sets = {}
+    for name in ("a", "b"):
+        pictures = rng.integers(0, 256, (FACES, side, side, 4), np.uint8)
+        sets[name] = _Faces(pictures[..., :3], rng.random((FACES, 68, 2), np.float32), pictures[..., 3])
     began = time.monotonic()
     training.step(sets, 0, 0.0)
     steps, first = 0, time.monotonic()
@@ -56,8 +61,9 @@ def steps_per_second(training, seconds: float) -> float:
 def report(presets: list[str], seconds: float) -> dict:
     """For the doctor: the backend and its GPU, those that the system has, and how fast the usual preset trains.
 
-    "disk": for each of ``presets`` (a preset's name, or "auto") the bytes that its model takes at the most; "speed":
-    the usual preset's name, its minutes, and its steps a second, measured over about ``seconds``.
+    "precision": what training computes in; "disk": for each of ``presets`` (a preset's name, or "auto") the bytes that
+    its model takes at the most; "speed": the usual preset's name, its minutes, and its steps a second, measured over
+    about ``seconds``.
     """
     has_gpu = start_backend()
     import keras
@@ -72,22 +78,16 @@ def report(presets: list[str], seconds: float) -> dict:
         disk[name] = trainings[preset.name].disk_size()
     return {
         "version": keras.__version__, "backend": keras.backend.backend(), "has_gpu": has_gpu,
-        "nvidia": nvidia_gpus(), "disk": disk,
+        "nvidia": nvidia_gpus(), "precision": "bfloat16" if has_bfloat16() else "float32", "disk": disk,
         "speed": [usual.name, usual.minutes, steps_per_second(trainings[usual.name], seconds)],
     }  # fmt: skip
 
 
 def nvidia_gpus() -> list[str]:
     """The names of NVIDIA's GPUs in this computer, as its driver tells, whether Keras can use them or not."""
-    program = shutil.which("nvidia-smi")
-    if program:
-        asked = [program, "--query-gpu=name", "--format=csv,noheader"]
-        try:
-            done = subprocess.run(asked, capture_output=True, text=True, timeout=10, check=False)
-        except (OSError, subprocess.TimeoutExpired):
-            done = None
-        if done is not None and done.returncode == 0:
-            return [line.strip() for line in done.stdout.splitlines() if line.strip()]
+    told = ask_nvidia("name")
+    if told:
+        return told
     sheets = Path("/proc/driver/nvidia/gpus").glob("*/information")
     lines = [line for sheet in sheets for line in sheet.read_text(errors="replace").splitlines()]
     return [line.split(":", 1)[1].strip() for line in lines if line.startswith("Model:")]

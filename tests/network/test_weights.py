@@ -239,8 +239,10 @@ def test_a_newer_model_says_update(tmp_path):
         read_about(tmp_path)
 
 
-@pytest.mark.parametrize("preset", [LITE, ORIGINAL, SHARP128, SHARP256, replace(LITE, batch_size=3, learning_rate=1, size=96)],
-                         ids=lambda p: p.name)
+@pytest.mark.parametrize(
+    "preset", [LITE, ORIGINAL, SHARP128, SHARP256, replace(LITE, batch_size=3, learning_rate=1, size=96)],
+    ids=lambda p: f"{p.name}-{p.size}",
+)  # fmt: skip
 def test_presets_survive_json(preset):
     assert from_json(json.loads(json.dumps(to_json(preset)))) == preset
     assert to_json(preset) == asdict(preset)
@@ -254,10 +256,12 @@ def test_auto_is_sharp_on_a_gpu_and_lite_without():
 def test_a_preset_has_its_sizes_and_shapes():
     assert choose("lite", False, size=96) == replace(LITE, size=96)
     assert choose("sharp256", True, shape="liae") == replace(SHARP256, shape="liae")
-    for words, sentence in ((("lite", False, 128), "has no size 128: take 64 or 96"),
-                            (("original", False, 96), "has no size 96: take 64"),
-                            (("lite", False, None, "liae"), "has no shape liae: take it out"),
-                            (("blunt", False), "No preset 'blunt'; there are lite, original, sharp128, sharp256")):  # fmt: skip
+    for words, sentence in (
+        (("lite", False, 128), "has no size 128: take 64 or 96"),
+        (("original", False, 96), "has no size 96: take 64"),
+        (("lite", False, None, "liae"), "has no shape liae: take it out"),
+        (("blunt", False), "No preset 'blunt'; there are lite, original, sharp128, sharp256"),
+    ):
         with pytest.raises(FaceitError, match=sentence):
             choose(*words)
 

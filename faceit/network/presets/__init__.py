@@ -1,4 +1,4 @@
-"""The presets: which network, which loss, which schedule. One TOML file of plain values each, saved with every model."""
+"""The presets: which network, which loss, which schedule. One TOML file of plain values each, saved with each model."""
 
 import tomllib
 from dataclasses import asdict, dataclass, replace
@@ -33,6 +33,7 @@ class Preset:
     perceptual: float  # weight of the distance in VGG's features; 0: none
     perceptual_from: float  # of the run
     identity: float  # weight of the distance between a recogniser's embeddings; 0: none
+    identity_from: float  # of the run
     adversarial: float  # weight of the patch discriminator; 0: none
     adversarial_from: float  # of the run
     # --- the schedule
@@ -99,8 +100,8 @@ def to_json(preset: Preset) -> dict:
 # What models of format 1 did, where their settings do not say it.
 BEFORE = {
     "shape": "df", "encoder": 0, "inter": 0, "decoder": 0, "mask_decoder": 0, "l1": 10.0, "dssim": 5.0, "scales": 1,
-    "eyes_mouth": 2.0, "mask": 0.0, "perceptual": 0.0, "perceptual_from": 0.4, "identity": 0.0, "adversarial": 0.0,
-    "adversarial_from": 0.85, "freeze_at": 1.0, "grown_from": None, "grow_at": 0.0, "follow": False, "light": 0.0,
+    "eyes_mouth": 2.0, "mask": 0.0, "perceptual": 0.0, "perceptual_from": 0.4, "identity": 0.0, "identity_from": 0.4,
+    "adversarial": 0.0, "adversarial_from": 0.85, "freeze_at": 1.0, "grown_from": None, "grow_at": 0.0, "follow": False, "light": 0.0,
     "poor": 0.0, "uniform_yaw": False,
 }  # fmt: skip
 LOSS_BEFORE = {"mae": "classic", "detail": "modern"}

@@ -21,6 +21,8 @@ from faceit.errors import FaceitError
 DESCRIPTION = "From a list of videos to a face-swapped video: preprocess, train, convert."
 EPILOG = "Start with `python faceit.py demo`. Docs: README.md, docs/configuration.md, docs/troubleshooting.md."
 CONFIG = "faceit.yaml"
+# the options of train that are settings of the YAML as well
+TRAIN_SETTINGS = ("minutes", "iterations", "until", "batch_size", "warm_start", "snapshots", "tensorboard")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -126,9 +128,15 @@ def _add_train(command) -> None:
     length = sub.add_mutually_exclusive_group()
     length.add_argument("--minutes", type=_minutes, help="of training in all, earlier runs counted in")
     length.add_argument("--iterations", type=_count, help="steps in all, instead of minutes")
+    sub.add_argument("--until", choices=("end", "plateau"),
+                     help="plateau: where the loss on held-out faces stands still, at the latest as above")  # fmt: skip
     sub.add_argument("--batch-size", type=_count, help="faces per side and step")
-    sub.add_argument("--preset", choices=("auto", "lite", "original"), help="the network (default: as in the YAML)")
+    sub.add_argument("--preset", choices=("auto", "lite", "original", "sharp128", "sharp256"),
+                     help="the network (default: as in the YAML)")  # fmt: skip
     sub.add_argument("--warm-start", metavar="SWAP", help="begin from another trained swap's weights")
+    sub.add_argument("--snapshots", type=_count, metavar="N", help="keep N whole states, evenly over the run")
+    sub.add_argument("--restore", metavar="STEP", help="train nothing: go back to a snapshot, or to `best`")
+    sub.add_argument("--tensorboard", action="store_true", default=None, help="write event files for TensorBoard")
     sub.add_argument("--report", action="store_true", help="measure the swap at the end, and write its report")
 
 
@@ -280,15 +288,23 @@ def _train(args) -> None:
 
     project = load_project(args.config)
     swap = project.swap(args.name)
-    settings = overridden(swap.train, minutes=args.minutes, iterations=args.iterations, batch_size=args.batch_size)
+    given = {key: getattr(args, key) for key in TRAIN_SETTINGS}
+    if args.restore is not None:
+        if any(value is not None for value in (*given.values(), args.preset)):
+            raise FaceitError("--restore trains nothing: give it alone, then train on without it.")
+        from faceit.stages.restore import restore
+
+        restore(project, swap.name, args.restore)
+        return
+    settings = overridden(swap.train, **given)
     if args.minutes is not None:
         import dataclasses
 
         settings = dataclasses.replace(settings, iterations=None)  # the command line's budget is the budget
     from faceit.stages.train import train
 
-    train(project, swap, args.preset, settings, args.warm_start)
-    _measure(args, project)
+    if train(project, swap, args.preset, settings) is not None:  # of several machines the first one has it
+        _measure(args, project)
 
 
 def _convert(args) -> None:

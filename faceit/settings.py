@@ -46,7 +46,9 @@ class CurateSettings:
 class ModelSettings:
     """Which network."""
 
-    preset: str = "auto"  # auto (original with a GPU, lite without) | lite | original
+    preset: str = "auto"  # auto (sharp128 with a GPU, lite without) | lite | original | sharp128 | sharp256
+    size: int | None = None  # pixels of the face crop; None: the preset's
+    shape: str | None = None  # of the sharp presets: df | liae; None: the preset's
 
 
 @dataclass(frozen=True)
@@ -55,10 +57,20 @@ class TrainSettings:
 
     minutes: float | None = None  # training time in all, over every resumed run; None: the preset's
     iterations: int | None = None  # steps in all, instead of minutes
+    until: str = "end"  # end | plateau: where the loss on held-out faces stands still; minutes, iterations limit it
     batch_size: int | None = None  # faces per side and step; None: the preset's
     seed: int = 1
     save_seconds: float = 45.0  # between checkpoints: the most that a kill can lose
     preview_seconds: float = 30.0  # between refreshed preview pictures
+    snapshots: int = 0  # whole states that are kept on the way, evenly over the run
+    warm_start: str | None = None  # a swap whose weights the first run begins with
+    timelapse: bool = True  # a small video of the faces as they were learned
+    tensorboard: bool = False  # event files for TensorBoard
+    loss: str | None = None  # classic | modern; these and the following: None is the preset's
+    perceptual: float | None = None  # weight of the distance in VGG's features
+    identity: float | None = None  # weight of the distance between SFace's embeddings
+    adversarial: float | None = None  # weight of the patch discriminator
+    flip: str | None = None  # whether faces are mirrored: never | always | auto
 
 
 @dataclass(frozen=True)
@@ -79,7 +91,12 @@ CHOICES = {
     "detector": ("yunet", "hog", "cnn", "mtcnn"),
     "align": ("face", "wholeface"),
     "PreprocessSettings.size": (128, 192, 256, 384, 512),
-    "ModelSettings.preset": ("auto", "lite", "original"),
+    "until": ("end", "plateau"),
+    "ModelSettings.preset": ("auto", "lite", "original", "sharp128", "sharp256"),
+    "ModelSettings.size": (64, 96, 128, 256),
+    "shape": ("df", "liae"),
+    "loss": ("classic", "modern"),
+    "flip": ("never", "always", "auto"),
     "color": ("lab", "none"),
     "mask": ("extended", "hull"),
     "ConvertSettings.preset": (
@@ -91,7 +108,8 @@ RANGES = {
     "min_face": (16, 2000), "downloads": (1, 8), "minutes": (0.01, 100_000), "iterations": (1, 100_000_000),
     "batch_size": (1, 4096), "save_seconds": (1, 3600), "preview_seconds": (1, 36000), "feather": (0.0, 0.3),
     "crf": (0, 51), "seed": (0, 2**31), "held_out": (0.0, 0.2), "workers": (1, 61), "most": (0, 1_000_000),
-    "pixels": (0, 2000), "sharpness": (0.0, 1.0), "spread": (0.0, 1.0),
+    "pixels": (0, 2000), "sharpness": (0.0, 1.0), "spread": (0.0, 1.0), "snapshots": (0, 1000),
+    "perceptual": (0.0, 100.0), "identity": (0.0, 100.0), "adversarial": (0.0, 100.0),
 }  # fmt: skip
 
 Where = typing.Callable[[str], str]  # a key -> "faceit.yaml line 12: swaps.x.train.key"

@@ -172,7 +172,7 @@ def test_who_is_to_be_preprocessed(project, complaint, monkeypatch):
 
 def test_the_command_line_is_over_the_yaml(project, monkeypatch):
     asked = []
-    monkeypatch.setattr("faceit.stages.train.train", lambda _p, _s, _preset, settings, _w: asked.append(settings))
+    monkeypatch.setattr("faceit.stages.train.train", lambda _p, _s, _preset, settings: asked.append(settings))
     text = (project / "faceit.yaml").read_text().replace("# train: {minutes: 30}", "train: {iterations: 50, seed: 4}")
     (project / "faceit.yaml").write_text(text)
     for words in ([], ["--minutes", "2"], ["--iterations", "7", "--batch-size", "3"]):

@@ -33,7 +33,7 @@ swaps:
   anna_to_ben:                              # Anna is in the video; she gets Ben's face
     from: anna
     to: ben
-    # model: {preset: auto}                 # lite (CPU), original (GPU)
+    # model: {preset: auto}                 # lite (CPU), sharp128 (GPU), sharp256 (GPU, an evening), original (2017)
     # train: {minutes: 30}                  # or iterations: 100000
     # convert: {color: lab, mask: extended}
 

@@ -4,9 +4,23 @@ from pathlib import Path
 
 import numpy as np
 
+from faceit.geometry import ALIGNED_MARGIN
 from faceit.images import grid, resize, with_caption, write_image
 
 COLUMNS = ("{a}", "{a} as {a}", "{a} as {b}", "{b}", "{b} as {b}", "{b} as {a}")
+
+
+def preview_columns(model, pair, rows: int) -> list[np.ndarray]:
+    """What a preview shows: so many faces of either side, evenly spread, as they are, as themselves and as the other;
+    six of (rows, s, s, 3) in 0..1. ``model`` is a SwapModel, ``pair`` has the face sets."""
+    from faceit.network.augment import middle
+
+    columns = []
+    for side, other in (("a", "b"), ("b", "a")):
+        some = pair.some(side, rows)
+        columns.append(middle(some.faces, model.preset.size, ALIGNED_MARGIN))
+        columns += [model.swap(some.faces, some.points, side, to) for to in (side, other)]
+    return columns
 
 
 def preview_grid(columns: list[np.ndarray], names: dict[str, str], side: int = 128) -> np.ndarray:
@@ -19,8 +33,9 @@ def preview_grid(columns: list[np.ndarray], names: dict[str, str], side: int = 1
     return np.hstack(tops)
 
 
-def loss_plot(path: Path, history: list[dict], names: dict[str, str]) -> None:
-    """Both losses over the minutes of training, and those on held-out faces, as a PNG."""
+def loss_plot(path: Path, history: list[dict], names: dict[str, str], events: list[dict] = ()) -> None:
+    """Both losses over the minutes of training, and those on held-out faces, as a PNG; a dotted line for each of the
+    ``events``, {"seconds": when}."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # no pyplot: no window system, no global state
     from matplotlib.figure import Figure
 
@@ -33,6 +48,8 @@ def loss_plot(path: Path, history: list[dict], names: dict[str, str]) -> None:
         if held:
             axes.plot(*zip(*held, strict=True), color=color, label=f"{names[side]}, held out", linestyle="--",
                       marker=".", linewidth=1.2)  # fmt: skip
+    for event in events:
+        axes.axvline(event["seconds"] / 60, color="tab:gray", linestyle=":", linewidth=1.0)
     axes.set(xlabel="minutes of training", ylabel="loss")
     axes.set_title(f"{names['a']} and {names['b']}: {history[-1]['step']:,} steps")
     if len(history) > 1 and min(min(row["loss_a"], row["loss_b"]) for row in history) > 0:

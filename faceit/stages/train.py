@@ -1,515 +1,339 @@
 """train: from two face sets to a swap model, resumable at any moment.
 
-``state.safetensors`` holds everything that resuming needs, settings, step and seconds included, in one file that is
-replaced at once and before the others; ``model.json`` and ``weights.safetensors`` are made from it. A kill loses what
-came after the last save.
+The loop is ``_Run._stretch``. The network and its faces are in ``learner``, when a run ends is told in ``budget``, what
+counts as gone wrong in ``watch``, which files there are in ``checkpoints``.
 """
 
-import contextlib
-import csv
-import io
-import json
 import math
-import signal
 import time
-from dataclasses import asdict, replace
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import asdict
 
-import numpy as np
-
-from faceit import __version__
-from faceit.errors import FaceitError, WeightsError
-from faceit.faces.faceset import FaceSet, finished, load_faceset, write_text
-from faceit.faces.split import read_split
-from faceit.geometry import ALIGNED_MARGIN, Crop
-from faceit.network.presets import Preset, choose, from_json, to_json
-from faceit.network.swapmodel import (
-    FORMAT,
-    MODEL,
-    STATE,
-    WEIGHTS,
-    SwapModel,
-    about_crop,
-    check_about,
-    load_model,
-    read_about,
-    start_backend,
-)
+from faceit.errors import FaceitError
+from faceit.network.cluster import cluster, follow, join
+from faceit.network.presets import to_json
+from faceit.network.swapmodel import STATE, SwapModel, load_model
 from faceit.progress import Progress, duration, say
 from faceit.project import Project, Swap
 from faceit.settings import TrainSettings
-from faceit.stages.lock import only_one
-from faceit.stages.plots import loss_plot, preview_grid
+from faceit.stages import checkpoints
+from faceit.stages.budget import Budget, stands_still
+from faceit.stages.checkpoints import BEST, HELD, held_out
+from faceit.stages.gallery import PREVIEW_ROWS, Gallery
+from faceit.stages.learner import Learner
+from faceit.stages.pair import SIDES, held_out_from, load_pair
+from faceit.stages.patience import Every, Patience
+from faceit.stages.plots import preview_columns
+from faceit.stages.watch import MOST_ROLLBACKS, GoneBad, Watch, out_of_memory
 
-FEWEST_FACES = 16  # fewer cannot teach a face
-HISTORY_EVERY_S = 2.0
+NOTE_EVERY_S = 2.0  # a row of the history
 FORECAST_AFTER_S = 10.0  # of training it says what the budget comes to
 SAVE_SHARE = 10  # on a slow disk saves are so many times their own length apart,
 SAVE_AT_LEAST_S = 60.0  # but a kill never loses more than this
-HISTORY = ("step", "seconds", "loss_a", "loss_b")
-HELD = ("held_a", "held_b")  # the loss on held-out faces, in the rows where it was measured
-HELD_FACES = 32  # a side; they are looked at as often as the previews are made
-PREVIEW_ROWS = 6
-SIDES = ("a", "b")
+FEWEST_AT_ONCE = 2  # faces a side and step
+WATCHED_FACES = 6  # a side, before every save
 
 
-def train(project: Project, swap: Swap, preset_name: str | None = None, settings: TrainSettings | None = None,
-          warm_start: str | None = None) -> SwapModel:  # fmt: skip
-    """Train a swap to the end of its budget, or further from where an earlier run was stopped."""
-    settings = settings or swap.train
-    folder = project.model_dir(swap.name)
-    with only_one(folder.with_name(f".{swap.name}.lock"), f"{swap.name} is being trained"):
-        preset = _pick_preset(folder, swap, preset_name or swap.model.preset, settings)
-        settings = _with_budget(settings, preset)
-        loaded = {side: _load(project, person, preset) for side, person in (("a", swap.a), ("b", swap.b))}
-        run = _Run(project, swap, preset, settings, loaded, folder)
-        _check_crop(project, swap, folder, loaded)
-        run.open(warm_start)
+def train(
+    project: Project, swap: Swap, preset_name: str | None = None, settings: TrainSettings | None = None
+) -> SwapModel | None:
+    """Train a swap to the end of its budget, or further from where an earlier run was stopped. Of several machines only
+    the first one decides and writes: on the others the model is None."""
+    here = join()
+    if not here.chief:
+        follow(lambda preset: load_pair(project, swap, preset).sets)
+        return None
+    with checkpoints.alone(project, swap.name), here.leading():
+        run = _Run(project, swap, preset_name or swap.model.preset, settings or swap.train)
+        run.open()
         run.go()
-        return load_model(folder)
-
-
-def _pick_preset(folder: Path, swap: Swap, name: str, settings: TrainSettings) -> Preset:
-    """The preset asked for; a model that exists keeps its own and refuses another."""
-    if (folder / STATE).exists():
-        about = _read_state(folder)[0]
-        preset = from_json(about["preset"])
-        if name not in ("auto", preset.name):
-            raise FaceitError(
-                f"models/{swap.name} was trained with the preset {preset.name}: use --preset {preset.name}, or move "
-                f"that folder away to start afresh with {name}."
-            )
-        for side, person in (("a", swap.a), ("b", swap.b)):
-            if about["people"][side]["name"] != person.name:
-                raise FaceitError(
-                    f"models/{swap.name} was trained on {about['people'][side]['name']}, not {person.name}: give the "
-                    "swap another name, or move that folder away."
-                )
-        if settings.batch_size not in (None, preset.batch_size):
-            preset = replace(preset, batch_size=settings.batch_size)
-        return preset
-    preset = choose(name, name == "auto" and start_backend())
-    return replace(preset, batch_size=settings.batch_size or preset.batch_size)
-
-
-def _read_state(folder: Path) -> tuple[dict, dict[str, str]]:
-    """What the saved state says of itself: (as in model.json, its other strings)."""
-    from faceit.network.weights import load_strings
-
-    path = folder / STATE
-    said = load_strings(path)
-    try:
-        return check_about(json.loads(said["about"]), str(path)), {k: v for k, v in said.items() if k != "about"}
-    except (KeyError, ValueError, RecursionError):
-        raise WeightsError(f"{path} is damaged: move the folder away and train again.") from None
-
-
-def _with_budget(settings: TrainSettings, preset: Preset) -> TrainSettings:
-    if settings.minutes is None and settings.iterations is None:
-        return replace(settings, minutes=preset.minutes)
-    return settings
-
-
-def _load(project: Project, person, preset: Preset) -> tuple[FaceSet, FaceSet]:
-    """The faces that train, and those that are held out."""
-    folders = finished(project.face_dirs(person))
-    found = load_faceset(folders, preset.size)
-    held = load_faceset(folders, preset.size, most=HELD_FACES, held_out=True)
-    if len(found) < FEWEST_FACES:
-        has = f"only {len(found)} faces" if len(found) else "no faces yet"
-        kept = " besides those held out (held_out: 0 under preprocess: in the YAML trains on all)" if len(held) else ""
-        raise FaceitError(
-            f"{person.name} has {has}{kept}, and {FEWEST_FACES} are the least: run preprocess, or add videos of them."
-        )
-    return found, held
-
-
-def _check_crop(project: Project, swap: Swap, folder: Path, loaded: dict[str, tuple[FaceSet, FaceSet]]) -> None:
-    """FaceitError unless both people's faces show as much of the head as each other, and as the model that goes on."""
-    crop, other = (loaded[side][0].crop for side in SIDES)
-    if crop != other:
-        raise FaceitError(
-            f"The faces of {swap.a.name} were made with align: {crop.name} and those of {swap.b.name} with "
-            f"{other.name}: run `python faceit.py preprocess {swap.name}`, which makes them alike."
-        )
-    if (folder / STATE).exists() and (was := about_crop(_read_state(folder)[0])) != crop:
-        raise FaceitError(
-            f"models/{swap.name} was trained with align: {was.name} and the faces are made with {crop.name} now: give "
-            f"the swap another name to start afresh, or put align: {was.name} under preprocess: in the YAML and run "
-            "preprocess again."
-        )
-    if project.preprocess.align != crop.name:
-        say(f"  ! The YAML has align: {project.preprocess.align}, but the faces were made with {crop.name}, and so is "
-            "the model: run preprocess again to change that.")  # fmt: skip
+    return load_model(run.folder)
 
 
 class _Run:
     """One training: the clock, the files, and the network between them."""
 
-    def __init__(self, project, swap, preset, settings, loaded, folder):
-        self.project, self.swap, self.preset, self.settings = project, swap, preset, settings
-        self.sets, self.held = ({side: loaded[side][i] for side in SIDES} for i in (0, 1))
-        self.crop: Crop = self.sets["a"].crop
-        self.folder = folder
-        self.names = {"a": swap.a.name, "b": swap.b.name}
-        self.step, self.seconds, self.history = 0, 0.0, []
-        self.warm_start, self.held_before = None, None  # held_before: what an earlier run held out
-        self._stop = False
+    def __init__(self, project: Project, swap: Swap, preset_name: str, settings: TrainSettings):
+        self.project, self.swap, self.settings = project, swap, settings
+        self.folder = project.model_dir(swap.name)
+        self.learner = Learner(project, swap, preset_name, settings)
+        self.patience = Patience()
+        self.gallery = Gallery(self.folder, swap, settings, self._written)
+        self.rollbacks, self.forecast_said = 0, False
 
-    def open(self, warm_start: str | None) -> None:
-        """Build the network; put back what an earlier run saved, or begin."""
-        start_backend()
-        import keras
-
-        from faceit.network.architectures import build
-        from faceit.network.training import Training
-
-        keras.utils.set_random_seed(self.settings.seed)
-        network = build(self.preset)
-        state_file = self.folder / STATE
-        if state_file.exists():
-            self.training = Training(network, self.settings.seed, self.crop)
-            self._resume(state_file)
-            if warm_start not in (None, self.warm_start):
-                say(f"--warm-start {warm_start} is for a first run: {self.swap.name} goes on from its own weights.")
-            return
-        if (self.folder / WEIGHTS).exists():
-            raise FaceitError(
-                f"models/{self.swap.name} holds a finished or imported model without its training state: begin from "
-                f"it under another name with --warm-start {self.swap.name}."
-            )
-        for side in SIDES:
-            network.meet(side, self._crops(self.sets[side].faces), self.sets[side].points)
-        if warm_start:
-            self._warm(network, warm_start)
-        self.training = Training(network, self.settings.seed, self.crop)
-
-    def _resume(self, state_file: Path) -> None:
-        from faceit.network.weights import load_tensors
-
-        about, said = _read_state(self.folder)
-        state, _ = load_tensors(state_file)
-        self.training.restore(state, str(state_file))
+    def open(self) -> None:
+        """Put back what was saved last, or begin. It is also the way back when something went wrong."""
+        checkpoints.sweep(self.folder)
+        self.at, self.watch, self._best = self.learner.open(self.rollbacks), Watch(), None
+        self.budget = Budget(self.settings, (self.learner.goal or self.learner.preset).minutes * 60)
         try:
-            self.step, self.seconds = int(said["step"]), float(said["seconds"])
-        except (KeyError, ValueError):
-            raise WeightsError(f"{state_file} is damaged: move the folder away and train again.") from None
-        self.warm_start = about.get("warm_start")
-        self.held_before = about.get("held_out_from", {})
-        self.history = [row for row in read_history(self.folder / "history.csv") if row["step"] <= self.step]
-        say(f"Going on at step {self.step:,}, after {duration(self.seconds)} of training.")
-
-    def _warm(self, network, other: str) -> None:
-        """Take over another swap's weights where they fit; what is one person's comes only from that person."""
-        from faceit.network.weights import check_numbers, load_tensors
-
-        folder = self.project.model_dir(other)
-        about = read_about(folder)
-        if from_json(about["preset"]).name != self.preset.name:
-            raise FaceitError(
-                f"models/{other} has the preset {about['preset']['name']}: start it warm with "
-                f"--preset {about['preset']['name']}."
-            )
-        if about_crop(about) != self.crop:
-            raise FaceitError(
-                f"models/{other} was trained with align: {about_crop(about).name} and these faces are made with "
-                f"{self.crop.name}: start without --warm-start, or make the faces alike with preprocess."
-            )
-        theirs, _ = load_tensors(folder / WEIGHTS)
-        sides = _match_people({s: about["people"][s]["name"] for s in SIDES}, self.names)
-        taken = 0
-        for variable in network.variables:
-            source = _renamed(variable.path, sides)
-            personal = any(f"{part}_{s}" in variable.path for part in ("input", "code", "start") for s in SIDES)
-            if personal and not _same_person(variable.path, sides, about, self.names):
-                continue
-            if source in theirs and theirs[source].shape == tuple(variable.shape):
-                check_numbers(source, theirs[source], str(folder / WEIGHTS))
-                variable.assign(theirs[source])
-                taken += 1
-        if not taken:
-            raise FaceitError(f"models/{other} shares no weights with this network.")
-        self.warm_start = other
-        say(f"Starting warm from {other}: {taken} of {len(network.variables)} weight arrays taken over.")
-
-    def _crops(self, faces: np.ndarray) -> np.ndarray:
-        from faceit.network.augment import middle
-
-        return middle(faces, self.preset.size, ALIGNED_MARGIN)
+            self.budget.remember(self.at.end)
+        except ValueError:
+            raise checkpoints.damaged(self.folder / STATE) from None
+        kept = str(self.at.step) in checkpoints.snapshots(self.folder)  # the state was saved before it became one
+        self.at.snapped = self.done() if kept else min(self.at.snapped, self.done())  # a larger budget has more to come
 
     # --- the loop ---
 
     def done(self) -> float:
         """How much of the run is over, 0..1."""
-        if self.settings.iterations is not None:
-            return self.step / self.settings.iterations
-        return self.seconds / (self.settings.minutes * 60)
+        return self.budget.done(self.at.step, self.at.seconds)
 
     def go(self) -> None:
         """Train to the end of the budget. KeyboardInterrupt when stopped before it, after a save."""
         if self.done() >= 1:
-            if not self._published():  # killed between the state and what is made from it
-                self._publish()
-            more = "--iterations" if self.settings.iterations is not None else "--minutes"
-            say(f"{self.swap.name} is trained: {self.step:,} steps in {duration(self.seconds)}. "
-                f"A larger {more} trains it on.")  # fmt: skip
+            self._already()
             return
-        self.folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / "previews").mkdir(exist_ok=True)
-        faces = " and ".join(f"{len(self.sets[s]):,} faces of {self.names[s]}" for s in SIDES)
-        say(f"Training {self.swap.name}: {self.preset.name}, {self.preset.size} px, {faces}.")
-        first_step, began = self.step, time.monotonic()
-        with self._stoppable(), Progress(f"train {self.swap.name}", self._total(), self._unit()) as progress:
-            progress.resume_at(self._count())
-            self._loop(progress)
-        stopped = self._stop and self.done() < 1
-        if self.step == first_step:
+        self.gallery.open(self.at, self.done())
+        faces = " and ".join(f"{len(self.learner.pair.sets[s]):,} faces of {self.gallery.names[s]}" for s in SIDES)
+        say(f"Training {self.swap.name}: {self.learner.preset.name}, {self.learner.preset.size} px, {faces}.")
+        first, began = self.at.step, time.monotonic()
+        with self.patience.heard():
+            self._train()
+        if self.at.step == first:
             raise KeyboardInterrupt  # before the first step was through: there is nothing to save
-        took = max(time.monotonic() - began, 1e-9)
-        images = (self.step - first_step) * 2 * self.preset.batch_size
-        last = self.history[-1] if self.history else {"loss_a": math.nan, "loss_b": math.nan}
-        word = "Stopped" if stopped else "Trained"
-        losses = ", ".join(f"{last[f'loss_{s}']:.3f} {self.names[s]}{self._held_out_words(s)}" for s in SIDES)
-        say(f"{word} at step {self.step:,} after {duration(self.seconds)} ({images / took:,.0f} faces/s in this run); "
-            f"loss {losses}.")  # fmt: skip
-        say(f"Look at {self.folder / 'preview.jpg'} and {self.folder / 'loss.png'}.")
-        if stopped:
+        faces = (self.at.step - first) * 2 * self.learner.preset.batch_size * cluster().count
+        self.gallery.tell_end(self.at, self.done(), faces / max(time.monotonic() - began, 1e-9))
+        if self.done() < 1:
             raise KeyboardInterrupt
+        preset, crop = self.learner.preset, self.learner.pair.crop
+        self.gallery.film({"preset": preset.name, "step": self.at.step, "align": crop.name})
 
-    def _total(self) -> float:
-        return self.settings.iterations or self.settings.minutes * 60
+    def _train(self) -> None:
+        """Stretch after stretch, until the run is over or somebody stops it; what goes wrong is put right between."""
+        while self.done() < 1 and not self.patience.stop:
+            gone_bad, memory = "", False
+            try:
+                if self._grows():
+                    self._grow()
+                self._stretch()
+            except GoneBad as bad:
+                gone_bad = str(bad)
+            except Exception as error:
+                memory = out_of_memory(error)
+                if not memory:
+                    raise
+            # not among the handlers: there the exception still holds on to the network's memory
+            if memory:
+                self._halve_batch()
+            elif gone_bad:
+                self._roll_back(gone_bad)
 
-    def _unit(self) -> str:
-        return "step" if self.settings.iterations is not None else "second"
+    def _stretch(self) -> None:
+        """Train until the run is over, another end is decided, the network is to grow, or somebody stops it; save."""
+        at, first, counted = self.at, self.at.step, self.at.step
+        noting, looking = Every(NOTE_EVERY_S), Every(self.settings.preview_seconds)
+        saving = Every(self.settings.save_seconds)
+        with Progress(f"train {self.swap.name}", self.budget.total, self.budget.unit) as progress:
+            progress.resume_at(self._count())
+            tenth, clock = int(self.done() * 10), time.monotonic()
+            while not (self._over() or self.budget.total != progress.total):
+                self.learner.training.step(self.learner.pair.sets, at.step - at.part_step, self.done())
+                at.step += 1
+                now = time.monotonic()
+                at.seconds += now - clock
+                if at.step == first + 1:  # it compiles: what comes after it tells how fast it goes
+                    measured_from = at.seconds
+                elif not self.forecast_said and at.seconds - measured_from >= FORECAST_AFTER_S:
+                    self._say_forecast((at.step - first - 1) / (at.seconds - measured_from))
+                look = looking.due(now) or at.step == first + 1
+                save = saving.due(now) or self._snapshot_due()
+                if look or save or noting.due(now):
+                    self._note(progress, (at.step - counted) / max(now - noting.last, 1e-9))
+                    noting.last, counted = now, at.step
+                if look:
+                    self._look(keep=at.step == first + 1 or int(self.done() * 10) > tenth)
+                    looking.last, tenth = now, int(self.done() * 10)
+                elif self.gallery.wants_moment(self.done()):
+                    self._keep_moment()
+                if save and self.watch.calm:
+                    began = time.monotonic()
+                    self.save()
+                    saving.last = time.monotonic()
+                    own_share = min(SAVE_SHARE * (saving.last - began), SAVE_AT_LEAST_S)
+                    saving.seconds = max(self.settings.save_seconds, own_share)
+                # previews and saves are not training: they do not use up its minutes
+                clock = time.monotonic()
+            if at.step > first:
+                self._end_stretch(progress)
+
+    def _over(self) -> bool:
+        return self.patience.stop or self.done() >= 1 or self._grows()
+
+    def _end_stretch(self, progress: Progress) -> None:
+        if not self.at.history or self.at.history[-1]["step"] < self.at.step:
+            self._note(progress)
+        if not self.watch.calm:
+            raise GoneBad("The loss had risen steeply")
+        self._look(keep=True)
+        self._keep_moment()
+        self.save()
 
     def _count(self) -> float:
-        return self.step if self.settings.iterations is not None else round(self.seconds)
+        count = self.budget.count(self.at.step, self.at.seconds)
+        return count if self.budget.unit == "step" else round(count)
 
-    def _loop(self, progress: Progress) -> None:
-        clock = noted = looked = saved = time.monotonic()
-        tenth, rate_step, first_step, save_every = int(self.done() * 10), self.step, self.step, 0.0
-        while self.done() < 1 and not self._stop:
-            self.training.step(self.sets, self.step, self.done())
-            self.step += 1
-            now = time.monotonic()
-            self.seconds += now - clock
-            if self.step == first_step + 1:  # it compiles: what comes after it tells how fast it goes
-                measured_from = self.seconds
-            elif measured_from is not None and self.seconds - measured_from >= FORECAST_AFTER_S:
-                say(self._forecast((self.step - first_step - 1) / (self.seconds - measured_from)))
-                measured_from = None
-            saving = now - saved >= max(self.settings.save_seconds, save_every)
-            looking = now - looked >= self.settings.preview_seconds or self.step == first_step + 1
-            if now - noted >= HISTORY_EVERY_S or saving or looking:
-                loss_a, loss_b = self._note()
-                rate = (self.step - rate_step) / max(now - noted, 1e-9)
-                note = f"step {self.step:,}, {rate:.1f} steps/s, loss {loss_a:.3f} {loss_b:.3f}"
-                progress.update(self._count(), note)
-                noted, rate_step = now, self.step
-            if looking:
-                self._preview(keep=self.step == first_step + 1 or int(self.done() * 10) > tenth)
-                looked, tenth = now, int(self.done() * 10)
-            if saving:
-                self.save()
-                saved = time.monotonic()
-                save_every = min(SAVE_SHARE * (saved - now), SAVE_AT_LEAST_S)
-            # previews and saves are not training: they do not use up its minutes
-            clock = time.monotonic()
-        if self.step > first_step:
-            if not self.history or self.history[-1]["step"] < self.step:
-                self._note()
-            progress.update(self._count())
-            self._preview(keep=True)
-            self.save()
+    def _note(self, progress: Progress, speed: float | None = None) -> None:
+        """A row of the history, with the mean losses since the last one; ``speed`` in steps a second."""
+        loss_a, loss_b = self.learner.training.mean_losses()
+        self.watch.losses(self.at.seconds, loss_a, loss_b)
+        row = {"step": self.at.step, "seconds": round(self.at.seconds, 2)}
+        row |= {"loss_a": round(loss_a, 5), "loss_b": round(loss_b, 5)}
+        self.at.history.append(row | dict.fromkeys(HELD))
+        shown = "" if speed is None else f", {speed:.1f} steps/s"
+        progress.update(self._count(), f"step {self.at.step:,}{shown}, loss {loss_a:.3f} {loss_b:.3f}")
+        numbers = {f"loss/{self.gallery.names['a']}": loss_a, f"loss/{self.gallery.names['b']}": loss_b}
+        numbers["learning rate"] = self.learner.training.last_rate
+        self.gallery.chart(self.at.step, numbers | ({} if speed is None else {"steps per second": speed}))
 
-    def _forecast(self, rate: float) -> str:
-        """What the budget comes to at ``rate`` steps a second, and how much disk the model takes meanwhile."""
-        if self.settings.iterations is not None:
-            left = (self.settings.iterations - self.step) / rate
-            budget = f"these {self.settings.iterations:,} steps take about {duration(self.seconds + left)}"
-        else:
-            left = self.settings.minutes * 60 - self.seconds
-            budget = f"these {self.settings.minutes:g} min give about {self.step + left * rate:,.0f} steps"
-        now = datetime.now()
-        until = now + timedelta(seconds=max(0.0, left))
-        clock = f"{until:%H:%M}" if until.date() == now.date() else f"{until:%Y-%m-%d %H:%M}"
-        return (f"At {rate:.1f} steps/s {budget}, until about {clock}; models/{self.swap.name} takes up to "
-                f"{self.training.disk_size() / 1e6:,.0f} MB while training.")  # fmt: skip
+    def _look(self, keep: bool) -> None:
+        """Look at held-out faces and at the preview's, with the averaged weights; a note was just made."""
+        with self.learner.training.averaged():
+            model = self.learner.model()
+            self._measure_held_out(model)
+            columns = preview_columns(model, self.learner.pair, PREVIEW_ROWS)
+        self.gallery.preview(columns, self.at, keep)
+        self._end_at_plateau()
 
-    def _note(self) -> tuple[float, float]:
-        loss_a, loss_b = self.training.mean_losses()
-        if not (math.isfinite(loss_a) and math.isfinite(loss_b)):
-            raise self._not_a_number()
-        self.history.append({"step": self.step, "seconds": round(self.seconds, 2), "loss_a": round(loss_a, 5),
-                             "loss_b": round(loss_b, 5), **dict.fromkeys(HELD)})  # fmt: skip
-        return loss_a, loss_b
+    def _measure_held_out(self, model: SwapModel) -> None:
+        """Put the loss on held-out faces into the history's last row, where there are such faces; the best are kept."""
+        from faceit.network.weights import take
 
-    def _note_held_out(self, model: SwapModel) -> None:
-        """Put the loss on held-out faces into the history's last row, where there are such faces."""
-        for side, key in zip(SIDES, HELD, strict=True):
-            held = self.held[side]
-            if len(held) and self.history:
-                made = model.swap(held.faces, held.points, side, side)
-                self.history[-1][key] = round(self.training.still_loss(self._crops(held.faces), made), 5)
+        row, losses = self.at.history[-1], self.learner.held_out_losses(model)
+        row |= {f"held_{side}": loss for side, loss in losses.items()}
+        loss = held_out(row)
+        if loss is None:
+            return
+        names = self.gallery.names
+        self.gallery.chart(self.at.step, {f"held out/{names[side]}": losses[side] for side in losses})
+        if math.isfinite(loss) and (self.at.best is None or loss < self.at.best["loss"]):
+            self.at.best = {"step": self.at.step, "loss": round(loss, 5)}
+            self._best = take(model.network.variables)  # written with the next save
 
-    def _held_out_loss(self) -> dict[str, float | None]:
-        """The last that was measured, by side."""
-        return {side: next((row[key] for row in reversed(self.history) if row[key] is not None), None)
-                for side, key in zip(SIDES, HELD, strict=True)}  # fmt: skip
+    def _end_at_plateau(self) -> None:
+        at = self.at
+        looks = [(row["seconds"], held_out(row)) for row in at.history if row["step"] > at.part_step]
+        looks = [(seconds, loss) for seconds, loss in looks if loss is not None]
+        if self.budget.waiting(at.step, at.seconds) and stands_still(looks, at.seconds):
+            self.budget.met_plateau(at.step, at.seconds)
+            rest = self.budget.total - self.budget.count(at.step, at.seconds)
+            more = f"{rest:,.0f} more steps" if self.budget.unit == "step" else f"{duration(rest)} more"
+            self._decide(f"the held-out loss stands still at {looks[-1][1]:.3f}, {more} for the fine details")
 
-    def _held_out_from(self) -> dict:
-        """By side and folder, from which second on nothing was ever trained on; None where everything was."""
-        now = {}
-        for side, person in (("a", self.swap.a), ("b", self.swap.b)):
-            splits = {f.name: read_split(f) for f in finished(self.project.face_dirs(person))}
-            now[side] = {name: split.begin if split else None for name, split in splits.items()}
-            before = (self.held_before or {}).get(side, {} if self.held_before is None else None)
-            for name in now[side]:
-                was = before.get(name, now[side][name]) if isinstance(before, dict) else None
-                now[side][name] = None if was is None or now[side][name] is None else max(was, now[side][name])
-        return now
+    def _keep_moment(self) -> None:
+        with self.learner.training.averaged():
+            self.gallery.moment(self.learner.model(), self.learner.pair, self.at, self.done())
 
-    def _held_out_words(self, side: str) -> str:
-        loss = self._held_out_loss()[side]
-        return "" if loss is None else f" ({loss:.3f} held out)"
+    def _decide(self, what: str) -> None:
+        """Note down, and say, what the run decided by itself."""
+        self.at.events.append({"step": self.at.step, "seconds": round(self.at.seconds, 1), "what": what})
+        say(f"Step {self.at.step:,}: {what}.")
 
-    def _not_a_number(self) -> FaceitError:
-        return FaceitError(
-            f"The loss of {self.swap.name} is no longer a number at step {self.step:,}; the last save is intact. "
-            "Run it again; if it comes back, look through the faces for broken pictures."
-        )
+    # --- growing, and what goes wrong ---
 
-    @contextlib.contextmanager
-    def _stoppable(self):
-        """Ctrl-C and a polite kill end the run after the step at hand, with a save; a second Ctrl-C ends it now."""
+    def _grows(self) -> bool:
+        """Whether it is time to go on with the larger network."""
+        return self.learner.goal is not None and self.done() >= self.learner.goal.grow_at
 
-        def stop(number, frame):
-            if self._stop:
-                raise KeyboardInterrupt
-            self._stop = True
+    def _grow(self) -> None:
+        """Go on with the larger network."""
+        what = self.learner.grow(self.at)
+        self.at.part_step, self.at.best, self._best, self.watch = self.at.step, None, None, Watch()
+        (self.folder / BEST).unlink(missing_ok=True)  # of the smaller network
+        self._decide(what)
 
-        try:
-            old = {s: signal.signal(s, stop) for s in (signal.SIGINT, signal.SIGTERM)}
-        except ValueError:  # not in the main thread
-            old = {}
-        try:
-            yield
-        finally:
-            for number, handler in old.items():
-                signal.signal(number, handler)
+    def _roll_back(self, why: str) -> None:
+        """Go back to the last good save with half the rate and other faces."""
+        where = f"{why} at step {self.at.step:,}"
+        if self.patience.stop:  # there is nothing to save
+            say(f"{where}: what came after the last save is left out.")
+            raise KeyboardInterrupt
+        self.rollbacks += 1
+        if self.rollbacks > MOST_ROLLBACKS:
+            kept = "the last save is intact" if (self.folder / STATE).exists() else "nothing was saved"
+            raise FaceitError(
+                f"{where}, and {MOST_ROLLBACKS} attempts with smaller learning rates ended like that; {kept}. Look "
+                "through the faces for broken pictures, or begin again under another name."
+            )
+        rate, retries = self.at.rate / 2, self.at.retries + 1
+        self._reopen()
+        self.at.rate, self.at.retries = self.learner.training.rate, self.learner.training.retries = rate, retries
+        self._decide(f"{where[0].lower()}{where[1:]}, so back to here with {rate:g} times the learning rate")
+
+    def _halve_batch(self) -> None:
+        """The last save, in a training of half the batch size."""
+        step, size = self.at.step, self.learner.preset.batch_size
+        self.learner.most = size // 2
+        if self.learner.most < FEWEST_AT_ONCE:
+            raise FaceitError(
+                f"The memory does not suffice for {size} faces a side at a time with {self.learner.preset.name}: end "
+                "other programs that use it, or take a smaller preset."
+            )
+        self._reopen()
+        self._decide(f"the memory did not suffice for {size} faces a side at step {step:,}, "
+                     f"so on from here with {self.learner.most}")  # fmt: skip
+
+    def _reopen(self) -> None:
+        events, rate, retries = self.at.events, self.at.rate, self.at.retries
+        self.open()
+        self.at.events, self.at.rate, self.at.retries = events, rate, retries
+        self.learner.training.rate, self.learner.training.retries = rate, retries
+        self.gallery.open(self.at, self.done())
 
     # --- the files ---
 
     def save(self) -> None:
-        """Write the history, then the state, then what is made from the state: a kill in between loses nothing."""
-        from faceit.network.weights import save_tensors
-
-        state = self.training.state()
-        if not all(np.isfinite(array).all() for array in state.values()):
-            raise self._not_a_number()
-        write_text(self.folder / "history.csv", history_text(self.history))
-        about = {"step": str(self.step), "seconds": f"{self.seconds:.3f}", "about": self._about_text()}
-        save_tensors(self.folder / STATE, state, about)
-        self._publish()
+        """Write the state and what is made from it, and a snapshot of both where one is due. GoneBad for what is not
+        worth saving."""
+        state = self.learner.training.state()
+        self.watch.weights(state)
+        for side in SIDES:  # with the weights as they are: the average would tell later
+            some = self.learner.pair.some(side, WATCHED_FACES)
+            made = self.learner.model().swap(some.faces, some.points, side, side)
+            self.watch.pictures(side, self.learner.crops(some), made)
+        self.at.end = self.budget.saved()
+        self._written(lambda: checkpoints.write_state(self.folder, state, self.at, self._about_text(), self._best))
+        self._best = None
+        self._written(self._publish)
+        if self._snapshot_due():
+            self._written(lambda: checkpoints.snapshot(self.folder))
+            self.at.snapped = self.done()
 
     def _publish(self) -> None:
-        """Write what others read: the (averaged) weights and model.json."""
-        from faceit.network.weights import save_tensors, take
+        checkpoints.publish(self.folder, self.learner.averages(), self.at.step, self._about_text())
 
-        with self.training.averaged():
-            save_tensors(self.folder / WEIGHTS, take(self.training.network.variables), {"step": str(self.step)})
-        write_text(self.folder / MODEL, self._about_text())
+    def _snapshot_due(self) -> bool:
+        parts = self.settings.snapshots + 1
+        return self.done() < 1 and int(self.done() * parts) > int(self.at.snapped * parts)
 
-    def _published(self) -> bool:
-        """Whether the weights and model.json are those of the state."""
-        from faceit.network.weights import load_strings
-
-        try:
-            steps = load_strings(self.folder / WEIGHTS).get("step"), read_about(self.folder).get("step")
-        except WeightsError:
-            return False
-        return steps == (str(self.step), self.step)
+    def _written(self, write: Callable[[], object]) -> None:
+        self.patience.written(self.folder, write)
 
     def _about_text(self) -> str:
-        import keras
+        """What model.json says."""
+        people, pair, goal = zip(SIDES, (self.swap.a, self.swap.b), strict=True), self.learner.pair, self.learner.goal
+        more = {"people": {side: {"name": person.name, "consent": person.consent} for side, person in people},
+                "preset": to_json(self.learner.preset), "grows_to": to_json(goal) if goal else None,
+                "align": pair.crop.name, "train": asdict(self.settings),
+                "faces": {side: len(pair.sets[side]) for side in SIDES},
+                "held_out_from": held_out_from(self.project, self.swap, self.at.held_out_from)}  # fmt: skip
+        return checkpoints.about_text(self.swap.name, self.at, more)
 
-        about = {
-            "format": FORMAT, "faceit": __version__, "keras": keras.__version__, "backend": keras.backend.backend(),
-            "swap": self.swap.name,
-            "people": {s: {"name": p.name, "consent": p.consent} for s, p in (("a", self.swap.a), ("b", self.swap.b))},
-            "preset": to_json(self.preset), "align": self.crop.name, "train": asdict(self.settings),
-            "faces": {s: len(self.sets[s]) for s in SIDES}, "step": self.step, "seconds": round(self.seconds, 1),
-            "held_out_loss": self._held_out_loss(), "held_out_from": self._held_out_from(),
-            "loss": self.history[-1] if self.history else None, "warm_start": self.warm_start,
-            "saved": datetime.now(UTC).isoformat(timespec="seconds"),
-        }  # fmt: skip
-        return json.dumps(about, indent=1)
+    # --- what it says ---
 
-    def _preview(self, keep: bool) -> None:
-        from faceit.images import write_image
+    def _already(self) -> None:
+        if not checkpoints.published(self.folder, self.at.step):  # killed between the state and what is made from it
+            self._publish()
+        more = "--iterations" if self.budget.unit == "step" else "--minutes"
+        anew = "`until: end` with a" if self.at.end else "A"
+        say(f"{self.swap.name} is trained: {self.at.step:,} steps in {duration(self.at.seconds)}. "
+            f"{anew} larger {more} trains it on.")  # fmt: skip
 
-        with self.training.averaged():
-            model = self._model()
-            self._note_held_out(model)
-            columns = []
-            for side, other in (("a", "b"), ("b", "a")):
-                rows = np.linspace(0, len(self.sets[side]) - 1, PREVIEW_ROWS).astype(int)
-                faces, points = self.sets[side].faces[rows], self.sets[side].points[rows]
-                columns += [self._crops(faces)] + [model.swap(faces, points, side, to) for to in (side, other)]
-        picture = preview_grid(columns, self.names)
-        write_image(self.folder / "preview.jpg", picture, quality=90)
-        if keep:
-            write_image(self.folder / "previews" / f"{self.step:08d}.jpg", picture, quality=85)
-        if self.history:
-            loss_plot(self.folder / "loss.png", self.history, self.names)
-
-    def _model(self) -> SwapModel:
-        return SwapModel(
-            self.training.network, {"preset": to_json(self.preset), "align": self.crop.name}, self.folder
-        )
-
-
-def _match_people(theirs: dict[str, str], ours: dict[str, str]) -> dict[str, str]:
-    """Which of their sides each of our sides takes weights from: the same person's where there is one."""
-    flipped = theirs["b"] == ours["a"] or theirs["a"] == ours["b"]
-    straight = theirs["a"] == ours["a"] or theirs["b"] == ours["b"]
-    return {"a": "b", "b": "a"} if flipped and not straight else {"a": "a", "b": "b"}
-
-
-def _renamed(path: str, sides: dict[str, str]) -> str:
-    for ours, theirs in sides.items():
-        for part in ("decoder", "input", "code", "start"):
-            if f"{part}_{ours}/" in path:
-                return path.replace(f"{part}_{ours}/", f"{part}_{theirs}/")
-    return path
-
-
-def _same_person(path: str, sides: dict[str, str], about: dict, names: dict[str, str]) -> bool:
-    side = next(s for s in SIDES if any(f"{part}_{s}/" in path for part in ("input", "code", "start")))
-    return about["people"][sides[side]]["name"] == names[side]
-
-
-def read_history(path: Path) -> list[dict]:
-    """history.csv as rows of numbers, steps rising; what cannot be read is left out."""
-    try:
-        lines = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
-    except (OSError, ValueError, csv.Error):
-        return []
-    rows = []
-    for line in lines:
-        with contextlib.suppress(ValueError, TypeError, KeyError):
-            row = {key: int(line[key]) if key == "step" else float(line[key]) for key in HISTORY}
-            row |= {key: float(line[key]) if line.get(key) else None for key in HELD}
-            if not rows or row["step"] > rows[-1]["step"]:
-                rows.append(row)
-    return rows
-
-
-def history_text(history: list[dict]) -> str:
-    out = io.StringIO()
-    writer = csv.DictWriter(out, HISTORY + HELD, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(history)
-    return out.getvalue()
-
+    def _say_forecast(self, rate: float) -> None:
+        """What the budget comes to at ``rate`` steps a second, and how much disk the model takes meanwhile."""
+        self.forecast_said = True
+        weights = sum(4 * math.prod(variable.shape) for variable in self.learner.training.network.variables)
+        state = (self.learner.training.disk_size() - 2 * weights) / 2
+        disk = self.learner.training.disk_size() + self.settings.snapshots * (state + weights)
+        say(f"{self.budget.forecast(rate, self.at.step, self.at.seconds)}; models/{self.swap.name} takes up to "
+            f"{disk / 1e6:,.0f} MB while training.")  # fmt: skip

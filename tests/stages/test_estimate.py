@@ -5,7 +5,6 @@ import shutil
 from collections import namedtuple
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -14,12 +13,10 @@ from faceit.errors import FaceitError
 from faceit.network.presets import LITE
 from faceit.network.trial import steps_per_second, throwaway
 from faceit.project import load_project
-from faceit.settings import TrainSettings
 from faceit.stages import estimate as stage
 from faceit.stages.disk import Disk, disks, size
 from faceit.stages.estimate import Speeds, estimate
 from faceit.stages.needs import model_bytes, picture_bytes, preprocess_bytes, sources
-from faceit.stages.train import _Run
 
 from ..conftest import SECONDS, SIDE, copied, write_project
 
@@ -179,7 +176,7 @@ def test_a_models_size_is_what_it_takes(trained):
     folder = trained.parent / "models" / "c2h"
     state, weights = ((folder / f"{name}.safetensors").stat().st_size for name in ("state", "weights"))
     training = throwaway(LITE)
-    assert training.disk_size() == pytest.approx(2 * state + weights, rel=0.01)
+    assert training.disk_size() == pytest.approx(2 * state + 2 * weights, rel=0.01)
     assert model_bytes(load_project(trained), "c2h", training.disk_size()) == pytest.approx(state, rel=0.01)
     assert steps_per_second(training, 0.2) > 0
 
@@ -220,22 +217,8 @@ def test_training_says_what_its_budget_comes_to(prepared, tmp_path, monkeypatch,
     words = ["--preset", "lite", "--batch-size", "4", "--iterations", "30", "--config", str(file)]
     assert main(["train", "c2h", *words]) == 0
     pattern = (r"At [\d.]+ steps/s these 30 steps take about \d+ s, until about ([\d-]+ )?\d\d:\d\d; "
-               r"models/c2h takes up to 15\d MB while training\.")  # fmt: skip
+               r"models/c2h takes up to 17\d MB while training\.")  # fmt: skip
     assert sum(re.fullmatch(pattern, line) is not None for line in capfd.readouterr().out.splitlines()) == 1
-
-
-@pytest.mark.parametrize(
-    ("minutes", "iterations", "said"),
-    [(10.0, None, "these 10 min give about 1,180 steps"), (None, 500, "these 500 steps take about 4 min 20 s"),
-     (5000.0, None, "these 5000 min give about 599,980 steps")],
-)  # fmt: skip
-def test_the_forecast_counts_earlier_runs_in(minutes, iterations, said):
-    run = SimpleNamespace(settings=TrainSettings(minutes, iterations), step=80, seconds=50.0,
-                          swap=SimpleNamespace(name="x"), training=SimpleNamespace(disk_size=lambda: 92e6))  # fmt: skip
-    text = _Run._forecast(run, 2.0)
-    assert text.startswith(f"At 2.0 steps/s {said}, until about ")
-    assert text.endswith("; models/x takes up to 92 MB while training.")
-    assert bool(re.search(r"until about \d{4}-\d\d-\d\d \d\d:\d\d;", text)) or minutes != 5000
 
 
 def test_a_made_up_video_without_faces_is_an_error(people, tmp_path, monkeypatch):

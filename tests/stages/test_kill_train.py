@@ -1,6 +1,8 @@
 """Training killed: at any moment, by the power switch or by Ctrl-C, the same command goes on to the same weights."""
 
+import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,7 +15,7 @@ import pytest
 from faceit.cli import main
 from faceit.network.swapmodel import MODEL, STATE, WEIGHTS, load_model, read_about
 from faceit.network.weights import load_strings, load_tensors
-from faceit.stages.train import read_history
+from faceit.stages.checkpoints import read_history
 from tests.conftest import copied
 from tests.drawn import drawn_project, drawn_set
 
@@ -40,6 +42,39 @@ def replaced(source, target):
     replace(source, target)
 os.replace = replaced
 main(["train", "a2b", "--iterations", "{STEPS}", "--config", file])
+"""
+# Starts TensorFlow once, and has children train that are killed at random moments: half of them early, while they
+# build and compile, the others within a second or so after they saved a step. Every step is saved. The last one lives.
+LIVES = """
+import json, os, random, signal, sys, time
+from pathlib import Path
+import keras, matplotlib.backends.backend_agg, safetensors.numpy, tensorflow
+import faceit.network.architectures, faceit.network.training
+from faceit.cli import main
+from faceit.stages import train
+import faceit.settings
+faceit.settings.RANGES["save_seconds"] = (0, 100)
+train.SAVE_SHARE = 0
+lives, steps, often, calm = int(sys.argv[1]), sys.argv[2], *map(Path, sys.argv[3:5])
+state = often.parent / "models" / "a2b" / "state.safetensors"
+def born(file):
+    child = os.fork()
+    if not child:
+        os._exit(main(["train", "a2b", "--iterations", steps, "--config", str(file)]))
+    return child
+def saved():
+    return state.stat().st_mtime_ns if state.exists() else 0
+ends, rng = [], random.Random(5)
+for life in range(lives):
+    before, child = saved(), born(often)
+    until = time.monotonic() + 60
+    while life % 2 and saved() == before and time.monotonic() < until:
+        time.sleep(0.01)
+    time.sleep(rng.uniform(0, 1.2) if life % 2 else rng.uniform(0, 3))
+    os.kill(child, signal.SIGKILL)
+    ends.append((os.waitpid(child, 0)[1], saved() > before))
+ends.append((os.waitpid(born(calm), 0)[1], True))
+print(json.dumps(ends))
 """
 # Nothing that looks for faces or reads videos can be imported here.
 BARE = """
@@ -157,6 +192,29 @@ def test_a_real_run_is_refused_twice_killed_stopped_and_finished(untrained, tmp_
     calm = copied(untrained, tmp_path / "undisturbed")
     assert main(_words(calm, steps)) == 0
     _whole(folder, calm.parent / "models" / "a2b")
+
+
+def test_killed_twenty_times_at_random_moments(untrained, tmp_path):
+    """It ends at the step that was asked for, with the weights of an undisturbed run and a history without a seam."""
+    lives, steps = 20, 60
+    file = copied(untrained, tmp_path / "disturbed")
+    text = file.read_text(encoding="utf-8")
+    often = file.with_name("often.yaml")
+    often.write_text(text.replace("batch_size: 4", "batch_size: 4\n      save_seconds: 0"), encoding="utf-8")
+    path = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))}
+    run = _started([sys.executable, "-c", LIVES, str(lives), str(steps), str(often), str(file)], env=path)
+    said, _ = run.communicate()
+    assert run.returncode == 0, said
+    *killed, last = json.loads(said.splitlines()[-1])
+    assert [status for status, _ in killed].count(signal.SIGKILL) >= lives - 2  # one may have been through by then
+    assert sum(went_on for _, went_on in killed) >= 5 and last[0] == 0
+    folder = file.parent / "models" / "a2b"
+    calm = copied(untrained, tmp_path / "undisturbed")
+    assert main(_words(calm, steps)) == 0
+    _whole(folder, calm.parent / "models" / "a2b")
+    rows = [row["step"] for row in read_history(folder / "history.csv")]
+    came_to = int(re.findall(r"Going on at step (\d+)", said)[-1])
+    assert rows[:came_to] == list(range(1, came_to + 1))  # every step was saved, and none is missing or told twice
 
 
 def test_training_needs_nothing_that_finds_faces_or_reads_videos(untrained, tmp_path):

@@ -1,0 +1,134 @@
+"""What a training begins with: its preset, and its network, fresh or with what another one learned."""
+
+from dataclasses import replace
+
+from faceit.errors import FaceitError
+from faceit.geometry import ALIGNED_MARGIN
+from faceit.network.presets import Preset, choose, from_json
+from faceit.network.swapmodel import STATE, WEIGHTS, about_crop, read_about, start_backend
+from faceit.network.warm import TakenOver, begin_with, take_over
+from faceit.project import Project, Swap
+from faceit.settings import TrainSettings
+from faceit.stages.checkpoints import read_state
+from faceit.stages.pair import SIDES, Pair
+
+ADJUSTABLE = ("batch_size", "loss", "perceptual", "identity", "adversarial", "flip")  # settings that presets have too
+
+
+def pick_presets(
+    project: Project, swap: Swap, name: str, settings: TrainSettings
+) -> tuple[Preset, Preset | None]:  # fmt: skip
+    """The preset to train now, and the larger one that it is to grow into (None: it stays). A model that exists keeps
+    its own. FaceitError when it is of other people or another preset."""
+    folder = project.model_dir(swap.name)
+    if not (folder / STATE).exists():
+        if (folder / WEIGHTS).exists():
+            raise FaceitError(
+                f"models/{swap.name} holds a finished or imported model without its training state: begin from it "
+                f"under another name with --warm-start {swap.name}."
+            )
+        preset = choose(name, name == "auto" and start_backend(), swap.model.size, swap.model.shape)
+        preset, goal = _from_small(project, preset, settings)
+        return _as_wished(preset, settings), goal and _as_wished(goal, settings)
+    about = read_state(folder)[0]
+    preset = from_json(about["preset"])
+    goal = from_json(about["grows_to"]) if isinstance(about.get("grows_to"), dict) else None
+    asked = (goal or preset).name
+    if name not in ("auto", asked):
+        raise FaceitError(
+            f"models/{swap.name} was trained with the preset {asked}: use --preset {asked}, or move that folder away "
+            f"to start afresh with {name}."
+        )
+    for key in ("size", "shape"):
+        has, wished = getattr(goal or preset, key), getattr(swap.model, key)
+        if wished not in (None, has):
+            raise FaceitError(
+                f"models/{swap.name} was trained with {key}: {has}, and the YAML has {wished} now: put {has} back, or "
+                f"give the swap another name; --warm-start {swap.name} takes over what fits."
+            )
+    for side, person in zip(SIDES, (swap.a, swap.b), strict=True):
+        was = about["people"][side]["name"]
+        if was != person.name:
+            raise FaceitError(
+                f"models/{swap.name} was trained on {was}, not {person.name}: give the swap another name, or move "
+                "that folder away."
+            )
+    before = about["train"] if isinstance(about.get("train"), dict) else {}
+    return _as_wished(preset, settings, before), goal and _as_wished(goal, settings, before)
+
+
+def _as_wished(preset: Preset, settings: TrainSettings, before: dict | None = None) -> Preset:
+    """The preset with what the settings say otherwise. What they said ``before``, too, is no new wish: a batch size may
+    have been made smaller since, for want of memory."""
+    wished = {key: getattr(settings, key) for key in ADJUSTABLE}
+    changed = {key: value for key, value in wished.items() if value not in (None, (before or {}).get(key))}
+    return replace(preset, **changed)
+
+
+def _from_small(project: Project, preset: Preset, settings: TrainSettings) -> tuple[Preset, Preset | None]:
+    """The smaller preset that this one begins as, and this one; this one alone where it begins as itself, or where
+    the warm start has that part behind it."""
+    if preset.grown_from is None:
+        return preset, None
+    small = choose(preset.grown_from, False)
+    small = replace(small, shape=preset.shape)
+    if settings.warm_start is not None:
+        theirs = from_json(read_about(project.model_dir(settings.warm_start))["preset"])
+        if (theirs.name, theirs.size) in ((small.name, small.size), (preset.name, preset.size)):
+            return preset, None
+    return small, preset
+
+
+def begun(preset: Preset, seed: int, pair: Pair, fit: bool):
+    """A fresh network that knows what can be known of both people before training; with ``fit``, its preset's batch
+    size is one that the memory has room for."""
+    start_backend()  # before anything else imports Keras: it does so without a word
+    from faceit.network.augment import middle
+    from faceit.network.devices import fitting_batch
+
+    network = built(preset, seed)
+    for side, found in pair.sets.items():
+        network.meet(side, middle(found.faces, preset.size, ALIGNED_MARGIN), found.points)
+    if fit:
+        network.preset = replace(preset, batch_size=fitting_batch(network, preset.batch_size))
+    return network
+
+
+def built(preset: Preset, seed: int):
+    """A network with random weights."""
+    start_backend()
+    import keras
+
+    from faceit.network.cluster import build_to_train
+
+    keras.utils.set_random_seed(seed)
+    return build_to_train(preset)
+
+
+def warmed(network, project: Project, other: str, names: dict[str, str], pair: Pair) -> TakenOver:
+    """Begin with another swap's weights where they fit; what is one person's comes only from that person."""
+    from faceit.network.weights import load_tensors
+
+    folder = project.model_dir(other)
+    about = read_about(folder)
+    if about_crop(about) != pair.crop:
+        raise FaceitError(
+            f"models/{other} was trained with align: {about_crop(about).name} and these faces are made with "
+            f"{pair.crop.name}: start without --warm-start, or make the faces alike with preprocess."
+        )
+    people = {side: about["people"][side]["name"] for side in SIDES}
+    taken = taken_over(network, load_tensors(folder / WEIGHTS)[0], names, people, str(folder / WEIGHTS))
+    if not taken.arrays:
+        raise FaceitError(
+            f"models/{other} has the preset {about['preset']['name']}, which shares no weights with "
+            f"{network.preset.name}: take --preset {about['preset']['name']}, or another swap."
+        )
+    return taken
+
+
+def taken_over(network, theirs: dict, names: dict[str, str], people: dict[str, str], source: str) -> TakenOver:
+    """Have a network begin with those of ``theirs``, arrays by path, that fit it; see ``warm.take_over``."""
+    shapes = {variable.path: tuple(variable.shape) for variable in network.variables}
+    taken = take_over(shapes, theirs, names, people, source)
+    begin_with(network.variables, taken.arrays)
+    return taken

@@ -1,0 +1,97 @@
+"""The faces that a swap trains on: both people's, those that train and those that are held out."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from faceit.errors import FaceitError
+from faceit.faces.faceset import finished
+from faceit.faces.load import FaceSet, load_faceset
+from faceit.faces.split import read_split
+from faceit.geometry import Crop
+from faceit.network.presets import Preset
+from faceit.progress import say
+from faceit.project import Person, Project, Swap
+
+FEWEST_FACES = 16  # fewer cannot teach a face
+HELD_FACES = 32  # a side; they are looked at as often as the previews are made
+SIDES = ("a", "b")
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Face sets by side, "a" and "b", at the working size of a network of ``size`` pixels."""
+
+    sets: dict[str, FaceSet]
+    held: dict[str, FaceSet]
+    size: int
+
+    @property
+    def crop(self) -> Crop:
+        return self.sets["a"].crop
+
+    @property
+    def has_masks(self) -> bool:
+        return self.sets["a"].masks is not None
+
+    def some(self, side: str, count: int) -> FaceSet:
+        """So many faces that train, evenly spread; always the same."""
+        found = self.sets[side]
+        rows = np.linspace(0, len(found) - 1, count).astype(int)
+        return FaceSet(found.faces[rows], found.points[rows], found.crop)
+
+
+def load_pair(project: Project, swap: Swap, preset: Preset) -> Pair:
+    """Load both people's faces. FaceitError where there are too few, or where they show more of one head than of the
+    other."""
+    sets, held = {}, {}
+    for side, person in zip(SIDES, (swap.a, swap.b), strict=True):
+        sets[side], held[side] = _load(project, person, preset)
+    crop, other = (sets[side].crop for side in SIDES)
+    if crop != other:
+        raise FaceitError(
+            f"The faces of {swap.a.name} were made with align: {crop.name} and those of {swap.b.name} with "
+            f"{other.name}: run `python faceit.py preprocess {swap.name}`, which makes them alike."
+        )
+    return Pair(sets, held, preset.size)
+
+
+def _load(project: Project, person: Person, preset: Preset) -> tuple[FaceSet, FaceSet]:
+    folders = finished(project.face_dirs(person))
+    found = load_faceset(
+        folders, preset.size, masks=bool(preset.mask_decoder), cache=project.faces_cache(person))  # fmt: skip
+    held = load_faceset(folders, preset.size, most=HELD_FACES, held_out=True)
+    if len(found) < FEWEST_FACES:
+        has = f"only {len(found)} faces" if len(found) else "no faces yet"
+        kept = " besides those held out (held_out: 0 under preprocess: in the YAML trains on all)" if len(held) else ""
+        raise FaceitError(
+            f"{person.name} has {has}{kept}, and {FEWEST_FACES} are the least: run preprocess, or add videos of them."
+        )
+    return found, held
+
+
+def check_crop(project: Project, swap: Swap, crop: Crop, was: Crop | None) -> None:
+    """FaceitError unless the faces show as much of the head as the model that goes on saw, ``was`` (None: new)."""
+    if was not in (None, crop):
+        raise FaceitError(
+            f"models/{swap.name} was trained with align: {was.name} and the faces are made with {crop.name} now: give "
+            f"the swap another name to start afresh, or put align: {was.name} under preprocess: in the YAML and run "
+            "preprocess again."
+        )
+    if project.preprocess.align != crop.name:
+        say(f"  ! The YAML has align: {project.preprocess.align}, but the faces were made with {crop.name}, and so is "
+            "the model: run preprocess again to change that.")  # fmt: skip
+
+
+def held_out_from(project: Project, swap: Swap, earlier: dict | None) -> dict[str, dict[str, float | None]]:
+    """By side and folder, from which second on nothing was ever trained on; None where everything was. ``earlier`` is
+    what the runs before this one said; None where there were none."""
+    now = {}
+    for side, person in zip(SIDES, (swap.a, swap.b), strict=True):
+        splits = {folder.name: read_split(folder) for folder in finished(project.face_dirs(person))}
+        now[side] = {name: split.begin if split else None for name, split in splits.items()}
+        before = (earlier or {}).get(side, {} if earlier is None else None)
+        for name, begin in now[side].items():
+            was = before.get(name, begin) if isinstance(before, dict) else None
+            now[side][name] = None if was is None or begin is None else max(was, begin)
+    return now

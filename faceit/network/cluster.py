@@ -41,7 +41,7 @@ class Cluster:
     def __init__(self, count: int = 1, machines: int = 1, rank: int = 0, strategy=None):
         self.count, self.machines, self.rank, self.strategy = count, machines, rank, strategy
         self._known = None  # a weak reference to the training whose weights all machines have
-        self._torn = False
+        self._torn = False  # the others are gone, or wait for a step that they have been told
 
     @property
     def chief(self) -> bool:
@@ -128,6 +128,7 @@ class Cluster:
         """Around what all machines do at once. FaceitError when one of the others is gone."""
         try:
             yield
+            self._torn = False
         except Exception as e:
             if self.machines == 1 or type(e).__name__ not in TORN:
                 raise
@@ -155,6 +156,7 @@ class Cluster:
             self.spread(training.state())
             self._known = weakref.ref(training)
         self.order(step=step, done=done, rate=training.rate, retries=training.retries)
+        self._torn = True  # until it is through, they hear of nothing else
 
     def forget(self) -> None:
         """The chief's weights are others than those that it told."""
@@ -162,12 +164,14 @@ class Cluster:
 
     @contextlib.contextmanager
     def leading(self) -> Iterator[None]:
-        """Around the chief's whole run: at its end, however it ends, the others are through as well."""
+        """Around the chief's whole run: at its end, however it ends, the others are through as well. In the middle of
+        a step they notice it by themselves."""
         try:
             yield
         finally:
             if not self._torn:
-                self.order(end=True)
+                with contextlib.suppress(FaceitError):  # one that is gone already needs no word
+                    self.order(end=True)
 
 
 @functools.cache

@@ -104,7 +104,7 @@ class Training(keras.Model):
         """The terms of the loss that a preset may have, by name."""
         terms, size = {}, self.preset.size
         if self.preset.adversarial:
-            terms["adversarial"] = losses.PatchDiscriminator(name="discriminator")
+            terms["adversarial"] = losses.PatchDiscriminator(name="discriminator", dtype="float32")
             terms["adversarial"].build((None, size, size, 3))
         if self.preset.perceptual:
             from faceit.network.perceptual import PerceptualLoss

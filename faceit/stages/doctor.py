@@ -19,6 +19,7 @@ from datetime import date
 from pathlib import Path
 
 from faceit.errors import ConfigError, FaceitError
+from faceit.network.devices import memory
 from faceit.settings import PreprocessSettings
 from faceit.stages.disk import FRESH_BYTES, disks, existing, size
 
@@ -450,24 +451,6 @@ def _memory() -> list[Line]:
     if free < LEAST_MEMORY:
         return [Line(WORSE, "memory", f"{text}, and training takes about 2: close other programs.")]
     return [Line(OK, "memory", text)]
-
-
-def memory() -> tuple[int | None, int | None]:
-    """(all, free) in bytes, a container's limit respected; None for what this system does not tell."""
-    total = free = None
-    try:
-        said = dict(re.findall(r"^(\w+): +(\d+) kB", Path("/proc/meminfo").read_text(), re.MULTILINE))
-        total, free = (int(said[key]) * 1024 for key in ("MemTotal", "MemAvailable"))
-        group = Path("/sys/fs/cgroup")
-        limit, used = (int((group / f"memory.{name}").read_text()) for name in ("max", "current"))
-        return min(total, limit), min(free, max(0, limit - used))
-    except (OSError, ValueError, KeyError):  # no Linux, or no limit
-        if total is not None:
-            return total, free
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"), None
-    except (AttributeError, ValueError, OSError):  # Windows
-        return None, None
 
 
 # --- the project ---

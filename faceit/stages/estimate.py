@@ -123,7 +123,8 @@ def _preset(project: Project, swap: Swap) -> tuple[Preset, dict]:
     if about:
         preset = from_json(about["preset"])
     else:
-        preset = choose(swap.model.preset, swap.model.preset == "auto" and start_backend())
+        name, model = swap.model.preset, swap.model
+        preset = choose(name, name == "auto" and start_backend(), model.size, model.shape)
     return replace(preset, batch_size=swap.train.batch_size or preset.batch_size), about
 
 

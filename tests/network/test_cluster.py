@@ -49,6 +49,7 @@ try:
     if here.chief:
         import keras
         from faceit.network.augment import middle
+        from faceit.network.swapmodel import SwapModel
         from faceit.network.training import Training
         with here.leading():
             keras.utils.set_random_seed(1)
@@ -66,7 +67,8 @@ try:
             with training.averaged():
                 averaged = training.state()["network/encoder/stem/kernel"]
             state = training.state()
-            np.savez(folder / "state.npz", averaged=averaged, losses=losses, **{{str(i): state[k] for i, k in enumerate(sorted(state))}})
+            swapped = SwapModel(network, {{}}, folder).swap(sets["a"].faces, sets["a"].points, "a", "b")
+            np.savez(folder / "state.npz", averaged=averaged, swapped=swapped, losses=losses, **{{str(i): state[k] for i, k in enumerate(sorted(state))}})
     else:
         follow(lambda preset: sets)
         print("through", flush=True)

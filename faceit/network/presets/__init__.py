@@ -101,8 +101,8 @@ def to_json(preset: Preset) -> dict:
 BEFORE = {
     "shape": "df", "encoder": 0, "inter": 0, "decoder": 0, "mask_decoder": 0, "l1": 10.0, "dssim": 5.0, "scales": 1,
     "eyes_mouth": 2.0, "mask": 0.0, "perceptual": 0.0, "perceptual_from": 0.4, "identity": 0.0, "identity_from": 0.4,
-    "adversarial": 0.0, "adversarial_from": 0.85, "freeze_at": 1.0, "grown_from": None, "grow_at": 0.0, "follow": False, "light": 0.0,
-    "poor": 0.0, "uniform_yaw": False,
+    "adversarial": 0.0, "adversarial_from": 0.85, "freeze_at": 1.0, "grown_from": None, "grow_at": 0.0,
+    "follow": False, "light": 0.0, "poor": 0.0, "uniform_yaw": False,
 }  # fmt: skip
 LOSS_BEFORE = {"mae": "classic", "detail": "modern"}
 

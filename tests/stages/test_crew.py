@@ -22,10 +22,11 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(not Path("/proc").is_dir(), r
 
 # preprocess in segments of a second, however few frames there are by worker processes: argv is the YAML
 DRIVER = """
-import sys
+import signal, sys
 from faceit.cli import main
 from faceit.stages import crew, preprocess as stage
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs are begun deaf to it
     crew.FEW_FRAMES, stage.SEGMENT_S = 0, 1.0
     sys.exit(main(["preprocess", "--person", "collins", "--config", sys.argv[1]]))
 """

@@ -13,12 +13,12 @@ share of the peak.
 import argparse
 import tempfile
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from faceit.geometry import ALIGNED_MARGIN
+from faceit.faces.load import FaceSet, work_size
 from faceit.network.presets import choose
 from faceit.network.swapmodel import start_backend
 
@@ -26,30 +26,15 @@ FACES = 2000  # a side
 MATRIX = {False: 2048, True: 16384}  # the side of the squares multiplied, without and with a GPU
 
 
-@dataclass(frozen=True)
-class Faces:
-    """What training asks of a face set, here of noise."""
-
-    faces: np.ndarray
-    points: np.ndarray
-    masks: np.ndarray
-    one_sided: bool = False
-
-    def __len__(self) -> int:
-        return len(self.faces)
-
-    def probabilities(self) -> np.ndarray:
-        return np.full(len(self), 1 / len(self))
-
-
-def faces_on_disk(folder: Path, side: int, seed: int) -> Faces:
+def faces_on_disk(folder: Path, side: int, seed: int) -> FaceSet:
     rng = np.random.default_rng(seed)
     held = np.lib.format.open_memmap(folder / f"{seed}.npy", "w+", np.uint8, (FACES, side, side, 3))
     for i in range(0, FACES, 100):
         held[i : i + 100] = rng.integers(0, 256, held[i : i + 100].shape, np.uint8)
     held.flush()
     masks = rng.integers(0, 2, (FACES, side, side), np.uint8) * np.uint8(255)
-    return Faces(np.load(folder / f"{seed}.npy", mmap_mode="r"), rng.random((FACES, 68, 2), np.float32), masks)
+    faces = np.load(folder / f"{seed}.npy", mmap_mode="r")
+    return FaceSet(faces, rng.random((FACES, 68, 2), np.float32), masks=masks)
 
 
 def still(training_class):
@@ -161,7 +146,7 @@ def main() -> None:
         preset = choose(name, has_gpu)
         preset = replace(preset, batch_size=args.batch_size or preset.batch_size)
         with tempfile.TemporaryDirectory() as folder:
-            side = round(preset.size * ALIGNED_MARGIN)
+            side = work_size(preset.size)
             sets = {s: faces_on_disk(Path(folder), side, i) for i, s in enumerate("ab")}
             real, bare = Training(build_to_train(preset), 1), still(Training)(build_to_train(preset), 1)
             bare.ready(preset.batch_size * cluster().count)

@@ -13,7 +13,8 @@ from keras import layers
 from faceit.network.layers import LANDMARKS, DepthToSpace, SpaceToDepth, leaky
 from faceit.network.presets import Preset
 from faceit.network.sharp import SharpNetwork
-from faceit.network.swapnetwork import SIDES, SwapNetwork
+from faceit.network.swapmodel import SIDES
+from faceit.network.swapnetwork import SwapNetwork
 
 
 class OriginalNetwork(SwapNetwork):

@@ -4,9 +4,11 @@ The plan for a step depends on (seed, step) alone, so a resumed run sees the sam
 every backend.
 """
 
+import sys
 from dataclasses import dataclass
 
 import cv2
+import keras
 import numpy as np
 from keras import layers, ops
 
@@ -100,11 +102,20 @@ def unit_grid(size: int) -> np.ndarray:
     return np.stack([x.ravel(), y.ravel(), np.ones(size * size, np.float32)])
 
 
+def _take(flat, at):
+    """Pixels (n, p, c) out of pictures (n, w * w, c), those that ``at`` (n, p) numbers, each from its own picture."""
+    if keras.backend.backend() == "tensorflow":  # Keras' own way there takes four times as long
+        import tensorflow as tf
+
+        return tf.gather(flat, at, axis=1, batch_dims=1)
+    return ops.take_along_axis(flat, ops.expand_dims(at, -1), axis=1)
+
+
 def sample(pictures, affine, offsets, size: int, margin: float):
     """Crops out of pictures by bilinear sampling, on the device.
 
-    ``pictures`` (n, w, w, c) float, the crop in their middle with ``margin`` around; ``affine`` (n, 2, 3);
-    ``offsets`` (n, 2, size * size) in half widths, or None. -> (n, size, size, c).
+    ``pictures`` (n, w, w, c), uint8 or float, the crop in their middle with ``margin`` around; ``affine`` (n, 2, 3);
+    ``offsets`` (n, 2, size * size) in half widths, or None. -> (n, size, size, c) float32 in the pictures' range.
     """
     side, channels = pictures.shape[1], pictures.shape[3]
     at = ops.matmul(affine, unit_grid(size))  # (n, 2, size * size)
@@ -117,13 +128,14 @@ def sample(pictures, affine, offsets, size: int, margin: float):
     first = low[:, 1] * side + low[:, 0]  # (n, p)
     flat = ops.reshape(pictures, (-1, side * side, channels))
 
-    def corner(step):
-        return ops.take_along_axis(flat, ops.expand_dims(first + step, -1), axis=1)
+    def between(one, other, share):
+        return one + (other - one) * share
 
+    corners = (ops.cast(_take(flat, first + step), "float32") for step in (0, 1, side, side + 1))
+    top_left, top_right, left, right = corners
     fx, fy = part[:, 0], part[:, 1]
-    top = corner(0) * (1 - fx) + corner(1) * fx
-    bottom = corner(side) * (1 - fx) + corner(side + 1) * fx
-    return ops.reshape(top * (1 - fy) + bottom * fy, (-1, size, size, channels))
+    picture = between(between(top_left, top_right, fx), between(left, right, fx), fy)
+    return ops.reshape(picture, (-1, size, size, channels))
 
 
 class Crops(layers.Layer):
@@ -132,14 +144,21 @@ class Crops(layers.Layer):
     def __init__(self, size: int, margin: float, **kwargs):
         super().__init__(dtype="float32", **kwargs)
         self.size, self.margin, self.spread = size, margin, smooth_grid(size)
+        self._cut = self._both
+        if keras.backend.backend() == "tensorflow" and sys.platform == "linux":  # not every build for others has XLA
+            import tensorflow as tf
+
+            self._cut = tf.function(self._both, jit_compile=True)
 
     def call(self, pictures, affine, warp):
         """``pictures`` (n, w, w, 3 or 4) of 0..255, ``affine`` (n, 2, 3), ``warp`` (n, 25, 2) in crop widths -> the
         target (n, size, size, 3 or 4) and the warped input (n, size, size, 3), both in 0..1."""
-        pictures = ops.cast(pictures, "float32") / 255.0
+        return self._cut(pictures, affine, warp)
+
+    def _both(self, pictures, affine, warp):
         offsets = ops.matmul(ops.transpose(warp, (0, 2, 1)), self.spread) * 2.0
         target = sample(pictures, affine, None, self.size, self.margin)
-        return target, sample(pictures[..., :3], affine, offsets, self.size, self.margin)
+        return target / 255.0, sample(pictures[..., :3], affine, offsets, self.size, self.margin) / 255.0
 
 
 class Spoil(layers.Layer):
@@ -185,6 +204,7 @@ def middle(pictures: np.ndarray, size: int, margin: float, batch: int = 64) -> n
     still = np.tile(np.float32([[[1, 0, 0], [0, 1, 0]]]), (batch, 1, 1))
     parts = []
     for i in range(0, len(pictures), batch):
-        some = pictures[i : i + batch].astype(np.float32) / 255
-        parts.append(ops.convert_to_numpy(sample(ops.convert_to_tensor(some), still[: len(some)], None, size, margin)))
+        some = ops.convert_to_tensor(pictures[i : i + batch])
+        crops = sample(some, still[: len(some)], None, size, margin)
+        parts.append(ops.convert_to_numpy(crops) / np.float32(255))
     return np.concatenate(parts) if parts else np.empty((0, size, size, 3), np.float32)

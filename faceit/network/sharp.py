@@ -11,7 +11,8 @@ from keras import layers, ops
 
 from faceit.network.layers import LANDMARKS, DepthToSpace, PixelNorm, leaky
 from faceit.network.presets import Preset
-from faceit.network.swapnetwork import SIDES, SwapNetwork, hold
+from faceit.network.swapmodel import SIDES
+from faceit.network.swapnetwork import SwapNetwork, hold
 
 LOWEST = 8  # pixels, what the encoder ends at and the decoders begin at
 HINT = 16  # channels of the landmark code in the decoder

@@ -17,6 +17,7 @@ from faceit.network.presets import Preset, from_json
 from faceit.project import NAME
 
 MODEL, WEIGHTS, STATE = "model.json", "weights.safetensors", "state.safetensors"
+SIDES = ("a", "b")  # whose face: "a" is in the video, "b" replaces it
 FORMAT = 2  # of model.json; a larger one was written by a newer faceit
 BATCH = 16  # faces at a time when swapping; one size, so that nothing is compiled twice
 

@@ -6,8 +6,7 @@ from keras import ops
 
 from faceit.network.layers import LANDMARKS, LandmarkCode, PersonInput, StartAtMean
 from faceit.network.presets import Preset
-
-SIDES = ("a", "b")
+from faceit.network.swapmodel import SIDES
 
 
 class SwapNetwork(keras.Model):
@@ -65,8 +64,7 @@ class SwapNetwork(keras.Model):
 
     def decode(self, z, code, side: str):
         """-> (n, s, s, 3 or 4) float32 in 0..1."""
-        inputs = [z] if code is None else [z, code]
-        return self.finish(self._of("decoder", side)(inputs if len(inputs) > 1 else z), side)
+        return self.finish(self._of("decoder", side)(z if code is None else [z, code]), side)
 
     def finish(self, x, side: str):
         """The decoder's logits (n, s, s, 3 or 4) -> the picture and the mask."""

@@ -15,8 +15,8 @@ from faceit.network import losses
 from faceit.network.augment import Crops, Spoil, followed, plan
 from faceit.network.cluster import cluster, for_training
 from faceit.network.presets import Preset
-from faceit.network.swapmodel import start_backend
-from faceit.network.swapnetwork import SIDES, SwapNetwork
+from faceit.network.swapmodel import SIDES, start_backend
+from faceit.network.swapnetwork import SwapNetwork
 from faceit.network.weights import put, take
 
 WARM_UP_STEPS = 30
@@ -246,14 +246,15 @@ class Training(keras.Model):
         state = {f"network/{k}": v for k, v in take(self.network.variables).items()}
         return state | {v.path: np.array(ops.convert_to_numpy(v.variable)) for v in self._beside_the_network()}
 
-    def disk_size(self) -> int:
+    def disk_size(self, snapshots: int = 0) -> int:
         """Bytes of a model's folder at its largest: while it is saved, the new state stands beside the old one; the
-        weights are there twice, the last and the best ones."""
+        weights are there twice, the last and the best ones. Each of the ``snapshots`` has a state and weights."""
         weights, optimizer = (
             sum(math.prod(v.shape) * np.dtype(v.dtype).itemsize for v in variables)
             for variables in (self.network.variables, self.optimizer.variables)
         )
-        return 2 * (weights + optimizer) + 2 * weights
+        state = weights + optimizer
+        return 2 * (state + weights) + snapshots * (state + weights)
 
     def restore(self, state: dict[str, np.ndarray], source: str) -> None:
         """Put a ``state`` back. WeightsError when it is another network's. A discriminator that it does not have yet

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from faceit.network.swapmodel import SIDES
 from faceit.network.weights import check_numbers
 
-SIDES = ("a", "b")
 PERSONAL = re.compile(r"(?:^|/)(decoder|input|code|start|inter)_([ab])(?=/|$)")
 LOOKS = ("input", "code", "start", "inter")  # what only the person themselves can give; a decoder learns to draw anyone
 BOTTLENECK = ("narrow", "widen")

@@ -5,12 +5,12 @@ from dataclasses import replace
 from faceit.errors import FaceitError
 from faceit.geometry import ALIGNED_MARGIN
 from faceit.network.presets import Preset, choose, from_json
-from faceit.network.swapmodel import STATE, WEIGHTS, about_crop, read_about, start_backend
+from faceit.network.swapmodel import SIDES, STATE, WEIGHTS, about_crop, read_about, start_backend
 from faceit.network.warm import TakenOver, begin_with, take_over
 from faceit.project import Project, Swap
 from faceit.settings import TrainSettings
 from faceit.stages.checkpoints import read_state
-from faceit.stages.pair import SIDES, Pair
+from faceit.stages.pair import Pair
 
 ADJUSTABLE = ("batch_size", "loss", "perceptual", "identity", "adversarial", "flip")  # settings that presets have too
 

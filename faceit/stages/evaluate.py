@@ -21,7 +21,7 @@ from faceit.measure.table import FrameTable
 from faceit.measure.words import summary as words
 from faceit.media.fetch import find_video
 from faceit.media.video import VideoWriter, probe, read_frames
-from faceit.network.swapmodel import about_crop, load_model, read_about
+from faceit.network.swapmodel import SIDES, about_crop, load_model, read_about
 from faceit.progress import say
 from faceit.project import Person, Project, parse_time
 from faceit.settings import ConvertSettings, check
@@ -31,7 +31,6 @@ from faceit.stages.references import BINS, Reference, face_coverage, lacking_pos
 
 NAME, TABLE = "evaluation.json", "frames.csv"
 FORMAT = 1  # of evaluation.json
-SIDES = ("a", "b")
 MOST_S, LEAST_PART_S = 60.0, 2.0  # of held-out video that is converted: in all, and of a long one
 TESTED_FACES = 200  # held-out faces of a side that are reconstructed
 CODEC_RUNS, CODEC_FRAMES = 4, 12  # to see what the codec alone does: short runs, and frames of each

@@ -9,14 +9,14 @@ from faceit.errors import FaceitError
 from faceit.faces.load import FaceSet
 from faceit.geometry import ALIGNED_MARGIN
 from faceit.network.presets import Preset, to_json
-from faceit.network.swapmodel import STATE, SwapModel, about_crop
+from faceit.network.swapmodel import SIDES, STATE, SwapModel, about_crop
 from faceit.progress import duration, say
 from faceit.project import Project, Swap
 from faceit.settings import TrainSettings
 from faceit.stages import beginning, checkpoints
 from faceit.stages.budget import PLATEAU
 from faceit.stages.checkpoints import Standing
-from faceit.stages.pair import SIDES, check_crop, load_pair
+from faceit.stages.pair import check_crop, load_pair
 
 
 class Learner:

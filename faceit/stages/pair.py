@@ -10,12 +10,12 @@ from faceit.faces.load import FaceSet, load_faceset
 from faceit.faces.split import read_split
 from faceit.geometry import Crop
 from faceit.network.presets import Preset
+from faceit.network.swapmodel import SIDES
 from faceit.progress import say
 from faceit.project import Person, Project, Swap
 
 FEWEST_FACES = 16  # fewer cannot teach a face
 HELD_FACES = 32  # a side; they are looked at as often as the previews are made
-SIDES = ("a", "b")
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,9 @@ from dataclasses import asdict
 
 from faceit.errors import FaceitError
 from faceit.network.cluster import cluster, follow, join
+from faceit.network.devices import FEWEST_AT_ONCE
 from faceit.network.presets import to_json
-from faceit.network.swapmodel import STATE, SwapModel, load_model
+from faceit.network.swapmodel import SIDES, STATE, SwapModel, load_model
 from faceit.progress import Progress, duration, say
 from faceit.project import Project, Swap
 from faceit.settings import TrainSettings
@@ -21,7 +22,7 @@ from faceit.stages.budget import Budget, stands_still
 from faceit.stages.checkpoints import BEST, HELD, held_out
 from faceit.stages.gallery import PREVIEW_ROWS, Gallery
 from faceit.stages.learner import Learner
-from faceit.stages.pair import SIDES, held_out_from, load_pair
+from faceit.stages.pair import held_out_from, load_pair
 from faceit.stages.patience import Every, Patience
 from faceit.stages.plots import preview_columns
 from faceit.stages.watch import MOST_ROLLBACKS, GoneBad, Watch, out_of_memory
@@ -30,7 +31,6 @@ NOTE_EVERY_S = 2.0  # a row of the history
 FORECAST_AFTER_S = 10.0  # of training it says what the budget comes to
 SAVE_SHARE = 10  # on a slow disk saves are so many times their own length apart,
 SAVE_AT_LEAST_S = 60.0  # but a kill never loses more than this
-FEWEST_AT_ONCE = 2  # faces a side and step
 WATCHED_FACES = 6  # a side, before every save
 
 
@@ -292,15 +292,16 @@ class _Run:
             made = self.learner.model().swap(some.faces, some.points, side, side)
             self.watch.pictures(side, self.learner.crops(some), made)
         self.at.end = self.budget.saved()
-        self._written(lambda: checkpoints.write_state(self.folder, state, self.at, self._about_text(), self._best))
+        about = self._about_text()
+        self._written(lambda: checkpoints.write_state(self.folder, state, self.at, about, self._best))
         self._best = None
-        self._written(self._publish)
+        self._written(lambda: self._publish(about))
         if self._snapshot_due():
             self._written(lambda: checkpoints.snapshot(self.folder))
             self.at.snapped = self.done()
 
-    def _publish(self) -> None:
-        checkpoints.publish(self.folder, self.learner.averages(), self.at.step, self._about_text())
+    def _publish(self, about: str) -> None:
+        checkpoints.publish(self.folder, self.learner.averages(), self.at.step, about)
 
     def _snapshot_due(self) -> bool:
         parts = self.settings.snapshots + 1
@@ -323,7 +324,7 @@ class _Run:
 
     def _already(self) -> None:
         if not checkpoints.published(self.folder, self.at.step):  # killed between the state and what is made from it
-            self._publish()
+            self._publish(self._about_text())
         more = "--iterations" if self.budget.unit == "step" else "--minutes"
         anew = "`until: end` with a" if self.at.end else "A"
         say(f"{self.swap.name} is trained: {self.at.step:,} steps in {duration(self.at.seconds)}. "
@@ -332,8 +333,6 @@ class _Run:
     def _say_forecast(self, rate: float) -> None:
         """What the budget comes to at ``rate`` steps a second, and how much disk the model takes meanwhile."""
         self.forecast_said = True
-        weights = sum(4 * math.prod(variable.shape) for variable in self.learner.training.network.variables)
-        state = (self.learner.training.disk_size() - 2 * weights) / 2
-        disk = self.learner.training.disk_size() + self.settings.snapshots * (state + weights)
+        disk = self.learner.training.disk_size(self.settings.snapshots)
         say(f"{self.budget.forecast(rate, self.at.step, self.at.seconds)}; models/{self.swap.name} takes up to "
             f"{disk / 1e6:,.0f} MB while training.")  # fmt: skip

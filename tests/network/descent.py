@@ -1,11 +1,18 @@
 """For the tests of losses on every backend: a picture that is changed, step by step, to lessen a loss."""
 
+import importlib.util
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import keras
 import numpy as np
+import pytest
 from keras import ops
 
+ROOT = Path(__file__).parents[2]
 STEPS, RATE = 8, 0.03  # RATE: of 0..1, about as much a pixel moves in a step
 
 
@@ -37,3 +44,23 @@ def descend(loss, crops: np.ndarray) -> None:
     for variable, value in zip(loss.variables, before, strict=True):
         np.testing.assert_array_equal(ops.convert_to_numpy(variable), value)
     print(json.dumps(said))
+
+
+def descended(backend: str, loss: str, crops: np.ndarray, folder: Path) -> list[float]:
+    """The losses that ``descend`` prints on a backend, in a process of its own; the test is skipped where that is not
+    installed. ``loss`` is the dotted name of its class, made for 64 pixels."""
+    if importlib.util.find_spec(backend) is None:
+        pytest.skip(f"{backend} is not installed")
+    np.save(folder / "crops.npy", crops)
+    module, name = loss.rsplit(".", 1)
+    code = (
+        f"import numpy as np; from {module} import {name}; "
+        f"from tests.network.descent import descend; descend({name}(64), np.load('crops.npy'))"
+    )
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True,
+        env={**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": path},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout.splitlines()[-1])

@@ -1,12 +1,5 @@
 """The perceptual loss: blur costs more than light, errors count where they are told to, on every backend alike."""
 
-import importlib.util
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import cv2
 import h5py
 import numpy as np
@@ -21,8 +14,7 @@ from faceit.network.losses import detail_weights, mae
 from faceit.network.perceptual import PerceptualLoss
 from faceit.packaged import checked_file
 from faceit.stages.puppet import portraits
-
-ROOT = Path(__file__).parents[2]
+from tests.network.descent import descended
 
 
 @pytest.fixture(scope="module")
@@ -97,20 +89,7 @@ def test_without_its_weights_it_says_so(monkeypatch):
 @pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
 def test_every_backend_agrees_and_its_gradient_sharpens(backend, loss, faces, tmp_path):
     """A blurred face is changed to be like the sharp one."""
-    if importlib.util.find_spec(backend) is None:
-        pytest.skip(f"{backend} is not installed")
     pair = np.stack([faces[0], cv2.GaussianBlur(faces[0], (0, 0), 1.5)])
-    np.save(tmp_path / "crops.npy", pair)
-    code = (
-        "import numpy as np; from faceit.network.perceptual import PerceptualLoss; "
-        "from tests.network.descent import descend; descend(PerceptualLoss(64), np.load('crops.npy'))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True,
-        env={**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": os.pathsep.join(filter(None, [
-            str(ROOT), os.environ.get("PYTHONPATH")]))},
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-3000:]
-    losses = json.loads(done.stdout.splitlines()[-1])
+    losses = descended(backend, "faceit.network.perceptual.PerceptualLoss", pair, tmp_path)
     assert losses[0] == pytest.approx(float(loss(pair[:1], pair[1:])), abs=1e-3)
     assert losses[-1] < 0.8 * losses[0]

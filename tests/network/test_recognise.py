@@ -1,12 +1,5 @@
 """SFace as a loss: it sees what OpenCV's SFace sees, and it pulls a picture towards the person."""
 
-import importlib.util
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import cv2
 import numpy as np
 import pytest
@@ -21,8 +14,7 @@ from faceit.network.augment import middle
 from faceit.network.onnx import read_tensors
 from faceit.network.recognise import IdentityLoss, Recogniser
 from faceit.stages.puppet import portraits
-
-ROOT = Path(__file__).parents[2]
+from tests.network.descent import descended
 
 
 @pytest.fixture(scope="module")
@@ -104,20 +96,7 @@ def test_the_small_reader_reads_what_the_format_says():
 @pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
 def test_every_backend_agrees_and_its_gradient_leads_to_the_person(backend, faces, tmp_path):
     """Hopper's crop is changed to please SFace: the loss to Collins falls."""
-    if importlib.util.find_spec(backend) is None:
-        pytest.skip(f"{backend} is not installed")
-    np.save(tmp_path / "crops.npy", crops(faces, 64))
-    code = (
-        "import sys; import numpy as np; from faceit.network.recognise import IdentityLoss; "
-        "from tests.network.descent import descend; descend(IdentityLoss(64), np.load('crops.npy'))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True,
-        env={**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": os.pathsep.join(filter(None, [
-            str(ROOT), os.environ.get("PYTHONPATH")]))},
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-3000:]
-    losses = json.loads(done.stdout.splitlines()[-1])
     both = crops(faces, 64)
+    losses = descended(backend, "faceit.network.recognise.IdentityLoss", both, tmp_path)
     assert losses[0] == pytest.approx(float(IdentityLoss(64)(both[:1], both[1:])), abs=1e-3)
     assert losses[-1] < 0.5 * losses[0]

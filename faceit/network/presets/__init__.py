@@ -72,9 +72,10 @@ def _read(name: str) -> tuple[Preset, tuple[int, ...]]:
 
 
 NAMES = ("lite", "original", "sharp128", "sharp256")
-LITE, ORIGINAL, SHARP128, SHARP256 = (_read(name)[0] for name in NAMES)
-SIZES = {name: _read(name)[1] for name in NAMES}
-PRESETS = {preset.name: preset for preset in (LITE, ORIGINAL, SHARP128, SHARP256)}
+_FILES = {name: _read(name) for name in NAMES}
+PRESETS = {name: preset for name, (preset, _) in _FILES.items()}
+SIZES = {name: sizes for name, (_, sizes) in _FILES.items()}
+LITE, ORIGINAL, SHARP128, SHARP256 = PRESETS.values()
 SHAPES = ("df", "liae")
 
 

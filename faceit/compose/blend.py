@@ -8,7 +8,9 @@ from faceit.compose.masks import face_mask
 from faceit.geometry import FACE, Alignment, Crop, align
 from faceit.settings import ConvertSettings
 
-SMALLEST, LARGEST = 64, 1024  # pixels of the square in which colour and mask are worked out
+# Pixels of the square in which colour and mask are worked out: at most so many, or twice the network's picture, since
+# what is finer is in neither of them.
+SMALLEST, USUAL = 64, 256
 
 
 def put_back(
@@ -18,7 +20,7 @@ def put_back(
 
     ``frame`` (h, w, 3) uint8 RGB changes only where the mask is.
     """
-    size = _work_size(landmarks, crop)
+    size = _work_size(landmarks, crop, max(USUAL, 2 * len(face)))
     place = align(landmarks, size, crop=crop)
     here = place.warp(frame).astype(np.float32) / 255
     face = np.clip(cv2.resize(face, (size, size), interpolation=cv2.INTER_CUBIC), 0, 1)
@@ -29,9 +31,9 @@ def put_back(
     _paste(frame, place, face, mask)
 
 
-def _work_size(landmarks: np.ndarray, crop: Crop) -> int:
-    """Pixels of the crop at the frame's own resolution."""
-    return int(np.clip(round(1 / align(landmarks, 1, crop=crop).scale), SMALLEST, LARGEST))
+def _work_size(landmarks: np.ndarray, crop: Crop, largest: int) -> int:
+    """Pixels of the crop at the frame's own resolution, within bounds."""
+    return int(np.clip(round(1 / align(landmarks, 1, crop=crop).scale), SMALLEST, largest))
 
 
 def _paste(frame: np.ndarray, place: Alignment, face: np.ndarray, mask: np.ndarray) -> None:
@@ -44,8 +46,8 @@ def _paste(frame: np.ndarray, place: Alignment, face: np.ndarray, mask: np.ndarr
     back = place.inverse()
     back[:, 2] -= [left, top]
     size = (int(right - left), int(bottom - top))
-    there = cv2.warpAffine(mask, back, size, flags=cv2.INTER_LINEAR)[..., None]
-    pixels = cv2.warpAffine(face, back, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) * 255
+    there = cv2.warpAffine(mask, back, size, flags=cv2.INTER_LINEAR)
+    face = np.rint(face * 255).astype(np.uint8)
+    pixels = cv2.warpAffine(face, back, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     region = frame[top:bottom, left:right]
-    blended = region + there * (pixels - region)
-    region[:] = np.where(there > 0, np.clip(blended + 0.5, 0, 255), region).astype(np.uint8)
+    region[:] = cv2.blendLinear(pixels, np.ascontiguousarray(region), there, 1 - there)

@@ -4,14 +4,13 @@ The plan for a step depends on (seed, step) alone, so a resumed run sees the sam
 every backend.
 """
 
-import sys
 from dataclasses import dataclass
 
 import cv2
-import keras
 import numpy as np
 from keras import layers, ops
 
+from faceit.network.devices import compiled
 from faceit.network.layers import LANDMARKS
 from faceit.network.presets import Preset
 
@@ -102,15 +101,6 @@ def unit_grid(size: int) -> np.ndarray:
     return np.stack([x.ravel(), y.ravel(), np.ones(size * size, np.float32)])
 
 
-def _take(flat, at):
-    """Pixels (n, p, c) out of pictures (n, w * w, c), those that ``at`` (n, p) numbers, each from its own picture."""
-    if keras.backend.backend() == "tensorflow":  # Keras' own way there takes four times as long
-        import tensorflow as tf
-
-        return tf.gather(flat, at, axis=1, batch_dims=1)
-    return ops.take_along_axis(flat, ops.expand_dims(at, -1), axis=1)
-
-
 def sample(pictures, affine, offsets, size: int, margin: float):
     """Crops out of pictures by bilinear sampling, on the device.
 
@@ -125,13 +115,14 @@ def sample(pictures, affine, offsets, size: int, margin: float):
     low = ops.floor(at)
     part = ops.expand_dims(at - low, -1)  # (n, 2, p, 1)
     low = ops.cast(low, "int32")
-    first = low[:, 1] * side + low[:, 0]  # (n, p)
-    flat = ops.reshape(pictures, (-1, side * side, channels))
+    begins = ops.arange(ops.shape(pictures)[0], dtype="int32") * (side * side)  # of each picture in a row of them all
+    first = low[:, 1] * side + low[:, 0] + ops.expand_dims(begins, 1)  # (n, p)
+    flat = ops.reshape(pictures, (-1, channels))  # take_along_axis would take four times as long on TensorFlow
 
     def between(one, other, share):
         return one + (other - one) * share
 
-    corners = (ops.cast(_take(flat, first + step), "float32") for step in (0, 1, side, side + 1))
+    corners = (ops.cast(ops.take(flat, first + step, axis=0), "float32") for step in (0, 1, side, side + 1))
     top_left, top_right, left, right = corners
     fx, fy = part[:, 0], part[:, 1]
     picture = between(between(top_left, top_right, fx), between(left, right, fx), fy)
@@ -144,11 +135,7 @@ class Crops(layers.Layer):
     def __init__(self, size: int, margin: float, **kwargs):
         super().__init__(dtype="float32", **kwargs)
         self.size, self.margin, self.spread = size, margin, smooth_grid(size)
-        self._cut = self._both
-        if keras.backend.backend() == "tensorflow" and sys.platform == "linux":  # not every build for others has XLA
-            import tensorflow as tf
-
-            self._cut = tf.function(self._both, jit_compile=True)
+        self._cut = compiled(self._both)
 
     def call(self, pictures, affine, warp):
         """``pictures`` (n, w, w, 3 or 4) of 0..255, ``affine`` (n, 2, 3), ``warp`` (n, 25, 2) in crop widths -> the

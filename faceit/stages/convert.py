@@ -1,35 +1,33 @@
 """convert: a video in which one person's face has become another's, with its sound."""
 
-import contextlib
+import hashlib
 import json
 import re
-import time as clock
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 
-from faceit.compose.blend import put_back
+from faceit import __version__
 from faceit.errors import FaceitError
-from faceit.faces.choose import Chooser
+from faceit.faces.cast import Cast
 from faceit.faces.detect import FaceFinder
 from faceit.faces.faceset import write_text
-from faceit.faces.follow import followed
 from faceit.faces.identity import Identity, Tally, learn_identity
-from faceit.faces.load import reduced, work_size
-from faceit.geometry import ALIGNED_MARGIN, Face, align, crop_points
+from faceit.faces.seen import look
 from faceit.media.fetch import fetch
-from faceit.media.provenance import Label, note
+from faceit.media.provenance import note
 from faceit.media.side_by_side import side_by_side
-from faceit.media.video import VideoWriter, frame_count, frame_size, probe, read_frames
-from faceit.network.swapmodel import SwapModel, load_model, read_about
-from faceit.progress import Progress, duration, say
+from faceit.media.video import probe
+from faceit.network.swapmodel import WEIGHTS, SwapModel, load_model, read_about
+from faceit.progress import duration, say
 from faceit.project import Person, Project, Video, video_name
 from faceit.settings import ConvertSettings
+from faceit.stages.conversion import Conversion
 from faceit.stages.downloads import DownloadNews, cookie_options, fetch_job
-
-SAVED_SIZE = 256  # pixels; a face is cut out at the size of training pictures, then reduced as they are
+from faceit.stages.painter import Painter
 
 
 @dataclass(frozen=True)
@@ -65,38 +63,22 @@ class Result:
 
 
 class Converter:
-    """Swaps faces in frames, one after another: finder, identity, model and settings between calls."""
+    """Swaps faces in a short stretch of frames that is in memory: finder, identity, model and settings between calls.
+    What it did is in ``counts``."""
 
     def __init__(self, model: SwapModel, identity: Identity | None, settings: ConvertSettings,
-                 reverse: bool = False, finder: FaceFinder | None = None):  # fmt: skip
-        self.model, self.identity, self.settings = model, identity, settings
-        self.sides = ("b", "a") if reverse else ("a", "b")
-        self.finder = finder or FaceFinder()
+                 reverse: bool = False, finder: FaceFinder | None = None, fps: float = 25.0):  # fmt: skip
+        self.identity, self.finder, self.fps = identity, finder or FaceFinder(), fps
+        self.painter = Painter(model, settings, reverse)
         self.counts = Counts()
-        self._chooser = Chooser(identity, self.counts)
 
-    def convert(self, frames):
-        """(time, frame) pairs -> (time, frame, swapped frame), in order."""
-        for time, frame, faces in followed(frames, self.finder):
-            yield time, frame, self._frame(frame, faces)
-
-    def _frame(self, frame: np.ndarray, faces: list[Face]) -> np.ndarray:
-        self.counts.frames += 1
-        chosen = self._chooser.choose(frame, faces)
-        if not chosen:
-            return frame
-        self.counts.swapped += 1
-        out = frame.copy()
-        for face, made in zip(chosen, self._swap(frame, chosen), strict=True):
-            put_back(out, face.landmarks, made, self.settings, self.model.crop)
-        return out
-
-    def _swap(self, frame: np.ndarray, faces: list[Face]) -> np.ndarray:
-        size, crop = self.model.preset.size, self.model.crop
-        cut = [align(face.landmarks, SAVED_SIZE, ALIGNED_MARGIN, crop).warp(frame) for face in faces]
-        pictures = np.stack([reduced(picture, work_size(size)) for picture in cut])
-        points = np.stack([crop_points(face.landmarks, crop) for face in faces])
-        return self.model.swap(pictures, points, *self.sides)
+    def convert(self, frames: Iterable[np.ndarray]) -> list[np.ndarray]:
+        """Consecutive frames (h, w, 3) uint8 RGB -> the swapped ones; those without a face to swap come as they are."""
+        frames = list(frames)
+        seen = look(((i / self.fps, frame) for i, frame in enumerate(frames)), self.finder, self.identity is not None)
+        cast = Cast(lambda part: seen, 1, self.fps, self.identity)
+        self.counts.swapped += cast.count(self.counts)
+        return [swapped for _, swapped in self.painter.painted(zip(frames, cast.faces(0), strict=True))]
 
 
 def convert(project: Project, task: Task, settings: ConvertSettings | None = None,
@@ -116,68 +98,53 @@ def convert(project: Project, task: Task, settings: ConvertSettings | None = Non
     identity = None
     if not task.everyone:
         identity = learn_driver(project, driver, settings, portraits)
-    model = load_model(folder)
-    converter = Converter(model, identity, settings, task.reverse, FaceFinder(project.preprocess.detector))
-    facts = {
-        "swap": task.swap, "from": driver.name, "to": giver.name,
-        "consent": {p.name: p.consent for p in (driver, giver)}, "everyone": task.everyone,
-        "model": {"preset": about["preset"]["name"], "step": about.get("step"), "align": model.crop.name},
-        "made": datetime.now(UTC).isoformat(timespec="seconds"),
-    }  # fmt: skip
-    began = clock.monotonic()
-    _write(converter, source, info, task, settings, output, beside, facts)
-    seconds = clock.monotonic() - began
-    result = Result(output, beside, converter.counts, seconds)
+    detector = project.preprocess.detector
+    key = _key(source, task, settings, folder, identity, detector)
+    conversion = Conversion(source, info, task.start, task.end, settings, output, key, task.side_by_side)
+    counts = Counts()
+    with conversion.opened():
+        model = conversion.look(detector, identity is not None, project.preprocess.workers, lambda: load_model(folder))
+        cast = conversion.cast(identity)
+        counts.swapped = cast.count(counts)
+        if counts.swapped:
+            facts = {
+                "swap": task.swap, "from": driver.name, "to": giver.name,
+                "consent": {p.name: p.consent for p in (driver, giver)}, "everyone": task.everyone,
+                "model": {"preset": about["preset"]["name"], "step": about.get("step"), "align": model.crop.name},
+                "made": datetime.now(UTC).isoformat(timespec="seconds"),
+            }  # fmt: skip
+            comment = note(facts)
+            conversion.paint(Painter(model, settings, task.reverse), cast)
+            plain = conversion.finish(comment)
+            if beside:
+                captions = (driver.name if identity else "original", f"as {giver.name}")
+                side_by_side(plain, output, beside, captions=captions, comment=comment, crf=settings.crf)
+    conversion.drop()
+    if not counts.swapped:
+        raise _nobody(counts, identity, driver.name, source)
+    result = Result(output, beside, counts, conversion.seconds)
     _report(project, task, result, facts, settings, source, portraits)
     return result
 
 
-def _write(converter, source, info, task, settings, output, beside, facts) -> None:
-    """Stream the video through; with ``beside``, keep the untouched frames for the side-by-side."""
-    width, height = frame_size(info, settings.height)
-    start, end = task.start, task.end
-    total = frame_count(info, None, start, end)
-    comment = note(facts)
-    label = Label(width, height) if settings.label else None
-    untouched = output.with_name(f".{output.stem}.original.mp4")
-    frames = read_frames(source, start=start, end=end, height=settings.height)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with contextlib.ExitStack() as stack:
-            span = None if end is None else end - (start or 0.0)
-            writer = stack.enter_context(VideoWriter(
-                output, width, height, info.fps, sound_from=source if info.has_sound else None, start=start,
-                duration=span, crf=settings.crf, preset=settings.preset, comment=comment,
-            ))  # fmt: skip
-            plain = None
-            if beside:
-                plain = stack.enter_context(VideoWriter(untouched, width, height, info.fps, crf=12, preset="veryfast"))
-            with Progress(f"convert {source.name}", total) as progress:
-                for _, frame, swapped in converter.convert(frames):
-                    if label:
-                        if swapped is frame:
-                            swapped = frame.copy()
-                        label.stamp(swapped)
-                    writer.write(swapped)
-                    if plain:
-                        plain.write(frame)
-                    progress.update(converter.counts.frames, f"{converter.counts.swapped:,} swapped")
-            if not converter.counts.swapped:
-                raise _nobody(converter, facts, source)
-        if beside:
-            captions = (facts["from"] if not task.everyone else "original", f"as {facts['to']}")
-            side_by_side(untouched, output, beside, captions=captions, comment=comment, crf=settings.crf)
-    finally:
-        untouched.unlink(missing_ok=True)
+def _key(source: Path, task: Task, settings: ConvertSettings, folder: Path, identity: Identity | None,
+         detector: str) -> str:  # fmt: skip
+    """A hash of all that the pictures depend on."""
+    who = None
+    if identity is not None:
+        refused = [] if identity.refused is None else identity.refused.tolist()
+        who = [identity.encodings.tolist(), refused, identity.tolerance]
+    files = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in (source, folder / WEIGHTS)]
+    told = [__version__, asdict(settings), asdict(task) | {"output": None, "overwrite": None}, files, detector, who]
+    return hashlib.sha256(json.dumps(told, default=str).encode()).hexdigest()
 
 
-def _nobody(converter: Converter, facts: dict, source: Path) -> FaceitError:
-    counts = converter.counts
-    if converter.identity is None or not counts.someone_else:
+def _nobody(counts: Counts, identity: Identity | None, who: str, source: Path) -> FaceitError:
+    if identity is None or not counts.someone_else:
         return FaceitError(f"No face in any of the {counts.frames:,} frames of {source.name}: nothing to swap.")
     return FaceitError(
-        f"{facts['from']} is in none of the {counts.frames:,} frames of {source.name}: the nearest face is "
-        f"{counts.nearest:.2f} away (tolerance {converter.identity.tolerance:.2f}). Is the portrait right? --everyone "
+        f"{who} is in none of the {counts.frames:,} frames of {source.name}: the nearest face is "
+        f"{counts.nearest:.2f} away (tolerance {identity.tolerance:.2f}). Is the portrait right? --everyone "
         "swaps every face, --reverse the other person's."
     )
 

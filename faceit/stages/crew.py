@@ -1,24 +1,40 @@
-"""Worker processes for segments: as many as asked for, each with one thread, gone when their parent is gone."""
+"""Worker processes for parts of videos: as many as asked for, each with one thread, gone when their parent is gone."""
 
 import contextlib
 import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable
+import time as clock
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import resource_tracker
+from typing import Protocol
 
 from faceit.errors import FaceitError
-from faceit.stages.extraction import Extracted, Segment, Stopped, extract, pace
 
 MOST_WORKERS = 8  # by default; each takes about 0.4 GB
-IN_HAND = 2  # segments a worker, at work or waiting for it: what is done early waits in memory for its turn
+IN_HAND = 2  # jobs a worker, at work or waiting for it: what is done early waits in memory for its turn
 SLOTS = 1024  # for counters, one a worker by its number; two in one lose a few counts of the progress shown
 ENDED = ("A worker process was ended from outside, perhaps for want of memory: run it again, it goes on where it was. "
          "`workers: 1` under preprocess takes the least memory.")  # fmt: skip
 FEW_FRAMES = 400  # less than that is done in this process: a worker takes a second or two to begin
+
+
+class Stopped(Exception):
+    """The parent wants no more."""
+
+
+class Job(Protocol):
+    """A part of a video and what is to be done with it; it travels to a worker and its answer back."""
+
+    def do(self, stopped: Callable[[], bool]) -> object:
+        """Do it, asking ``stopped`` once a frame and raising Stopped when it is true."""
+
+    def frames(self) -> Iterable:
+        """The same work without a result, frame by frame: to see how fast it is."""
+
 
 _stop = None  # in a worker: 1 when the parent wants no more
 _frames = None  # in a worker: the counters of the workers' frames
@@ -33,7 +49,7 @@ def cores() -> int:
 
 
 class Crew:
-    """Does segments, in worker processes or, when there are few frames, here. Use it with ``with``."""
+    """Does jobs, in worker processes or, when there are few frames, here. Use it with ``with``."""
 
     def __init__(self, workers: int | None = None, on_frame: Callable[[], None] | None = None):
         """``on_frame()`` is called after each frame that is done in this process."""
@@ -59,23 +75,23 @@ class Crew:
 
     @property
     def free(self) -> bool:
-        """Whether another segment may be handed in."""
+        """Whether another job may be handed in."""
         self._under_way = [future for future in self._under_way if not future.done()]
         return len(self._under_way) < IN_HAND * self.workers
 
-    def submit(self, segment: Segment, frames: float) -> Future:
-        """Hand in a segment; ``frames`` are there to do in all, as far as known."""
+    def submit(self, job: Job, frames: float) -> Future:
+        """Hand in a job; ``frames`` are there to do in all, as far as known."""
         if self._pool is None and (self.workers == 1 or frames < FEW_FRAMES):
-            return self._here(segment)
-        future = self._handed(_do, segment)
+            return self._here(job)
+        future = self._handed(_do, job)
         self._under_way.append(future)
         return future
 
-    def pace(self, segment: Segment, seconds: float) -> float:
-        """Frames a second of all workers together, each doing this segment for so long."""
+    def pace(self, job: Job, seconds: float) -> float:
+        """Frames a second of all workers together, each doing this job for so long."""
         if self.workers == 1:
-            return pace(segment, seconds)
-        futures = [self._handed(pace, segment, seconds) for _ in range(self.workers)]
+            return pace(job, seconds)
+        futures = [self._handed(pace, job, seconds) for _ in range(self.workers)]
         return sum(outcome(future) for future in futures)
 
     def _handed(self, do: Callable, *args) -> Future:
@@ -94,10 +110,10 @@ class Crew:
             self._pool = ProcessPoolExecutor(self.workers, context, _begin, (self._stop, self._counters))
         return self._pool
 
-    def _here(self, segment: Segment) -> Future:
+    def _here(self, job: Job) -> Future:
         future: Future = Future()
         try:
-            future.set_result(extract(segment, self._ticked))
+            future.set_result(job.do(self._ticked))
         except Exception as e:  # as a worker's error comes, with the result
             future.set_exception(e)
         return future
@@ -107,6 +123,18 @@ class Crew:
         if self._on_frame:
             self._on_frame()
         return False
+
+
+def pace(job: Job, seconds: float) -> float:
+    """Frames a second of a job, done again and again for so long after its first frame."""
+    began, count = None, 0
+    while True:
+        for _ in job.frames():
+            now = clock.monotonic()
+            began = began or now
+            if now - began >= seconds:
+                return max(count, 1) / (now - began)
+            count += 1
 
 
 def outcome(future: Future):
@@ -154,8 +182,8 @@ def _is_stopped() -> bool:
     return bool(_stop.value)
 
 
-def _do(segment: Segment) -> Extracted | None:
+def _do(job: Job) -> object:
     try:
-        return extract(segment, _is_stopped)
+        return job.do(_is_stopped)
     except Stopped:
         return None

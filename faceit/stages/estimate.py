@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import cycle, islice
 from pathlib import Path
 
 import numpy as np
@@ -16,19 +17,21 @@ import numpy as np
 from faceit.errors import MediaError, WeightsError
 from faceit.faces.detect import FaceFinder
 from faceit.faces.identity import Identity, encode
+from faceit.faces.seen import look
 from faceit.images import resize
 from faceit.media.provenance import Label
 from faceit.media.video import VideoInfo, VideoWriter, frame_size, probe, read_frames
 from faceit.network.presets import Preset, choose, from_json
-from faceit.network.swapmodel import MODEL, STATE, SwapModel, about_crop, read_about, start_backend
+from faceit.network.swapmodel import BATCH, MODEL, STATE, SwapModel, about_crop, read_about, start_backend
 from faceit.network.trial import steps_per_second, throwaway
 from faceit.progress import duration, say
 from faceit.project import Project, Swap
-from faceit.stages.convert import Converter
+from faceit.stages.conversion import View
 from faceit.stages.crew import Crew
 from faceit.stages.disk import Disk, disks, size
 from faceit.stages.extraction import Segment
 from faceit.stages.needs import Source, model_bytes, preprocess_bytes, sources, span
+from faceit.stages.painter import Painter
 from faceit.stages.puppet import portraits
 
 MEASURE_S = 3.0  # for each of the three stages
@@ -207,15 +210,20 @@ def _convert(project: Project, swap: Swap, clip: Clip, model: SwapModel, folder:
     width, height = frame_size(clip.info, settings.height)
     label = Label(width, height) if settings.label else None
     out, pace = folder / "out.mp4", Pace()
-    finder = FaceFinder(project.preprocess.detector)
-    converter = Converter(model, clip.identity, settings, finder=finder)
+    detector = project.preprocess.detector
+    view = View(clip.info.path, 0, clip.start, clip.end, None, settings.height, detector, True, folder / "seen.npz")
+    with Crew(project.preprocess.workers) as crew:
+        looking = crew.pace(view, MEASURE_S)
+    seen = look(islice(clip.frames(MEASURE_S, height=settings.height), BATCH), FaceFinder(detector), identify=False)
+    painter = Painter(model, settings)
+    frames = (frame for _, frame in clip.frames(MEASURE_S, height=settings.height))
     with VideoWriter(out, width, height, clip.info.fps, crf=settings.crf, preset=settings.preset) as writer:
-        for _, _, swapped in converter.convert(clip.frames(MEASURE_S, height=settings.height)):
+        for _, swapped in painter.painted(zip(frames, cycle(seen.faces()), strict=False)):
             if label:
                 label.stamp(swapped)
             writer.write(swapped)
             pace.tick()
-    return pace.rate(), out.stat().st_size / (pace.count + 1)
+    return 1 / (1 / looking + 1 / pace.rate()), out.stat().st_size / (pace.count + 1)
 
 
 # --- what it comes to ---

@@ -4,8 +4,7 @@ A segment is read by its own seek and followed afresh, so what it gives depends 
 done before. Only pictures are written here, into the folder in the making; tables are the parent's.
 """
 
-import time as clock
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from faceit.geometry import ALIGNED_MARGIN, CROPS, Face, align
 from faceit.images import jpeg, write_bytes
 from faceit.media.video import read_frames
 from faceit.settings import PreprocessSettings
+from faceit.stages.crew import Stopped
 
 SAMPLE_S = 7.5  # seconds of a track for which its best face is encoded
 EARLY = 3  # frames into a track; the first face is encoded then, so that strangers are known soon
@@ -48,6 +48,14 @@ class Segment:
     identity: Identity
     ticked: tuple[Track, ...] = ()
 
+    def do(self, stopped: Callable[[], bool]) -> "Extracted":
+        """See ``crew.Job``."""
+        return extract(self, stopped)
+
+    def frames(self) -> Iterator[list[Face]]:
+        """See ``crew.Job``."""
+        return _frames(self, {})
+
 
 @dataclass(frozen=True)
 class Piece:
@@ -73,10 +81,6 @@ class Extracted:
     problem: str | None = None
 
 
-class Stopped(Exception):
-    """The parent wants no more."""
-
-
 def extract(segment: Segment, stopped=lambda: False, thorough: bool = False) -> Extracted:
     """Do one segment; ``thorough`` looks at every frame of strangers too. MediaError when ffmpeg was killed on the way
     or reading broke off; FaceitError when the disk refuses."""
@@ -100,18 +104,6 @@ def extract(segment: Segment, stopped=lambda: False, thorough: bool = False) -> 
     out.pieces = [piece for piece, *_ in done]
     _save(segment, out, done)
     return out
-
-
-def pace(segment: Segment, seconds: float) -> float:
-    """Frames a second of doing a segment, again and again for so long after its first frame; nothing is written."""
-    began, count = None, 0
-    while True:
-        for _ in _frames(segment, {}):
-            now = clock.monotonic()
-            began = began or now
-            if now - began >= seconds:
-                return max(count, 1) / (now - began)
-            count += 1
 
 
 def _frames(segment: Segment, tracks: dict[int, "_Followed"], thorough: bool = False) -> Iterator[list[Face]]:

@@ -1,10 +1,6 @@
 """Converting: the right face, the right sound, the right part, and nothing half-written."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
 from dataclasses import replace
 
 import numpy as np
@@ -21,8 +17,9 @@ from faceit.network.presets import LITE
 from faceit.network.swapmodel import SwapModel, load_model, read_about
 from faceit.settings import ConvertSettings
 from faceit.stages.convert import Converter
+from faceit.stages.painter import Painter
 
-from ..conftest import ROOT, copied, write_project
+from ..conftest import copied, write_project
 from ..media.flash_beep import make_flash_beep, offsets, run_ffmpeg
 
 
@@ -95,11 +92,11 @@ def test_of_two_people_in_the_picture_one_is_swapped(trained, people):
     identity = learn_identity("collins", (people / "collins.png",))
     model = load_model(trained.parent / "models" / "c2h")
     converter = Converter(model, identity, ConvertSettings())
-    [(_, _, out)] = list(converter.convert([(0.0, frame)]))
+    [out] = converter.convert([frame])
     assert np.array_equal(out[:, 480:], frame[:, 480:])
     assert not np.array_equal(out[:, :480], frame[:, :480])
     everyone = Converter(model, None, ConvertSettings())
-    [(_, _, out)] = list(everyone.convert([(0.0, frame)]))
+    [out] = everyone.convert([frame])
     assert not np.array_equal(out[:, 480:], frame[:, 480:])
 
 
@@ -118,8 +115,8 @@ def test_a_face_that_the_detector_loses_is_bridged_but_a_cut_is_not(trained, peo
     model = load_model(trained.parent / "models" / "c2h")
     converter = Converter(model, identity, ConvertSettings(), finder=Blinking())
     frames = [frame, lost, lost, cut, lost]
-    made = converter.convert((float(i), f) for i, f in enumerate(frames))
-    changed = [not np.array_equal(before, after) for _, before, after in made]
+    made = converter.convert(frames)
+    changed = [not np.array_equal(before, after) for before, after in zip(frames, made, strict=True)]
     assert changed == [True, True, True, False, False]
 
 
@@ -139,9 +136,8 @@ def test_what_the_model_sees_is_where_it_is_put_back(people, tmp_path, name):
     frame = read_image(people / "collins.png")
     network = Mirror()
     model = SwapModel(network, {"align": name}, tmp_path)
-    converter = Converter(model, None, ConvertSettings(color="none"))
-    [face] = converter.finder.find(frame)
-    out = converter._frame(frame, [face])
+    [face] = FaceFinder().find(frame)
+    [(_, out)] = Painter(model, ConvertSettings(color="none")).painted([(frame, [face])])
     changed = (out != frame).any(2)
     error = ((out.astype(float) - frame)[changed] ** 2).mean()
     assert changed.mean() > 0.05 and 10 * np.log10(255**2 / error) > 31
@@ -227,34 +223,6 @@ def test_the_same_video_twice_gives_the_same_frames(project, people, tmp_path):
     one, two = (list(read_frames(tmp_path / name)) for name in ("one.mp4", "two.mp4"))
     assert len(one) == 15
     assert all(np.array_equal(a, b) for (_, a), (_, b) in zip(one, two, strict=True))
-
-
-@pytest.mark.slow
-def test_killed_in_the_middle_and_run_again(project, people):
-    assert convert(project, people / "talk.mp4") == 0
-    undisturbed = [frame for _, frame in read_frames(result(project))]
-    result(project).unlink()
-    driver = (
-        "import os, signal, sys\n"
-        "from faceit.cli import main\n"
-        "from faceit.media.video import VideoWriter\n"
-        "write = VideoWriter.write\n"
-        "def killing(self, frame):\n"
-        "    write(self, frame)\n"
-        "    if self.frames_written == 12:\n"
-        "        os.kill(os.getpid(), signal.SIGKILL)\n"
-        "VideoWriter.write = killing\n"
-        "main(sys.argv[1:])\n"
-    )
-    words = ["convert", "c2h", str(people / "talk.mp4"), "--config", str(project)]
-    killed = subprocess.run([sys.executable, "-c", driver, *words], cwd=ROOT, env=os.environ, capture_output=True)
-    assert killed.returncode == -signal.SIGKILL
-    assert not result(project).exists()
-    assert main(words) == 0
-    again = [frame for _, frame in read_frames(result(project))]
-    assert len(again) == 30
-    assert all(np.array_equal(a, b) for a, b in zip(undisturbed, again, strict=True))
-    assert not parts(result(project).parent)
 
 
 def test_the_swapped_face_is_nearer_to_the_mean_of_the_other_person(project, people):

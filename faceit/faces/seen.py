@@ -1,0 +1,91 @@
+"""The first look through a part of a video: every face of every frame, followed, and some of them encoded.
+
+Kept as plain arrays, 0.6 kB a face, so that whole tracks can be judged before the first pixel is changed, and so that a
+run that was killed need not look again.
+"""
+
+import io
+import zipfile
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+
+from faceit.faces.detect import FaceFinder
+from faceit.faces.follow import Follower
+from faceit.faces.identity import encode
+from faceit.geometry import Face
+from faceit.images import write_bytes
+
+# frames into a track at which its face is encoded: often at first, since most tracks are short
+ENCODED_AT = (0, 2, 5, 10, 20)
+ENCODED_EVERY = 40  # and then
+
+
+@dataclass(frozen=True)
+class Seen:
+    """The faces of ``frames`` consecutive frames, n in all, in the order of frames, each frame's largest first.
+
+    ``frame`` (n,) counts from the first of these frames, ``track`` (n,) numbers those that are one face; ``boxes``
+    (n, 4) and ``landmarks`` (n, 68, 2) in pixels, ``spread`` (n,) as in ``geometry.Face``. ``encoded`` (m,) says which
+    of the n were encoded, ``encodings`` (m, 128).
+    """
+
+    frames: int
+    frame: np.ndarray
+    track: np.ndarray
+    boxes: np.ndarray
+    landmarks: np.ndarray
+    spread: np.ndarray
+    encoded: np.ndarray
+    encodings: np.ndarray
+
+    def faces(self) -> list[list[Face]]:
+        """The faces of each frame."""
+        out: list[list[Face]] = [[] for _ in range(self.frames)]
+        for i, at in enumerate(self.frame):
+            box = tuple(int(side) for side in self.boxes[i])
+            out[at].append(Face(box, self.landmarks[i], track=int(self.track[i]), spread=float(self.spread[i])))
+        return out
+
+
+def look(frames: Iterable, finder: FaceFinder, identify: bool = True, on_frame: Callable = lambda: None) -> Seen:
+    """Follow the faces of (time, frame) pairs. Without ``identify`` none is encoded; ``on_frame()`` follows each."""
+    count, rows, encoded, encodings = 0, [], [], []
+    ages: Counter[int] = Counter()
+    for _, frame, faces in Follower(finder).follow(frames):
+        for face in faces:
+            age = ages[face.track]
+            if identify and (age in ENCODED_AT or age % ENCODED_EVERY == 0):
+                encoded.append(len(rows))
+                encodings.append(encode(frame, face.landmarks))
+            ages[face.track] += 1
+            rows.append((count, face))
+        count += 1
+        on_frame()
+    return Seen(
+        count, np.array([at for at, _ in rows], np.int32), np.array([face.track for _, face in rows], np.int32),
+        np.array([face.box for _, face in rows], np.int32).reshape(-1, 4),
+        np.array([face.landmarks for _, face in rows], np.float32).reshape(-1, 68, 2),
+        np.array([face.spread for _, face in rows], np.float32), np.array(encoded, np.int32),
+        np.array(encodings, np.float64).reshape(-1, 128),
+    )  # fmt: skip
+
+
+def save_seen(path: Path, seen: Seen) -> None:
+    """Write what was seen; whole or absent. MediaError where the disk refuses."""
+    data = io.BytesIO()
+    np.savez(data, **vars(seen))
+    write_bytes(path, data.getvalue())
+
+
+def load_seen(path: Path) -> Seen | None:
+    """What was seen; None where there is no such file, or a damaged one."""
+    try:
+        with np.load(path, allow_pickle=False) as held:
+            values = {field.name: held[field.name] for field in fields(Seen)}
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None
+    return Seen(**values | {"frames": int(values["frames"])})

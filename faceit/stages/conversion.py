@@ -1,0 +1,326 @@
+"""One video on its way through convert: looked through once, painted once, in parts that a kill leaves whole.
+
+The parts lie in a hidden folder beside the result: what was seen (``seen-0003.npz``), then the encoded pictures
+(``part-0003.mp4``). Each is read by its own seek and encoded by its own encoder, so the result is the same whether or
+not it was made in one go.
+"""
+
+import contextlib
+import json
+import math
+import shutil
+import time as clock
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from faceit.errors import MediaError
+from faceit.faces.cast import Cast
+from faceit.faces.detect import FaceFinder
+from faceit.faces.faceset import read_json, write_text
+from faceit.faces.follow import Follower
+from faceit.faces.identity import Identity
+from faceit.faces.seen import Seen, load_seen, look, save_seen
+from faceit.media.join import join
+from faceit.media.provenance import Label
+from faceit.media.video import (
+    VideoInfo,
+    VideoWriter,
+    add_sound,
+    check_sound,
+    frame_count,
+    frame_size,
+    part_path,
+    read_frames,
+)
+from faceit.progress import Progress, say
+from faceit.settings import ConvertSettings
+from faceit.stages.crew import Crew, Stopped, outcome
+from faceit.stages.flow import Behind, ahead
+from faceit.stages.lock import only_one
+from faceit.stages.painter import Painter
+
+PART_S = 20.0  # of video: what a kill can lose of either pass
+READ_AHEAD, WRITE_BEHIND = 8, 16  # frames in memory, beside a batch of faces
+PLAIN_CRF, PLAIN_PRESET = 12, "veryfast"  # of the untouched frames, for the side by side
+STATE, LOCK = "state.json", ".lock"
+POLL_S = 0.02  # between two looks at whether a worker is done
+
+
+@dataclass(frozen=True)
+class View:
+    """A first look at a part of a video, as a worker takes it; what was seen is written to ``out``. ``count`` is how
+    many frames the part has, None: to the end of what was asked for."""
+
+    path: Path
+    number: int
+    begin: float  # seconds of the video
+    end: float | None
+    count: int | None
+    height: int | None
+    detector: str
+    identify: bool
+    out: Path
+
+    def do(self, stopped: Callable[[], bool]) -> int:
+        """See ``crew.Job``; how many frames there are, 0 where nothing can be read."""
+
+        def watch():
+            if stopped():
+                raise Stopped
+
+        try:
+            seen = look(self._read(), FaceFinder(self.detector), self.identify, watch)
+        except MediaError as error:
+            if "killed by signal" in str(error):
+                raise
+            return 0
+        save_seen(self.out, seen)
+        return seen.frames
+
+    def frames(self) -> Iterator:
+        """See ``crew.Job``."""
+        return Follower(FaceFinder(self.detector)).follow(self._read())
+
+    def _read(self) -> Iterator:
+        return _read(self.path, self.begin, self.end, self.count, self.height, quick=True)
+
+
+@dataclass
+class Conversion:
+    """``start`` and ``end`` are seconds of the source; ``key`` says all that the result depends on: parts made for
+    another are made anew. ``beside``: the untouched frames are encoded too."""
+
+    source: Path
+    info: VideoInfo
+    start: float | None
+    end: float | None
+    settings: ConvertSettings
+    output: Path
+    key: str
+    beside: bool = False
+    seconds: float = 0.0  # that this and earlier runs took
+    frames: list[int] = field(default_factory=list)  # of each part, as far as there is something to read
+
+    @property
+    def folder(self) -> Path:
+        """Where the parts are."""
+        return self.output.with_name(f".{self.output.stem}.parts")
+
+    @contextlib.contextmanager
+    def opened(self) -> Iterator[None]:
+        """Within this the folder is ours. FaceitError when another process has it."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise MediaError(f"{self.folder} cannot be made ({error.strerror}): choose another --output.") from None
+        empty = False
+        try:
+            with only_one(self.folder / LOCK, f"{self.output} is being made"):
+                try:
+                    self._resume()
+                    yield
+                except BaseException:
+                    empty = not self._kept()
+                    raise
+        finally:
+            if empty:  # there is nothing that would be worth going on with
+                self.drop()
+
+    def _resume(self) -> None:
+        state = read_json(self.folder / STATE) or {}
+        if state.get("key") != self.key:
+            for path in self.folder.iterdir():
+                if path.name != LOCK:
+                    path.unlink()
+            state = {}
+        self.seconds = float(state.get("seconds", 0.0))
+        self._note()
+        if kept := self._kept():
+            say(f"{self.output.name} was begun before: {kept} of {2 * self._count()} pieces of work are done.")
+
+    def _kept(self) -> int:
+        """How much is there of what was begun."""
+        return sum(path.name.startswith(("seen-", "part-")) for path in self.folder.glob("*"))
+
+    def drop(self) -> None:
+        """Remove the parts: the result is whole, or there will be none."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    # --- the first pass: who is where ---
+
+    def look(self, detector: str, identify: bool, workers: int | None, meanwhile: Callable[[], object]) -> object:
+        """Find and follow all faces, with ``workers`` processes; what ``meanwhile()`` gives, which is called once they
+        are at work. MediaError where nothing can be read."""
+        check_sound(self.source, self.start)
+        views = [self._view(n, detector, identify) for n in range(self._count())]
+        known = [load_seen(view.out) for view in views]
+        self.frames = [seen.frames if seen else 0 for seen in known]
+        total, done = frame_count(self.info, None, self.start, self.end), sum(self.frames)
+        began, before = clock.monotonic(), self.seconds
+        waiting = deque(view for view in views if not self.frames[view.number])
+        at_work: dict[int, Future] = {}
+
+        def hand_out():
+            while waiting and crew.free:
+                view = waiting.popleft()
+                at_work[view.number] = crew.submit(view, total - done)
+
+        with (
+            Progress(f"look through {self.source.name}", total) as progress,
+            Crew(workers, lambda: progress.update(done + crew.frames)) as crew,
+        ):
+            progress.resume_at(done)
+            hand_out()
+            loading = clock.monotonic()
+            given = meanwhile()
+            began += clock.monotonic() - loading  # a model's loading is no frame's time
+            while at_work:
+                for number in [number for number, future in at_work.items() if future.done()]:
+                    self.frames[number] = outcome(at_work.pop(number))
+                    self.seconds = before + clock.monotonic() - began
+                    self._note()
+                hand_out()
+                progress.update(done + crew.frames)
+                if at_work:
+                    clock.sleep(POLL_S)
+        while self.frames and not self.frames[-1]:  # the file's head promised more than there is
+            self.frames.pop()
+        if not self.frames:
+            for _ in read_frames(self.source, start=self.start, end=self.end):  # it says what is wrong
+                break
+            raise MediaError(f"{self.source} has no picture in the part asked for.")
+        return given
+
+    def cast(self, identity: Identity | None) -> Cast:
+        """Who is who in all that was seen."""
+        return Cast(self._seen, len(self.frames), float(self.info.fps), identity)
+
+    def _count(self) -> int:
+        if not self.info.duration:  # nobody knows how long it is
+            return 1
+        return max(1, math.ceil(frame_count(self.info, None, self.start, self.end) / self._length))
+
+    @property
+    def _length(self) -> int:
+        """Frames of a part."""
+        return max(1, round(PART_S * self.info.fps))
+
+    def _span(self, number: int) -> tuple[float, float | None, int | None]:
+        """Where a part begins and ends, seconds of the source, and how many frames it has; the last one goes on to the
+        end of what was asked for."""
+        begin = (self.start or 0.0) + float(number * self._length / self.info.fps)
+        if number + 1 >= self._count():
+            return begin, self.end, None
+        return begin, begin + float((self._length + 2) / self.info.fps), self._length
+
+    def _view(self, number: int, detector: str, identify: bool) -> View:
+        begin, end, count = self._span(number)
+        return View(self.source, number, begin, end, count, self.settings.height, detector, identify,
+                    self.folder / f"seen-{number:04d}.npz")  # fmt: skip
+
+    def _seen(self, number: int) -> Seen:
+        seen = load_seen(self.folder / f"seen-{number:04d}.npz")
+        if seen is None:  # a part in the middle of which nothing can be read
+            return Seen(0, *(np.zeros(0, np.int32) for _ in range(2)), np.zeros((0, 4), np.int32),
+                        np.zeros((0, 68, 2), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int32),
+                        np.zeros((0, 128)))  # fmt: skip
+        return seen
+
+    # --- the second pass: pixels ---
+
+    def paint(self, painter: Painter, cast: Cast) -> None:
+        """Encode all parts that are not there yet. MediaError where the disk refuses; what was done stays."""
+        began, before = clock.monotonic(), self.seconds
+        width, height = frame_size(self.info, self.settings.height)
+        label = Label(width, height) if self.settings.label else None
+        with Progress(f"convert {self.source.name}", sum(self.frames)) as progress:
+            done = 0
+            for number, frames in enumerate(self.frames):
+                if all(path.exists() for path in self._files(number)):
+                    done += frames
+                    progress.resume_at(done)
+                    continue
+                with contextlib.closing(self._painted(number, painter, cast, label, (width, height))) as painted:
+                    for _ in painted:
+                        done += 1
+                        progress.update(done)
+                self.seconds = before + clock.monotonic() - began
+                self._note()
+
+    def _files(self, number: int) -> list[Path]:
+        names = ["part", "plain"] if self.beside else ["part"]
+        return [self.folder / f"{name}-{number:04d}.mp4" for name in names]
+
+    def _painted(self, number: int, painter: Painter, cast: Cast, label: Label | None, size: tuple[int, int]):
+        """Paint and encode a part; yields once a frame."""
+        begin, end, count = self._span(number)
+        last = number + 1 == len(self.frames)
+        faces = cast.faces(number)
+        quality = [(self.settings.crf, self.settings.preset), (PLAIN_CRF, PLAIN_PRESET)]
+        with contextlib.ExitStack() as stack:
+            lines = []
+            for path, (crf, preset) in zip(self._files(number), quality, strict=False):
+                writer = stack.enter_context(VideoWriter(path, *size, self.info.fps, crf=crf, preset=preset))
+                lines.append(stack.enter_context(Behind(writer.write, WRITE_BEHIND)))
+            frames = _read(self.source, begin, end, count, self.settings.height) if self.frames[number] else ()
+            frames = stack.enter_context(contextlib.closing(ahead(frames, READ_AHEAD)))
+            done, pair = 0, (np.zeros((size[1], size[0], 3), np.uint8),) * 2
+            for frame, swapped in painter.painted(_with_faces(frames, faces)):
+                pair = _stamped(frame, swapped, label), frame
+                for line, picture in zip(lines, pair, strict=False):
+                    line.put(picture)
+                done += 1
+                yield
+            if not last:  # what cannot be read: the sound goes on, so the last picture stays
+                for _ in range(count - done):
+                    for line, picture in zip(lines, pair, strict=False):
+                        line.put(picture)
+
+    # --- one file ---
+
+    def finish(self, comment: str) -> Path | None:
+        """Join the parts and put the sound in: the output, whole. Gives the untouched video, where there is one, which
+        lies among the parts."""
+        fps = self.info.fps
+        joined = part_path(self.output, "joined")
+        plain = self.folder / "plain.mp4" if self.beside else None
+        try:
+            every = [self._files(number) for number in range(len(self.frames))]
+            count = join([files[0] for files in every], joined, fps)
+            if plain:
+                join([files[1] for files in every], plain, fps)
+            span = None if self.end is None else self.end - (self.start or 0.0)
+            add_sound(joined, self.source if self.info.has_sound else None, self.output, length=float(count / fps),
+                      start=self.start, duration=span, comment=comment)  # fmt: skip
+        finally:
+            joined.unlink(missing_ok=True)
+        return plain
+
+    def _note(self) -> None:
+        write_text(self.folder / STATE, json.dumps({"key": self.key, "seconds": round(self.seconds, 1)}))
+
+
+def _read(path: Path, begin: float, end: float | None, count: int | None, height: int | None,
+          quick: bool = False) -> Iterator[tuple[float, np.ndarray]]:  # fmt: skip
+    """The frames of a part; the reader ends with them."""
+    with contextlib.closing(read_frames(path, start=begin, end=end, height=height, quick=quick)) as frames:
+        yield from islice(frames, count)
+
+
+def _with_faces(frames, faces: list) -> Iterator:
+    for i, (_, frame) in enumerate(frames):
+        yield frame, faces[i] if i < len(faces) else []
+
+
+def _stamped(frame: np.ndarray, swapped: np.ndarray, label: Label | None) -> np.ndarray:
+    """The swapped frame with the label, which the untouched one must not get."""
+    if label:
+        swapped = frame.copy() if swapped is frame else swapped
+        label.stamp(swapped)
+    return swapped

@@ -91,11 +91,10 @@ def project(work: Path, clip: Path, fps: float, detector: str) -> Path:
     return file
 
 
-def command(file: Path) -> tuple[float, float]:
-    """(seconds, largest memory in MB of all its processes) of preprocess as a command."""
-    words = [sys.executable, "-m", "faceit", "preprocess", "--person", NAME, "--config", str(file)]
+def command(*words: str) -> tuple[float, float]:
+    """(seconds, largest memory in MB of all its processes) of a command of faceit."""
     began = time.perf_counter()
-    process = subprocess.Popen(words, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen([sys.executable, "-m", "faceit", *words], stdout=subprocess.DEVNULL)
     peak, over = [0.0], threading.Event()
     watcher = threading.Thread(target=_watch, args=(process.pid, peak, over))
     watcher.start()
@@ -104,7 +103,7 @@ def command(file: Path) -> tuple[float, float]:
     over.set()
     watcher.join()
     if code:
-        raise SystemExit(f"preprocess ended with {code}")
+        raise SystemExit(f"{words[0]} ended with {code}")
     return seconds, peak[0]
 
 
@@ -159,15 +158,15 @@ def main() -> None:
         for seconds, rate in ((20, 25.0), (60, 25.0), (1200, 5.0)):  # the first is one segment, for one worker
             folder = work / f"{seconds}s"
             folder.mkdir(exist_ok=True)
-            took, megabytes = command(project(folder, make_clip(source, work / f"{seconds}s.mp4", seconds), rate,
-                                              args.detector))  # fmt: skip
+            file = project(folder, make_clip(source, work / f"{seconds}s.mp4", seconds), rate, args.detector)
+            took, megabytes = command("preprocess", "--person", NAME, "--config", str(file))
             print(f"memory: {seconds:5} s of video, {megabytes:6.0f} MB at most, took {took:.0f} s", flush=True)
     clip = make_clip(source, work / "clip.mp4", args.seconds)
     fps = 25.0
     plain, found = plain_loop(clip, args.sample)
     read = decoding(clip)
     file = project(work, clip, fps, args.detector)
-    seconds, _ = command(file)
+    seconds, _ = command("preprocess", "--person", NAME, "--config", str(file))
     ours = args.seconds * fps / seconds
     read = max(read, decoding(clip))
     share, apart = compare(found, file, fps)

@@ -154,6 +154,8 @@ def _add_convert(command) -> None:
     length.add_argument("--end", type=_time, help="where to end")
     sub.add_argument("--height", type=_count, help="pixels of the result, at most the source's")
     sub.add_argument("--side-by-side", action="store_true", help="also write the original and the result together")
+    sub.add_argument("--preview", type=_count, metavar="N",
+                     help="only N frames, spread over the video, in one picture: a look before a long run")  # fmt: skip
     sub.add_argument("--output", type=_path, metavar="FILE", help="where to (default: data/output/NAME/)")
     sub.add_argument("--overwrite", action="store_true", help="replace results that are there")
     sub.add_argument("--report", action="store_true", help="measure the result, and write its report")
@@ -320,14 +322,17 @@ def _convert(args) -> None:
         raise FaceitError(f"The end ({end:g} s) is not after the start ({args.start or 0:g} s).")
     if args.output is not None and len(args.videos) > 1 and not args.output.is_dir():
         raise FaceitError("With several videos --output is a folder that is there.")
-    from faceit.stages.convert import Task, convert
+    from faceit.stages.convert import Task, convert, preview
 
     failed, done = [], []
     for video in args.videos:
         task = Task(args.name, video, args.reverse, args.everyone, args.start, end, args.side_by_side, args.output,
                     args.overwrite)  # fmt: skip
         try:
-            done.append(convert(project, task, settings, tuple(args.portrait)).output)
+            if args.preview:
+                preview(project, task, args.preview, settings, tuple(args.portrait))
+            else:
+                done.append(convert(project, task, settings, tuple(args.portrait)).output)
         except FaceitError as error:
             if len(args.videos) == 1:
                 raise

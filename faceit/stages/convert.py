@@ -1,5 +1,6 @@
 """convert: a video in which one person's face has become another's, with its sound."""
 
+import contextlib
 import hashlib
 import json
 import re
@@ -11,23 +12,27 @@ from pathlib import Path
 import numpy as np
 
 from faceit import __version__
-from faceit.errors import FaceitError
+from faceit.errors import FaceitError, MediaError
 from faceit.faces.cast import Cast
 from faceit.faces.detect import FaceFinder
 from faceit.faces.faceset import write_text
 from faceit.faces.identity import Identity, Tally, learn_identity
 from faceit.faces.seen import look
+from faceit.images import fit_within, grid, with_caption, write_image
 from faceit.media.fetch import fetch
-from faceit.media.provenance import note
+from faceit.media.provenance import Label, note
 from faceit.media.side_by_side import side_by_side
-from faceit.media.video import probe
+from faceit.media.video import frame_size, probe, read_frames
 from faceit.network.swapmodel import WEIGHTS, SwapModel, load_model, read_about
-from faceit.progress import duration, say
+from faceit.pages.values import clock
+from faceit.progress import Progress, duration, say
 from faceit.project import Person, Project, Video, video_name
 from faceit.settings import ConvertSettings
 from faceit.stages.conversion import Conversion
 from faceit.stages.downloads import DownloadNews, cookie_options, fetch_job
 from faceit.stages.painter import Painter
+
+PREVIEW_SIDE = 480  # pixels of the longer side of a preview's frames
 
 
 @dataclass(frozen=True)
@@ -81,36 +86,52 @@ class Converter:
         return [swapped for _, swapped in self.painter.painted(zip(frames, cast.faces(0), strict=True))]
 
 
+class _Asked:
+    """What a task comes to: the model's folder and people, the settings in force, the video, and who is looked for."""
+
+    def __init__(self, project: Project, task: Task, settings: ConvertSettings | None):
+        self.project, self.task = project, task
+        self.folder = project.model_dir(task.swap)
+        self.about = read_about(self.folder)
+        people = people_of(project, self.about)
+        if settings is None:
+            settings = project.swaps[task.swap].convert if task.swap in project.swaps else ConvertSettings()
+        self.settings = settings
+        self.driver, self.giver = (people["b"], people["a"]) if task.reverse else (people["a"], people["b"])
+        self.source = _source(project, task)
+        self.info = probe(self.source)
+        self.output = _output(project, task, self.source)
+        self.detector = project.preprocess.detector
+
+    def identity(self, portraits: tuple[Path, ...]) -> Identity | None:
+        """Whose face is to be swapped; None: everyone's."""
+        if self.task.everyone:
+            return None
+        return learn_driver(self.project, self.driver, self.settings, portraits)
+
+
 def convert(project: Project, task: Task, settings: ConvertSettings | None = None,
             portraits: tuple[Path, ...] = ()) -> Result:  # fmt: skip
     """Convert one video. FaceitError for whatever stands in the way; no half-written file is left."""
-    folder = project.model_dir(task.swap)
-    about = read_about(folder)
-    people = people_of(project, about)
-    if settings is None:
-        settings = project.swaps[task.swap].convert if task.swap in project.swaps else ConvertSettings()
-    driver, giver = (people["b"], people["a"]) if task.reverse else (people["a"], people["b"])
-    source = _source(project, task)
-    info = probe(source)
-    output = _output(project, task, source)
+    asked = _Asked(project, task, settings)
+    source, output, settings, driver, giver = asked.source, asked.output, asked.settings, asked.driver, asked.giver
     beside = output.with_name(f"{output.stem}-side-by-side.mp4") if task.side_by_side else None
     _refuse_to_overwrite([output, beside], source, task.overwrite)
-    identity = None
-    if not task.everyone:
-        identity = learn_driver(project, driver, settings, portraits)
-    detector = project.preprocess.detector
-    key = _key(source, task, settings, folder, identity, detector)
-    conversion = Conversion(source, info, task.start, task.end, settings, output, key, task.side_by_side)
+    identity = asked.identity(portraits)
+    key = _key(asked, identity)
+    conversion = Conversion(source, asked.info, task.start, task.end, settings, output, key, task.side_by_side)
     counts = Counts()
     with conversion.opened():
-        model = conversion.look(detector, identity is not None, project.preprocess.workers, lambda: load_model(folder))
+        model = conversion.look(asked.detector, identity is not None, project.preprocess.workers,
+                                lambda: load_model(asked.folder))  # fmt: skip
         cast = conversion.cast(identity)
         counts.swapped = cast.count(counts)
         if counts.swapped:
             facts = {
                 "swap": task.swap, "from": driver.name, "to": giver.name,
                 "consent": {p.name: p.consent for p in (driver, giver)}, "everyone": task.everyone,
-                "model": {"preset": about["preset"]["name"], "step": about.get("step"), "align": model.crop.name},
+                "model": {"preset": asked.about["preset"]["name"], "step": asked.about.get("step"),
+                          "align": model.crop.name},
                 "made": datetime.now(UTC).isoformat(timespec="seconds"),
             }  # fmt: skip
             comment = note(facts)
@@ -127,15 +148,62 @@ def convert(project: Project, task: Task, settings: ConvertSettings | None = Non
     return result
 
 
-def _key(source: Path, task: Task, settings: ConvertSettings, folder: Path, identity: Identity | None,
-         detector: str) -> str:  # fmt: skip
+def preview(project: Project, task: Task, count: int, settings: ConvertSettings | None = None,
+            portraits: tuple[Path, ...] = ()) -> Path:  # fmt: skip
+    """A picture of ``count`` frames spread over the video, each as it is and swapped: to look at before hours of work.
+    Written beside where the video would be, over an earlier one. FaceitError as in ``convert``."""
+    asked = _Asked(project, task, settings)
+    identity = asked.identity(portraits)
+    converter = Converter(load_model(asked.folder), identity, asked.settings, task.reverse, FaceFinder(asked.detector))
+    begin = task.start or 0.0
+    length = min(task.end or asked.info.duration, asked.info.duration) - begin
+    label = Label(*frame_size(asked.info, asked.settings.height)) if asked.settings.label else None
+    pairs = []
+    with Progress(f"preview {asked.source.name}", count) as progress:
+        for i in range(count):
+            time = max(0.0, begin + (i + 0.5) / count * length)
+            frame = _frame_at(asked, time)
+            if frame is None:
+                continue
+            [swapped] = converter.convert([frame])
+            said = f"{clock(time)}  " + ("" if swapped is not frame else "nobody to swap")
+            swapped = swapped.copy()
+            if label:
+                label.stamp(swapped)
+            both = [fit_within(picture, PREVIEW_SIDE)[0] for picture in (frame, swapped)]
+            pairs.append(with_caption(np.hstack(both), said))
+            progress.update(i + 1)
+    if not pairs:
+        raise FaceitError(f"{asked.source} has no picture in the part asked for.")
+    path = asked.output.with_name(f"{asked.output.stem}-preview.jpg")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_image(path, grid(pairs, 2 if len(pairs) > 3 else 1))
+    counts = converter.counts
+    say(f"{counts.frames:,} frames of {asked.source.name}: {counts.swapped:,} swapped, {counts.no_face:,} without a "
+        f"face, {counts.someone_else:,} with only other people. Look at {path}")  # fmt: skip
+    return path
+
+
+def _frame_at(asked: "_Asked", time: float) -> np.ndarray | None:
+    """The frame at a time of the video; None where it has none."""
+    frames = read_frames(asked.source, start=time, height=asked.settings.height)
+    try:
+        with contextlib.closing(frames):
+            return next(frames)[1]
+    except (MediaError, StopIteration):
+        return None
+
+
+def _key(asked: _Asked, identity: Identity | None) -> str:
     """A hash of all that the pictures depend on."""
     who = None
     if identity is not None:
         refused = [] if identity.refused is None else identity.refused.tolist()
         who = [identity.encodings.tolist(), refused, identity.tolerance]
-    files = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in (source, folder / WEIGHTS)]
-    told = [__version__, asdict(settings), asdict(task) | {"output": None, "overwrite": None}, files, detector, who]
+    states = [(path.name, path.stat()) for path in (asked.source, asked.folder / WEIGHTS)]
+    files = [(name, state.st_size, state.st_mtime_ns) for name, state in states]
+    task = asdict(asked.task) | {"output": None, "overwrite": None}
+    told = [__version__, asdict(asked.settings), task, files, asked.detector, who]
     return hashlib.sha256(json.dumps(told, default=str).encode()).hexdigest()
 
 

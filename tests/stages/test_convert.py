@@ -12,7 +12,7 @@ from faceit.faces.identity import Identity, encode, learn_identity
 from faceit.geometry import CROPS, crop_points
 from faceit.images import read_image
 from faceit.media.provenance import read_note
-from faceit.media.video import VideoWriter, probe, read_frames
+from faceit.media.video import VideoWriter, frame_size, probe, read_frames
 from faceit.network.presets import LITE
 from faceit.network.swapmodel import SwapModel, load_model, read_about
 from faceit.settings import ConvertSettings
@@ -73,6 +73,19 @@ def test_the_note_the_story_and_the_label_tell_what_was_done(project, people):
     _, plain = next(read_frames(result(project)))
     assert np.abs(before[top_right].astype(int) - plain[top_right]).mean() < 3
     assert read_note(result(project))["from"] == "collins"
+
+
+def test_a_preview_is_one_picture_of_frames_spread_over_the_video(project, people, capsys):
+    assert convert(project, people / "talk.mp4", "--preview", "4") == 0
+    assert "4 frames of talk.mp4: 4 swapped" in capsys.readouterr().out
+    picture = read_image(result(project, "talk-preview.jpg"))
+    height, width = (side // 2 for side in picture.shape[:2])  # two by two, each a frame and its swap
+    wide, _ = frame_size(probe(people / "talk.mp4"))
+    left, right = picture[24:height, 2 : 2 + wide], picture[24:height, 2 + wide : 2 + 2 * wide]
+    assert width == pytest.approx(2 * wide, abs=5) and 1 < np.abs(left.astype(int) - right).mean() < 30
+    assert not result(project).exists() and not parts(result(project).parent)
+    assert convert(project, people / "hopper.mp4", "--preview", "2") == 0  # and says who is not there
+    assert "2 frames of hopper.mp4: 0 swapped, 0 without a face, 2 with only other people" in capsys.readouterr().out
 
 
 def test_reverse_swaps_the_other_person_and_only_them(project, people, capsys):

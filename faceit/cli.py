@@ -41,7 +41,7 @@ def main(argv: list[str] | None = None) -> int:
         mend = "begin commands with .venv/bin/python, or ask `python faceit.py doctor`"
         return _failed(error, args, f"{error.name} is not installed for {sys.executable}: {mend}.")
     except KeyboardInterrupt:
-        resumes = args.command in ("preprocess", "train", "demo")
+        resumes = args.command in ("preprocess", "train", "convert", "demo")
         rest = "The same command goes on from here." if resumes else "Nothing half-written is left."
         print(f"\nStopped. {rest}", file=sys.stderr)
         return 130

@@ -115,10 +115,7 @@ class Conversion:
     @contextlib.contextmanager
     def opened(self) -> Iterator[None]:
         """Within this the folder is ours. FaceitError when another process has it."""
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise MediaError(f"{self.folder} cannot be made ({error.strerror}): choose another --output.") from None
+        self.folder.mkdir(parents=True, exist_ok=True)
         empty = False
         try:
             with only_one(self.folder / LOCK, f"{self.output} is being made"):

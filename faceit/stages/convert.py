@@ -202,7 +202,7 @@ def _key(asked: _Asked, identity: Identity | None) -> str:
         who = [identity.encodings.tolist(), refused, identity.tolerance]
     states = [(path.name, path.stat()) for path in (asked.source, asked.folder / WEIGHTS)]
     files = [(name, state.st_size, state.st_mtime_ns) for name, state in states]
-    task = asdict(asked.task) | {"output": None, "overwrite": None}
+    task = asdict(asked.task) | dict.fromkeys(("video", "output", "overwrite"))
     told = [__version__, asdict(asked.settings), task, files, asked.detector, who]
     return hashlib.sha256(json.dumps(told, default=str).encode()).hexdigest()
 

@@ -135,6 +135,24 @@ def test_a_full_disk_keeps_what_was_done_and_it_goes_on(project, people, monkeyp
     assert not hidden(project)
 
 
+def test_ctrl_c_is_a_normal_way_to_stop(project, people, monkeypatch, capsys):
+    write, count = VideoWriter.write, []
+
+    def stopping(self, frame):
+        count.append(frame)
+        if len(count) == 16:  # in the third part
+            raise KeyboardInterrupt
+        write(self, frame)
+
+    monkeypatch.setattr(VideoWriter, "write", stopping)
+    assert main(words(project, people / "talk.mp4")) == 130
+    assert "goes on from here" in capsys.readouterr().err
+    assert not result(project).exists()
+    assert main(words(project, people / "talk.mp4")) == 0
+    assert "7 of 10 pieces" in capsys.readouterr().out and len(frames(result(project))) == 30
+    assert not hidden(project)
+
+
 def test_other_settings_begin_anew(project, people, monkeypatch):
     keys, opened = [], Conversion.opened
 

@@ -38,7 +38,7 @@ VARIANTS = {
     "warp to the end": {"warp_full_until": 2.0, "warp_gone_at": 3.0},
     "constant rate": {"schedule": False},
     "no average": {"average": False},
-    "constant rate, no average": {"schedule": False, "average": False},
+    "constant rate and no average": {"schedule": False, "average": False},
     "no clipping": {"clip_norm": None},
     "shared part never frozen": {"freeze_at": 1.0},
     "shared part frozen at 0.8": {"freeze_at": 0.8},

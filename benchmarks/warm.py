@@ -26,9 +26,9 @@ LOOK_S = 10.0  # seconds between two looks at the held-out faces
 
 def project(work: Path, pair: dict, swaps: list[str]) -> list[str]:
     """The people of a pair with their faces found, and ``swaps`` of them: words that choose this project."""
-    file = write_project(work, pair, train={"preview_seconds": LOOK_S})
+    file = write_project(work, pair)
     said = yaml.safe_load(file.read_text(encoding="utf-8"))
-    swaps_of_it = {name: dict(said["swaps"]["pair"]) for name in swaps}
+    swaps_of_it = {name: said["swaps"]["pair"] | {"train": {"preview_seconds": LOOK_S}} for name in swaps}
     file.write_text(yaml.safe_dump(said | {"swaps": swaps_of_it}), encoding="utf-8")
     assert faceit(["preprocess", swaps[0], "--config", str(file)]) == 0
     return ["--config", str(file)]

@@ -15,8 +15,6 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-import yaml
-
 from benchmarks.pairs import pair_1, pair_2, row, write_project
 from faceit.cli import main as faceit
 from faceit.network import presets
@@ -103,12 +101,9 @@ def main() -> None:
     wanted = args.only.split(",") if args.only else list(VARIANTS)
     changes = {name: VARIANTS[name] for name in wanted
                if not VARIANTS[name] or replace(base, **VARIANTS[name]) != base}  # fmt: skip
-    file = write_project(work, pair)
-    said = yaml.safe_load(file.read_text(encoding="utf-8"))
     swap = {"from": pair["from"], "to": pair["to"]}
     swaps = {f"v{i}": swap | {"train": {"seed": args.seed + (name == AGAIN)}} for i, name in enumerate(VARIANTS)}
-    file.write_text(yaml.safe_dump(said | {"swaps": swaps}), encoding="utf-8")
-    config = ["--config", str(file)]
+    config = ["--config", str(write_project(work, pair, swaps=swaps))]
     assert faceit(["preprocess", "v0", *config]) == 0
     budget = ["--minutes", str(args.minutes)] if args.minutes else ["--iterations", str(args.iterations)]
     results = {}

@@ -20,7 +20,6 @@ from itertools import cycle, islice
 from pathlib import Path
 
 import numpy as np
-import yaml
 
 from benchmarks.pairs import pair_1, write_project
 from benchmarks.preprocess import command, make_clip
@@ -58,11 +57,8 @@ def main() -> None:
     work = (args.work or Path(tempfile.mkdtemp(prefix="faceit-convert-"))).resolve()
     work.mkdir(parents=True, exist_ok=True)
     pair = pair_1(args.clips.resolve())
-    file = write_project(work, pair)
-    said = yaml.safe_load(file.read_text(encoding="utf-8"))
-    said["swaps"]["pair"]["convert"] = {"preset": args.preset}
-    file.write_text(yaml.safe_dump(said), encoding="utf-8")
-    config = ["--config", str(file)]
+    swap = {"from": pair["from"], "to": pair["to"], "convert": {"preset": args.preset}}
+    config = ["--config", str(write_project(work, pair, swaps={"pair": swap}))]
     assert faceit(["preprocess", "pair", *config]) == 0
     assert faceit(["train", "pair", "--preset", "lite", "--iterations", "20", *config]) == 0
     source = args.clips.resolve() / "pair_hd" / "aoc.mp4"

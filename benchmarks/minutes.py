@@ -12,8 +12,6 @@ import json
 import tempfile
 from pathlib import Path
 
-import yaml
-
 from benchmarks.ablation import FIGURES, judged
 from benchmarks.pairs import pair_1, pair_2, write_project
 from faceit.cli import main as faceit
@@ -31,11 +29,8 @@ def main() -> None:
     work = (args.work or Path(tempfile.mkdtemp(prefix="faceit-minutes-"))).resolve()
     work.mkdir(parents=True, exist_ok=True)
     runs = [(preset, minutes) for preset in args.preset.split(",") for minutes in args.minutes.split(",")]
-    file = write_project(work, pair)
-    said = yaml.safe_load(file.read_text(encoding="utf-8"))
     swaps = {f"{preset}-{minutes}": {"from": pair["from"], "to": pair["to"]} for preset, minutes in runs}
-    file.write_text(yaml.safe_dump(said | {"swaps": swaps}), encoding="utf-8")
-    config = ["--config", str(file)]
+    config = ["--config", str(write_project(work, pair, swaps=swaps))]
     assert faceit(["preprocess", next(iter(swaps)), *config]) == 0
     results = {}
     for name, (preset, minutes) in zip(swaps, runs, strict=True):

@@ -14,8 +14,6 @@ import json
 import tempfile
 from pathlib import Path
 
-import yaml
-
 from benchmarks.ablation import FIGURES, better, judged
 from benchmarks.pairs import pair_1, pair_2, write_project
 from faceit.cli import main as faceit
@@ -26,12 +24,11 @@ LOOK_S = 10.0  # seconds between two looks at the held-out faces
 
 def project(work: Path, pair: dict, swaps: list[str]) -> list[str]:
     """The people of a pair with their faces found, and ``swaps`` of them: words that choose this project."""
-    file = write_project(work, pair)
-    said = yaml.safe_load(file.read_text(encoding="utf-8"))
-    swaps_of_it = {name: said["swaps"]["pair"] | {"train": {"preview_seconds": LOOK_S}} for name in swaps}
-    file.write_text(yaml.safe_dump(said | {"swaps": swaps_of_it}), encoding="utf-8")
-    assert faceit(["preprocess", swaps[0], "--config", str(file)]) == 0
-    return ["--config", str(file)]
+    people = {"from": pair["from"], "to": pair["to"]}
+    swaps_of_it = {name: people | {"train": {"preview_seconds": LOOK_S}} for name in swaps}
+    config = ["--config", str(write_project(work, pair, swaps=swaps_of_it))]
+    assert faceit(["preprocess", swaps[0], *config]) == 0
+    return config
 
 
 def looks(folder: Path) -> list[tuple[float, float]]:

@@ -5,25 +5,15 @@ those of the whole video.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from faceit.faces.follow import STEADY_REACH, steadied
-from faceit.faces.identity import Identity, Tally
+from faceit.faces.identity import Identity, Judgement, Tally
 from faceit.faces.seen import Seen
+from faceit.faces.tracks import JOINED_PLACE, JOINED_SAME
 from faceit.geometry import Face, overlap
-
-JOINED_PLACE = 0.3  # overlap of the boxes at the end of a part and the beginning of the next that are one face
-JOINED_SAME = 0.5  # distance of their encodings, likewise
-
-
-@dataclass(frozen=True)
-class Role:
-    """What a track is: the smallest ``distance`` of its median to the person, and whether it is ``theirs``."""
-
-    distance: float
-    theirs: bool
 
 
 class Cast:
@@ -37,7 +27,7 @@ class Cast:
         self._load = load
         self._first: list[int] = []  # of each part: the number of its first frame
         self._numbers: list[dict[int, int]] = []  # of each part: its tracks -> those of the whole video
-        self._roles: dict[int, Role] = {}
+        self._judged: dict[int, Judgement] = {}  # by track, where a person is looked for
         self.frames = 0  # of the whole video
         self._meet()
 
@@ -60,10 +50,8 @@ class Cast:
             self._numbers.append(numbers)
             self.frames += seen.frames
             ends = {numbers[track]: box for track, box in _boxes(seen, seen.frames - 1).items()}
-        for track, some in encodings.items():
-            if self.identity is not None:
-                said = self.identity.judge(np.stack(some))
-                self._roles[track] = Role(said.distance, said.verdict == "theirs")
+        if self.identity is not None:
+            self._judged = {track: self.identity.judge(np.stack(some)) for track, some in encodings.items()}
 
     def faces(self, part: int) -> list[list[Face]]:
         """Those to be swapped in each frame of a part, with the distance of their track, placed steadily."""
@@ -90,7 +78,7 @@ class Cast:
         for faces in self._load(part).faces():
             faces = [replace(face, track=numbers[face.track]) for face in faces]
             if self.identity is not None:
-                faces = [replace(face, distance=self._roles[face.track].distance) for face in faces]
+                faces = [replace(face, distance=self._judged[face.track].distance) for face in faces]
             out.append(faces)
         return out
 
@@ -104,7 +92,7 @@ class Cast:
     def _choose(self, faces: list[Face]) -> list[Face]:
         if self.identity is None:
             return faces
-        theirs = [face for face in faces if self._roles[face.track].theirs]
+        theirs = [face for face in faces if self._judged[face.track].verdict == "theirs"]
         return [min(theirs, key=lambda face: face.distance)] if theirs else []
 
 

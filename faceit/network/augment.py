@@ -117,7 +117,7 @@ def sample(pictures, affine, offsets, size: int, margin: float):
     low = ops.cast(low, "int32")
     begins = ops.arange(ops.shape(pictures)[0], dtype="int32") * (side * side)  # of each picture in a row of them all
     first = low[:, 1] * side + low[:, 0] + ops.expand_dims(begins, 1)  # (n, p)
-    flat = ops.reshape(pictures, (-1, channels))  # take_along_axis would take four times as long on TensorFlow
+    flat = ops.reshape(pictures, (-1, channels))  # take_along_axis is slow on TensorFlow
 
     def between(one, other, share):
         return one + (other - one) * share

@@ -26,8 +26,8 @@ NVIDIA_WAIT_S = 10.0
 
 
 def compiled(function: Callable) -> Callable:
-    """A function of tensors as a chain of many small steps, by XLA where TensorFlow would take them one by one; that
-    makes it two to three times as fast on a CPU. For the networks themselves XLA is slower there."""
+    """A function of tensors as a chain of many small steps, by XLA where TensorFlow would take them one by one, which
+    is slower. For the networks themselves XLA is the slower one on a CPU."""
     import keras
 
     if keras.backend.backend() != "tensorflow" or sys.platform != "linux":  # not every build for others has XLA

@@ -219,15 +219,14 @@ class Conversion:
     def _view(self, number: int, detector: str, identify: bool) -> View:
         begin, end, count = self._span(number)
         return View(self.source, number, begin, end, count, self.settings.height, detector, identify,
-                    self.folder / f"seen-{number:04d}.npz")  # fmt: skip
+                    self._seen_file(number))  # fmt: skip
 
     def _seen(self, number: int) -> Seen:
-        seen = load_seen(self.folder / f"seen-{number:04d}.npz")
-        if seen is None:  # a part in the middle of which nothing can be read
-            return Seen(0, *(np.zeros(0, np.int32) for _ in range(2)), np.zeros((0, 4), np.int32),
-                        np.zeros((0, 68, 2), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int32),
-                        np.zeros((0, 128)))  # fmt: skip
-        return seen
+        """What was seen in a part: nothing where nothing can be read."""
+        return load_seen(self._seen_file(number)) or look((), FaceFinder())
+
+    def _seen_file(self, number: int) -> Path:
+        return self.folder / f"seen-{number:04d}.npz"
 
     # --- the second pass: pixels ---
 

@@ -23,14 +23,12 @@ from faceit.faces.faceset import (
     write_text,
 )
 from faceit.faces.identity import Identity, Tally
-from faceit.faces.tracks import BEST, Track, track_from, write_tracks
+from faceit.faces.tracks import BEST, JOINED_PLACE, JOINED_SAME, Track, track_from, write_tracks
 from faceit.geometry import overlap
 from faceit.stages.extraction import Extracted, Piece
 
 STATE, PIECES = "state.json", "pieces.jsonl"  # of a folder in the making
-JOINED_PLACE = 0.3  # intersection over union of the boxes where one segment ends and the next one begins
-JOINED_SAME = 0.5  # distance of the encodings there
-JOINED_FRAMES = 1.5  # between the two
+JOINED_FRAMES = 1.5  # at most, between the end of a segment's track and its beginning in the next
 DELETED_PLACE = 0.3  # intersection over union of the boxes of a deleted face and of one found again
 
 

@@ -18,6 +18,21 @@ from pathlib import Path
 from faceit import __version__
 from faceit.errors import FaceitError
 
+# settings of convert that the command line can give too
+LOOKS = {
+    "color": (str, "HOW", "lab, mkl, hist or none: how it takes the frame's light"),
+    "mask": (str, "WHICH", "extended or hull: with forehead or without"),
+    "feather": (float, "WIDTH", "of the soft edge, in widths of the face crop"),
+    "erode": (float, "WIDTH", "by which the mask is made smaller, likewise"),
+    "keep": (str, "WHAT", "none, mouth, eyes or both: what stays the frame's"),
+    "occlusion": (str, "HOW", "none or residual: hands before the face stay there"),
+    "blend": (str, "HOW", "alpha, bands or seamless"),
+    "sharpen": (float, "MOST", "up to the frame's own detail"),
+    "scale": (float, "TIMES", "of the swapped face"),
+    "fade": (float, "SECONDS", "in which a face comes and goes"),
+    "max_yaw": (float, "DEGREES", "of a turned head, beyond which the swap fades"),
+    "crf": (int, "N", "x264's quality, 0 to 51"),
+}
 DESCRIPTION = "From a list of videos to a face-swapped video: preprocess, train, convert."
 EPILOG = "Start with `python faceit.py demo`. Docs: README.md, docs/configuration.md, docs/troubleshooting.md."
 CONFIG = "faceit.yaml"
@@ -146,13 +161,18 @@ def _add_convert(command) -> None:
     sub.add_argument("videos", nargs="+", metavar="VIDEO", help="files or URLs")
     sub.add_argument("--reverse", action="store_true", help="the other way: the `to` person gets the `from` face")
     sub.add_argument("--everyone", action="store_true", help="swap every face, whoever it is")
+    sub.add_argument("--swap", action="append", default=[], metavar="OTHER",
+                     help="another trained swap, made in the same video; may be given again")  # fmt: skip
     sub.add_argument("--portrait", type=_path, action="append", default=[], metavar="FILE",
                      help="who is to be swapped (default: the person's portrait)")  # fmt: skip
     sub.add_argument("--start", type=_time, help="seconds, or minutes:seconds")
     length = sub.add_mutually_exclusive_group()
     length.add_argument("--duration", type=_time, help="how much, from the start")
     length.add_argument("--end", type=_time, help="where to end")
-    sub.add_argument("--height", type=_count, help="pixels of the result, at most the source's")
+    looks = sub.add_argument_group("how the face goes in", "before what the YAML says; try them with --preview")
+    looks.add_argument("--height", type=_count, help="pixels of the result, at most the source's")
+    for name, (kind, metavar, said) in LOOKS.items():
+        looks.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar=metavar, help=said)
     sub.add_argument("--side-by-side", action="store_true", help="also write the original and the result together")
     sub.add_argument("--preview", type=_count, metavar="N",
                      help="only N frames, spread over the video, in one picture: a look before a long run")  # fmt: skip
@@ -314,7 +334,7 @@ def _convert(args) -> None:
 
     project = _project_with_model(args)
     settings = project.swaps[args.name].convert if args.name in project.swaps else ConvertSettings()
-    settings = overridden(settings, height=args.height)
+    settings = overridden(settings, **{name: getattr(args, name) for name in ("height", *LOOKS)})
     end = args.end
     if args.duration is not None:
         end = (args.start or 0.0) + args.duration
@@ -327,7 +347,7 @@ def _convert(args) -> None:
     failed, done = [], []
     for video in args.videos:
         task = Task(args.name, video, args.reverse, args.everyone, args.start, end, args.side_by_side, args.output,
-                    args.overwrite)  # fmt: skip
+                    args.overwrite, tuple(args.swap))  # fmt: skip
         try:
             if args.preview:
                 preview(project, task, args.preview, settings, tuple(args.portrait))

@@ -72,7 +72,9 @@ class Face:
     ``box`` is (left, top, right, bottom) in pixels, ``landmarks`` (68, 2) float32 in pixels, ``distance`` the
     smallest Euclidean distance of its encoding to the person's (None where nobody was asked for). ``track`` numbers
     the faces that are followed through consecutive frames of one shot; ``spread`` is how far the landmark predictor's
-    answers for jittered boxes lie apart, in eye distances: where it is large, the landmarks are a guess.
+    answers for jittered boxes lie apart, in eye distances: where it is large, the landmarks are a guess. ``light`` (6,)
+    is its mean and deviation in LAB, where it was measured; ``strength`` how much of a swap is to be seen, 0 to 1, and
+    ``swap`` the number of that swap where there are several.
     """
 
     box: tuple[int, int, int, int]
@@ -80,6 +82,9 @@ class Face:
     distance: float | None = None
     track: int | None = None
     spread: float = 0.0
+    light: np.ndarray | None = None
+    strength: float = 1.0
+    swap: int = 0
 
     @property
     def width(self) -> int:

@@ -77,9 +77,17 @@ class TrainSettings:
 class ConvertSettings:
     """How the face goes back into the picture."""
 
-    color: str = "lab"  # lab | none
+    color: str = "lab"  # lab | mkl | hist | none
     mask: str = "extended"  # extended (with forehead) | hull
     feather: float = 0.08  # of the face crop's width
+    erode: float = 0.0  # likewise; how much further inside the mask's edge lies, below 0: outside
+    keep: str = "none"  # none | mouth | eyes | both: what stays the frame's
+    occlusion: str = "none"  # none | residual: what stands before the face stays there
+    blend: str = "alpha"  # alpha | bands | seamless
+    sharpen: float = 0.0  # up to the frame's own detail, by so much of the swapped face's at the most; 0: not
+    scale: float = 1.0  # of the swapped face
+    fade: float = 0.15  # seconds in which a face that comes or goes within a shot does so
+    max_yaw: float | None = None  # degrees; what is turned further fades out. None: as far as the person was seen
     label: bool = True  # the visible AI MODIFIED mark; see the README on who may switch it off
     crf: int = 18  # x264's quality, 0 (lossless) to 51
     preset: str = "medium"  # x264's speed: ultrafast ... veryslow
@@ -97,8 +105,11 @@ CHOICES = {
     "shape": ("df", "liae"),
     "loss": ("classic", "modern"),
     "flip": ("never", "always", "auto"),
-    "color": ("lab", "none"),
+    "color": ("lab", "mkl", "hist", "none"),
     "mask": ("extended", "hull"),
+    "keep": ("none", "mouth", "eyes", "both"),
+    "blend": ("alpha", "bands", "seamless"),
+    "occlusion": ("none", "residual"),
     "ConvertSettings.preset": (
         "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow",
     ),
@@ -107,6 +118,7 @@ RANGES = {
     "ConvertSettings.height": (64, 8640), "height": (144, 8640), "fps": (0.1, 120), "tolerance": (0.1, 0.9),
     "min_face": (16, 2000), "downloads": (1, 8), "minutes": (0.01, 100_000), "iterations": (1, 100_000_000),
     "batch_size": (1, 4096), "save_seconds": (1, 3600), "preview_seconds": (1, 36000), "feather": (0.0, 0.3),
+    "erode": (-0.1, 0.3), "sharpen": (0.0, 5.0), "scale": (0.8, 1.25), "fade": (0.0, 5.0), "max_yaw": (10, 90),
     "crf": (0, 51), "seed": (0, 2**31), "held_out": (0.0, 0.2), "workers": (1, 61), "most": (0, 1_000_000),
     "pixels": (0, 2000), "sharpness": (0.0, 1.0), "spread": (0.0, 1.0), "snapshots": (0, 1000),
     "perceptual": (0.0, 100.0), "identity": (0.0, 100.0), "adversarial": (0.0, 100.0),

@@ -3,40 +3,135 @@
 import cv2
 import numpy as np
 
-from faceit.compose.color import match_lab
-from faceit.compose.masks import face_mask
-from faceit.geometry import FACE, Alignment, Crop, align
+from faceit.compose.color import light_of, match_hist, match_lab, match_mkl
+from faceit.compose.detail import sharpened
+from faceit.compose.masks import face_mask, kept_mask, skin_area
+from faceit.geometry import FACE, Alignment, Crop, align, halved
+from faceit.planes import TO_YUV, Planes, cut, in_colours
 from faceit.settings import ConvertSettings
 
 # Pixels of the square in which colour and mask are worked out: at most so many, or twice the network's picture, since
 # what is finer is in neither of them.
 SMALLEST, USUAL = 64, 256
+LIGHT_SIZE = 64  # pixels of the crop in which a face's light is measured
+BAND = 0.05  # of the crop's width: what is broader than that is shade
+BAND_EDGE = 0.2  # likewise: over so much of the face the frame's shades go over into the swapped face's
+BAND_SIZE = 64  # pixels in which they are worked out
 
 
 def put_back(
-    frame: np.ndarray, landmarks: np.ndarray, face: np.ndarray, settings: ConvertSettings, crop: Crop = FACE
-) -> None:
+    frame: np.ndarray | Planes, landmarks: np.ndarray, face: np.ndarray, settings: ConvertSettings, crop: Crop = FACE,
+    light: np.ndarray | None = None, strength: float = 1.0, front: np.ndarray | None = None,
+) -> None:  # fmt: skip
     """Put a swapped face (s, s, 3) float32 in 0..1, which shows ``crop``, over the one with these landmarks, in place.
 
-    ``frame`` (h, w, 3) uint8 RGB changes only where the mask is.
+    ``frame``, (h, w, 3) uint8 RGB or planes, changes only where the mask is. ``light`` is that of the frame's own face,
+    as ``face_light`` gives it, perhaps smoothed over time; None: as it is here. ``strength`` 0 to 1 fades the face.
+    ``front`` (n, n) float32 over the crop is 1 where something lies before the face (``occlusion.occluded``).
     """
     size = _work_size(landmarks, crop, max(USUAL, 2 * len(face)))
-    place = align(landmarks, size, crop=crop)
-    here = place.warp(frame).astype(np.float32) / 255
+    place = _scaled(align(landmarks, size, crop=crop), settings.scale)
+    here = cut(frame, place).astype(np.float32) / 255
+    pixels = len(face)
     face = np.clip(cv2.resize(face, (size, size), interpolation=cv2.INTER_CUBIC), 0, 1)
     points = place.points(landmarks.astype(np.float64))
-    mask = face_mask(points, size, settings.mask == "extended", settings.feather, crop)
-    if settings.color == "lab":
-        face = match_lab(face, here, mask)
-    _paste(frame, place, face, mask)
+    mask = face_mask(points, size, settings.mask == "extended", settings.feather, crop, settings.erode)
+    if settings.keep != "none":
+        mask *= 1 - kept_mask(points, size, settings.keep)
+    area = skin_area(points, size, crop)
+    if front is not None:
+        front = cv2.resize(front, (size, size), interpolation=cv2.INTER_LINEAR)
+        if settings.scale != 1:
+            front = cv2.warpAffine(front, _scaled(Alignment(np.eye(2, 3), size), settings.scale).matrix, (size, size))
+        mask *= 1 - front
+        area &= front < 0.5
+    face = _colored(face, here, area, settings.color, light)
+    if settings.sharpen:
+        face = sharpened(face, here, area, pixels, settings.sharpen)
+    if settings.blend == "bands":
+        face = _in_bands(face, here, mask)
+    elif settings.blend == "seamless":
+        face = _seamless(face, here, mask)
+    if strength < 1:
+        mask *= np.float32(max(strength, 0))
+    _into_frame(frame, place, np.rint(face * 255).astype(np.uint8), mask)
+
+
+def face_light(frame: np.ndarray | Planes, landmarks: np.ndarray) -> np.ndarray:
+    """The light of a frame's own face, for ``put_back``: (6,), as ``color.light_of``."""
+    place = align(landmarks, LIGHT_SIZE)
+    area = skin_area(place.points(landmarks.astype(np.float64)), LIGHT_SIZE)
+    return light_of(cut(frame, place).astype(np.float32) / 255, area)
+
+
+def _colored(face, here, area, how: str, light) -> np.ndarray:
+    if how == "lab":
+        return match_lab(face, light_of(here, area) if light is None else light, area)
+    if how == "mkl":
+        return match_mkl(face, here, area)
+    return match_hist(face, here, area) if how == "hist" else face
+
+
+def _in_bands(face: np.ndarray, here: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """The face with its broad shades going over into the frame's, more gently than its detail, towards the mask's edge:
+    blending in two bands (Burt and Adelson 1983)."""
+    small = (BAND_SIZE, BAND_SIZE)
+    mine, theirs, little = (cv2.resize(each, small, interpolation=cv2.INTER_AREA) for each in (face, here, mask))
+    inside = (little > 0).astype(np.uint8)  # outside both are the frame: what is swapped there is nobody's
+    shades = cv2.GaussianBlur((theirs - mine) * inside[..., None], (0, 0), BAND * BAND_SIZE)
+    shades /= np.maximum(cv2.GaussianBlur(inside.astype(np.float32), (0, 0), BAND * BAND_SIZE), 1e-3)[..., None]
+    depth = cv2.distanceTransform(inside, cv2.DIST_L2, 3) / (BAND_EDGE * BAND_SIZE)
+    shades *= (0.5 + 0.5 * np.cos(np.pi * np.minimum(depth, 1)))[..., None]
+    return np.clip(face + cv2.resize(shades, (len(face), len(face)), interpolation=cv2.INTER_LINEAR), 0, 1)
+
+
+def _seamless(face: np.ndarray, here: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """The face's gradients with the frame's colours at its edge (Pérez et al. 2003), by OpenCV. What touches the edge,
+    hair or a collar, colours the whole face, so it flickers."""
+    inside = (mask > 0.05).astype(np.uint8) * 255
+    left, top, width, height = cv2.boundingRect(inside)
+    if min(width, height) < 4:
+        return face
+    eight = [np.rint(each * 255).astype(np.uint8) for each in (face, here)]
+    middle = (left + width // 2, top + height // 2)
+    return cv2.seamlessClone(*eight, inside, middle, cv2.NORMAL_CLONE).astype(np.float32) / 255
 
 
 def _work_size(landmarks: np.ndarray, crop: Crop, largest: int) -> int:
-    """Pixels of the crop at the frame's own resolution, within bounds."""
-    return int(np.clip(round(1 / align(landmarks, 1, crop=crop).scale), SMALLEST, largest))
+    """Pixels of the crop at the frame's own resolution, within bounds; even."""
+    return 2 * (int(np.clip(round(1 / align(landmarks, 1, crop=crop).scale), SMALLEST, largest)) // 2)
+
+
+def _scaled(place: Alignment, scale: float) -> Alignment:
+    """The same square, larger in the frame by ``scale``, about its middle."""
+    if scale == 1:
+        return place
+    matrix = place.matrix / scale
+    matrix[:, 2] += (place.size - 1) / 2 * (1 - 1 / scale)
+    return Alignment(matrix, place.size)
+
+
+def _into_frame(frame: np.ndarray | Planes, place: Alignment, face: np.ndarray, mask: np.ndarray) -> None:
+    if not isinstance(frame, Planes):
+        _paste(frame, place, face, mask)
+        return
+    y, *colours = cv2.split(cv2.transform(face, TO_YUV))
+    _paste(frame.y, place, y, mask)
+    small = in_colours(_scaled_down(place))
+    mask = halved(mask, 1)[0]
+    for plane, colour in zip((frame.u, frame.v), colours, strict=True):
+        _paste(plane, small, halved(colour, 1)[0], mask)
+
+
+def _scaled_down(place: Alignment) -> Alignment:
+    """The same square in half as many pixels; ``size`` is even."""
+    matrix = place.matrix / 2
+    matrix[:, 2] -= 0.25
+    return Alignment(matrix, place.size // 2)
 
 
 def _paste(frame: np.ndarray, place: Alignment, face: np.ndarray, mask: np.ndarray) -> None:
+    """Blend an aligned face, uint8 like the frame or plane, into its own rectangle there."""
     corners = place.corners()
     h, w = frame.shape[:2]
     left, top = np.clip(np.floor(corners.min(0)).astype(int), 0, [w, h])
@@ -47,7 +142,6 @@ def _paste(frame: np.ndarray, place: Alignment, face: np.ndarray, mask: np.ndarr
     back[:, 2] -= [left, top]
     size = (int(right - left), int(bottom - top))
     there = cv2.warpAffine(mask, back, size, flags=cv2.INTER_LINEAR)
-    face = np.rint(face * 255).astype(np.uint8)
     pixels = cv2.warpAffine(face, back, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     region = frame[top:bottom, left:right]
     region[:] = cv2.blendLinear(pixels, np.ascontiguousarray(region), there, 1 - there)

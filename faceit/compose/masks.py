@@ -3,28 +3,60 @@
 import cv2
 import numpy as np
 
-from faceit.geometry import FACE, Crop, filled_outline
+from faceit.geometry import FACE, LEFT_EYE, OUTER_LIPS, RIGHT_EYE, Crop, filled_outline
 
 BORDER = 0.06  # of the crop's width; the mask is gone before the crop ends, so that no box can show
 
 
+SKIN_EDGE = 0.04  # of the crop's width; so far inside the outline begins what tells the light
+KEPT_EDGE = 0.03  # likewise: eyes and mouth that are kept are kept with so much around them
+
+
 def face_mask(
-    points: np.ndarray, size: int, forehead: bool = True, feather: float = 0.08, crop: Crop = FACE
+    points: np.ndarray, size: int, forehead: bool = True, feather: float = 0.08, crop: Crop = FACE, erode: float = 0.0
 ) -> np.ndarray:
     """A feathered hull of the landmarks: (68, 2) in pixels of ``crop`` at ``size`` -> (size, size) float32 in 0..1.
 
     ``feather`` is the width of the soft edge in crop widths. The edge lies inside the hull (but for a few percent
-    of its tail), so what is outside the face stays the frame's. The crop's own border is 0.
+    of its tail), so what is outside the face stays the frame's; ``erode`` moves it further inside (or, below 0,
+    outside), in crop widths. The crop's own border is 0.
     """
     mask = filled_outline(points, size, forehead, crop).astype(np.float32) / 255
-    if feather <= 0:
-        return np.minimum(mask, _inside(size))
-    reach = max(1, round(size * feather / 2))
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
-    # the crop's border erodes it too: raised brows lie close under the upper one
-    mask = cv2.erode(mask, kernel, borderType=cv2.BORDER_CONSTANT, borderValue=0)
-    mask = cv2.GaussianBlur(mask, (0, 0), reach / 2, borderType=cv2.BORDER_CONSTANT)
+    soft = max(1, round(size * feather / 2)) if feather > 0 else 0
+    reach = round(size * erode) + soft
+    if reach > 0:  # the crop's border erodes it too: raised brows lie close under the upper one
+        mask = cv2.erode(mask, _disc(reach), borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    elif reach < 0:
+        mask = cv2.dilate(mask, _disc(-reach))
+    if soft:
+        mask = cv2.GaussianBlur(mask, (0, 0), soft / 2, borderType=cv2.BORDER_CONSTANT)
     return np.minimum(mask, _inside(size))
+
+
+def skin_area(points: np.ndarray, size: int, crop: Crop = FACE) -> np.ndarray:
+    """Where a face's light is measured, (size, size) bool: inside its outline up to the brows. Hair falls into the
+    forehead."""
+    reach = max(1, round(size * SKIN_EDGE))
+    filled = filled_outline(points, size, False, crop)
+    return cv2.erode(filled, _disc(reach), borderType=cv2.BORDER_CONSTANT, borderValue=0) > 127
+
+
+def kept_mask(points: np.ndarray, size: int, parts: str) -> np.ndarray:
+    """1 where the frame's own "eyes", "mouth" or "both" stay, with a soft edge: (size, size) float32. Points as in
+    ``face_mask``."""
+    shapes = {"eyes": (LEFT_EYE, RIGHT_EYE), "mouth": (OUTER_LIPS,)}
+    kept = np.zeros((size, size), np.uint8)
+    for name in ("eyes", "mouth") if parts == "both" else (parts,):
+        for shape in shapes[name]:
+            hull = cv2.convexHull(points[shape].astype(np.float32))[:, 0]
+            cv2.fillConvexPoly(kept, np.round(hull * 16).astype(np.int32), 255, cv2.LINE_AA, 4)
+    reach = max(1, round(size * KEPT_EDGE))
+    kept = cv2.dilate(kept, _disc(reach)).astype(np.float32) / 255
+    return cv2.GaussianBlur(kept, (0, 0), reach / 2)
+
+
+def _disc(reach: int) -> np.ndarray:
+    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
 
 
 def _inside(size: int) -> np.ndarray:

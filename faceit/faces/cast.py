@@ -4,8 +4,9 @@ What was seen comes in parts (``seen``), of which a few are in memory at a time;
 those of the whole video.
 """
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from math import ceil
 
 import numpy as np
 
@@ -13,7 +14,23 @@ from faceit.faces.follow import STEADY_REACH, steadied
 from faceit.faces.identity import Identity, Judgement, Tally
 from faceit.faces.seen import Seen
 from faceit.faces.tracks import JOINED_PLACE, JOINED_SAME
-from faceit.geometry import Face, overlap
+from faceit.geometry import Face, head_angles, overlap
+
+# Light changes slowly, and what is measured of it trembles: seconds, deviation of the weights that smooth it; and how
+# far it may lie from another frame's to count, in LAB, so that a lamp that is switched on lights the face at once.
+LIGHT_S, LIGHT_STEP = 0.25, 3.0
+LIGHT_REACH = 2.0  # deviations to either side
+YAW_FADE = 15.0  # degrees in which a face that turns away fades out
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When a swap is only partly seen: ``fade`` seconds, in which a face comes and goes within a shot; ``yaw`` (lowest,
+    highest) degrees, beyond which it fades out, in frames of ``size`` (width, height); None: never."""
+
+    fade: float = 0.0
+    yaw: tuple[float, float] | None = None
+    size: tuple[int, int] = (0, 0)
 
 
 class Cast:
@@ -22,12 +39,15 @@ class Cast:
     With ``identity`` None they are everyone's; else the person's, of whom there is one in a frame at the most.
     """
 
-    def __init__(self, load: Callable[[int], Seen], parts: int, fps: float, identity: Identity | None):
-        self.identity, self.parts, self.fps = identity, parts, fps
+    def __init__(self, load: Callable[[int], Seen], parts: int, fps: float, identity: Identity | None,
+                 limits: Limits | None = None):  # fmt: skip
+        self.identity, self.parts, self.fps, self.limits = identity, parts, fps, limits or Limits()
         self._load = load
         self._first: list[int] = []  # of each part: the number of its first frame
         self._numbers: list[dict[int, int]] = []  # of each part: its tracks -> those of the whole video
         self._judged: dict[int, Judgement] = {}  # by track, where a person is looked for
+        self._spans: dict[int, list[int]] = {}  # of each track: its first and its last frame in the whole video
+        self._cuts: set[int] = set()  # the frames with which another shot begins
         self.frames = 0  # of the whole video
         self._meet()
 
@@ -46,6 +66,9 @@ class Cast:
                     tracks += 1
             for track, some in own.items():
                 encodings.setdefault(numbers[track], []).extend(some)
+            for at, track in zip(seen.frame.tolist(), seen.track.tolist(), strict=True):
+                self._spans.setdefault(numbers[track], [self.frames + at, 0])[1] = self.frames + at
+            self._cuts |= {self.frames + at for at in seen.cuts.tolist()}
             self._first.append(self.frames)
             self._numbers.append(numbers)
             self.frames += seen.frames
@@ -54,24 +77,44 @@ class Cast:
             self._judged = {track: self.identity.judge(np.stack(some)) for track, some in encodings.items()}
 
     def faces(self, part: int) -> list[list[Face]]:
-        """Those to be swapped in each frame of a part, with the distance of their track, placed steadily."""
+        """Those to be swapped in each frame of a part, with the distance of their track, placed steadily in a steady
+        light, and with their strength; those of none are left out."""
         here = self._numbered(part)
-        before = self._numbered(part - 1)[-STEADY_REACH:] if part else []  # smoothing needs a few on either side
-        after = self._numbered(part + 1)[:STEADY_REACH] if part + 1 < self.parts else []
-        placed = list(steadied((at / self.fps, at, chosen) for at, chosen in before + here + after))
-        return [faces for _, _, faces in placed[len(before) : len(before) + len(here)]]
+        reach = max(STEADY_REACH, ceil(LIGHT_REACH * LIGHT_S * self.fps))  # smoothing needs a few on either side
+        before = self._numbered(part - 1)[-reach:] if part else []
+        after = self._numbered(part + 1)[:reach] if part + 1 < self.parts else []
+        placed = _lit(steadied((at / self.fps, at, chosen) for at, chosen in before + here + after))
+        mine = placed[len(before) : len(before) + len(here)]
+        return [[replace(face, strength=strength) for face in faces if (strength := self._strength(at, face)) > 0]
+                for _, at, faces in mine]  # fmt: skip
 
-    def count(self, tally: Tally) -> int:
-        """Go through all parts and tally their frames; how many have a face to swap."""
-        swapped = 0
-        for part in range(self.parts):
-            for faces in self._all(part):
-                chosen = self._choose(faces)
-                tally.frames += 1
-                swapped += bool(chosen)
-                if not chosen:
-                    tally.missed(faces)
-        return swapped
+    def _strength(self, at: int, face: Face) -> float:
+        """How much of the swap is seen in the frame ``at``."""
+        return min(self._come(at, face.track), self._turned(face))
+
+    def _come(self, at: int, track: int) -> float:
+        """1, but less where the track begins or ends within a shot."""
+        first, last = self._spans[track]
+        steps = round(self.limits.fade * self.fps) + 1
+        since = steps if first == 0 or first in self._cuts else at - first + 1
+        until = steps if last == self.frames - 1 or last + 1 in self._cuts else last - at + 1
+        return min(1.0, since / steps, until / steps)
+
+    def _turned(self, face: Face) -> float:
+        """1, but less where the head is turned too far."""
+        if self.limits.yaw is None:
+            return 1.0
+        yaw = float(head_angles(face.landmarks, self.limits.size)[0])
+        low, high = self.limits.yaw
+        beyond = min(max(low - yaw, yaw - high, 0.0) / YAW_FADE, 1.0)
+        return 1 - beyond * beyond * (3 - 2 * beyond)
+
+    def looks(self, part: int) -> Iterator[tuple[list[Face], list[Face], list[Face]]]:
+        """Of each frame of a part: all faces, with their distances, those that are to be swapped, and of these those
+        that are not turned too far."""
+        for faces in self._all(part):
+            chosen = self._choose(faces)
+            yield faces, chosen, [face for face in chosen if self._turned(face)]
 
     def _all(self, part: int) -> list[list[Face]]:
         numbers, out = self._numbers[part], []
@@ -94,6 +137,71 @@ class Cast:
             return faces
         theirs = [face for face in faces if self._judged[face.track].verdict == "theirs"]
         return [min(theirs, key=lambda face: face.distance)] if theirs else []
+
+
+class Casts:
+    """Several casts of one video, each for a swap of its own: of two that want one face, the one that it is nearer to
+    has it."""
+
+    def __init__(self, *casts: Cast):
+        self.casts, self.parts, self.frames = casts, casts[0].parts, casts[0].frames
+
+    def faces(self, part: int) -> list[list[Face]]:
+        """Those to be swapped in each frame of a part, as ``Cast.faces``, with the number of their swap."""
+        each = [cast.faces(part) for cast in self.casts]
+        return [_shared([[replace(face, swap=i) for face in faces] for i, faces in enumerate(frame)])
+                for frame in zip(*each, strict=True)]  # fmt: skip
+
+    def count(self, tally: Tally) -> int:
+        """Go through all parts and tally their frames; how many have a face to swap."""
+        swapped = 0
+        for part in range(self.parts):
+            for each in zip(*(cast.looks(part) for cast in self.casts), strict=True):
+                tally.frames += 1
+                is_seen, is_chosen = any(seen for _, _, seen in each), any(chosen for _, chosen, _ in each)
+                swapped += is_seen
+                tally.turned_away += is_chosen and not is_seen
+                if not is_chosen:
+                    nearest = min(each, key=lambda one: min((f.distance for f in one[0]), default=0.0))
+                    tally.missed(nearest[0])
+        return swapped
+
+
+def _shared(frame: list[list[Face]]) -> list[Face]:
+    """The faces of a frame, each once."""
+    best: dict[int, Face] = {}
+    for face in (face for faces in frame for face in faces):
+        other = best.get(face.track)
+        if other is None or face.distance < other.distance:
+            best[face.track] = face
+    return list(best.values())
+
+
+def _lit(placed: Iterable) -> list[tuple]:
+    """(time, number, faces) with the light of each track smoothed over time, both ways."""
+    placed = list(placed)
+    tracks: dict[int, list[tuple[int, int]]] = {}  # where its measured faces are
+    for i, (_, _, faces) in enumerate(placed):
+        for k, face in enumerate(faces):
+            if face.light is not None:
+                tracks.setdefault(face.track, []).append((i, k))
+    for where in tracks.values():
+        times = np.array([placed[i][0] for i, _ in where])
+        lights = np.stack([placed[i][2][k].light for i, k in where])
+        for (i, k), light in zip(where, _smoothed(times, lights), strict=True):
+            placed[i][2][k] = replace(placed[i][2][k], light=light)
+    return placed
+
+
+def _smoothed(times: np.ndarray, lights: np.ndarray) -> np.ndarray:
+    """Weighted means of the lights (n, 6) at neighbouring times (n,) that are nearly the same: a bilateral filter."""
+    out = np.empty_like(lights)
+    for i, time in enumerate(times):
+        near = slice(*np.searchsorted(times, [time - LIGHT_REACH * LIGHT_S, time + LIGHT_REACH * LIGHT_S]))
+        apart = np.linalg.norm(lights[near, :3] - lights[i, :3], axis=1)
+        weights = np.exp(-0.5 * (((times[near] - time) / LIGHT_S) ** 2 + (apart / LIGHT_STEP) ** 2))
+        out[i] = weights @ lights[near] / weights.sum()
+    return out
 
 
 def _boxes(seen: Seen, frame: int) -> dict[int, tuple]:

@@ -20,6 +20,8 @@ from faceit.faces.identity import encode
 from faceit.geometry import Face
 from faceit.images import write_bytes
 
+UNKNOWN = np.full(6, np.nan, np.float32)
+
 
 @dataclass(frozen=True)
 class Seen:
@@ -27,7 +29,8 @@ class Seen:
 
     ``frame`` (n,) counts from the first of these frames, ``track`` (n,) numbers those that are one face; ``boxes``
     (n, 4) and ``landmarks`` (n, 68, 2) in pixels, ``spread`` (n,) as in ``geometry.Face``. ``encoded`` (m,) says which
-    of the n were encoded, ``encodings`` (m, 128).
+    of the n were encoded, ``encodings`` (m, 128). ``light`` (n, 6) as in ``geometry.Face``, NaN where it was not
+    measured; ``cuts`` are the frames with which another shot begins.
     """
 
     frames: int
@@ -38,27 +41,37 @@ class Seen:
     spread: np.ndarray
     encoded: np.ndarray
     encodings: np.ndarray
+    light: np.ndarray
+    cuts: np.ndarray
 
     def faces(self) -> list[list[Face]]:
         """The faces of each frame."""
         out: list[list[Face]] = [[] for _ in range(self.frames)]
         for i, at in enumerate(self.frame):
             box = tuple(int(side) for side in self.boxes[i])
-            out[at].append(Face(box, self.landmarks[i], track=int(self.track[i]), spread=float(self.spread[i])))
+            light = self.light[i] if np.isfinite(self.light[i]).all() else None
+            out[at].append(Face(box, self.landmarks[i], track=int(self.track[i]), spread=float(self.spread[i]),
+                                light=light))  # fmt: skip
         return out
 
 
-def look(frames: Iterable, finder: FaceFinder, identify: bool = True, on_frame: Callable = lambda: None) -> Seen:
-    """Follow the faces of (time, frame) pairs. Without ``identify`` none is encoded; ``on_frame()`` follows each."""
-    count, rows, encoded, encodings = 0, [], [], []
+def look(frames: Iterable, finder: FaceFinder, identify: bool = True, on_frame: Callable = lambda: None,
+         light_of: Callable = lambda frame, landmarks: UNKNOWN) -> Seen:  # fmt: skip
+    """Follow the faces of (time, frame) pairs. Without ``identify`` none is encoded; ``on_frame()`` follows each;
+    ``light_of(frame, landmarks)`` measures a face's light."""
+    count, rows, encoded, encodings, lights, cuts = 0, [], [], [], [], []
     ages: Counter[int] = Counter()
-    for _, frame, faces in Follower(finder).follow(frames):
+    follower = Follower(finder)
+    for _, frame, faces in follower.follow(frames):
+        if follower.cuts > len(cuts):
+            cuts.append(count)
         for face in faces:
             age = ages[face.track]
             if identify and (age in ENCODED_AT or age % ENCODED_EVERY == 0):
                 encoded.append(len(rows))
                 encodings.append(encode(frame, face.landmarks))
             ages[face.track] += 1
+            lights.append(light_of(frame, face.landmarks))
             rows.append((count, face))
         count += 1
         on_frame()
@@ -67,7 +80,8 @@ def look(frames: Iterable, finder: FaceFinder, identify: bool = True, on_frame: 
         np.array([face.box for _, face in rows], np.int32).reshape(-1, 4),
         np.array([face.landmarks for _, face in rows], np.float32).reshape(-1, 68, 2),
         np.array([face.spread for _, face in rows], np.float32), np.array(encoded, np.int32),
-        np.array(encodings, np.float64).reshape(-1, 128),
+        np.array(encodings, np.float64).reshape(-1, 128), np.array(lights, np.float32).reshape(-1, 6),
+        np.array(cuts, np.int32),
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from faceit import __version__
 from faceit.errors import MediaError
+from faceit.planes import TO_YUV, Planes
 
 LABEL_TEXT = "AI MODIFIED"
 LABEL_HEIGHT = 0.045  # of the text's em, as a part of the frame's height
@@ -32,17 +33,32 @@ class Label:
         left, top = max(0, right - colour.shape[1]), min(gap, max(0, height - colour.shape[0]))
         rows, columns = min(colour.shape[0], height - top), right - left
         self.box = (left, top, left + columns, top + rows)  # left, top, right, bottom in pixels
-        opacity = opacity[:rows, -columns:, None]
-        self._added = colour[:rows, -columns:, None] * opacity
-        self._kept = 1 - opacity
+        opacity, colour = opacity[:rows, -columns:], colour[:rows, -columns:]
+        self._rgb = opacity[..., None], colour[..., None]
+        self._y = opacity, TO_YUV[0] @ (1, 1, 1, 0) * colour + TO_YUV[0, 3]
+        # of a colour's pixel, as much is covered as of the four pixels that it is for; the label is gray
+        around = np.zeros((height, width), np.float32)
+        around[top : top + rows, left:right] = opacity
+        around = around.reshape(height // 2, 2, width // 2, 2).mean((1, 3)) if not (height % 2 or width % 2) else around
+        self._colours = around[top // 2 : (top + rows + 1) // 2, left // 2 : (right + 1) // 2], TO_YUV[1, 3]
 
-    def stamp(self, frame: np.ndarray) -> None:
-        """Draw the label into ``frame``, (height, width, 3) uint8 RGB, in place; nothing outside ``box`` changes."""
+    def stamp(self, frame: np.ndarray | Planes) -> None:
+        """Draw the label into ``frame``, (height, width, 3) uint8 RGB or planes, in place; nothing outside ``box``
+        changes, but for colours of the pixels next to it."""
+        if isinstance(frame, Planes):
+            left, top, right, bottom = self.box
+            _cover(frame.y[top:bottom, left:right], *self._y)
+            for plane in (frame.u, frame.v):
+                _cover(plane[top // 2 : (bottom + 1) // 2, left // 2 : (right + 1) // 2], *self._colours)
+            return
         if frame.shape != self._frame or frame.dtype != np.uint8:
             raise ValueError(f"the label is for {self._frame} uint8 frames, not {frame.shape} {frame.dtype}")
         left, top, right, bottom = self.box
-        part = frame[top:bottom, left:right]
-        part[:] = np.rint(part * self._kept + self._added).astype(np.uint8)
+        _cover(frame[top:bottom, left:right], *self._rgb)
+
+
+def _cover(part: np.ndarray, opacity: np.ndarray, colour) -> None:
+    part[:] = np.rint(part * (1 - opacity) + opacity * colour).astype(np.uint8)
 
 
 def note(swap_facts: dict) -> str:

@@ -1,4 +1,4 @@
-"""Videos in and out: pictures as a stream of RGB arrays, with their sound kept in step.
+"""Videos in and out: pictures as a stream of RGB arrays or of planes, with their sound kept in step.
 
 Reading puts every source on one even beat (a constant frame rate that starts at zero of the file's own clock), upright,
 with square pixels and even sizes, so that no later stage meets variable rates, late starts, rotation flags or HDR.
@@ -9,7 +9,7 @@ import math
 import os
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -19,14 +19,17 @@ import numpy as np
 
 from faceit.errors import MediaError
 from faceit.media.ffmpeg import ffmpeg_exe, last_line
+from faceit.planes import Planes
 
 SLOWEST_FPS, FASTEST_FPS, FALLBACK_FPS = 1, 240, Fraction(30)  # containers without a rate say 1000 or 90000
 NTSC = [Fraction(n * 1000, 1001) for n in (24, 30, 60)]
 COMMON_RATES = (5, 10, 12, 15, NTSC[0], 24, 25, NTSC[1], 30, 48, 50, NTSC[2], 60)
 HDR_TRANSFERS = (16, 18)  # ITU-T H.273 transfer characteristics: PQ (SMPTE ST 2084) and HLG (ARIB STD-B67)
-UNSPECIFIED = 2  # H.273: the file does not say
+BT709, UNSPECIFIED = 1, 2  # H.273: colour matrices; the file does not say
+FULL_RANGE = 2  # ffmpeg's number for levels from 0 to 255
 NOT_VIDEO_FORMATS = ("image2", "tty")  # a .jpg opens as a one-frame video, a .txt as a terminal's picture
 SCALING = "bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"  # swscale's defaults trade a level or two for speed
+AS_BT709 = {"out_color_matrix": "bt709", "out_range": "tv", "flags": SCALING}
 QUICK_SCALING = "bicubic"  # those defaults: a picture that keeps its size is converted in a third of the time
 COPIED_SOUND = frozenset({"aac", "mp3", "ac3", "eac3", "opus", "alac"})  # what an mp4 may hold and players play
 SOUND_BITRATE = "192k"
@@ -96,8 +99,21 @@ def read_frames(
     _check_range(source.info, start, end)
     rate = _rate(fps or source.info.fps)
     width, rows = frame_size(source.info, height)
-    command = _read_command(source, rate, start or 0.0, end, (width, rows), quick)
+    command = _read_command(source, rate, start or 0.0, end,
+                            lambda picture: _to_rgb(picture, source, (width, rows), quick), "rgb24")  # fmt: skip
     return _frames(command, source.info.path, (rows, width, 3), rate, start or 0.0)
+
+
+def read_planes(
+    path: Path | str, *, start: float | None = None, end: float | None = None, height: int | None = None
+) -> Iterator[tuple[float, Planes]]:
+    """As ``read_frames``, but (time, planes). What most videos are made of comes as the decoder gives it."""
+    source = _inspect(path)
+    _check_range(source.info, start, end)
+    width, rows = frame_size(source.info, height)
+    command = _read_command(source, source.info.fps, start or 0.0, end,
+                            lambda picture: _to_planes(picture, source, (width, rows)), "yuv420p")  # fmt: skip
+    return _frames(command, source.info.path, (3 * rows // 2, width), source.info.fps, start or 0.0, Planes)
 
 
 class VideoWriter:
@@ -112,7 +128,9 @@ class VideoWriter:
     with the packet in which that is, at most some 0.1 s later), sound that ends earlier is followed by silence.
 
     Everything is written beside ``path`` under hidden ``.part`` names and renamed at the end; on any exception these
-    are removed and ffmpeg is ended. Raises MediaError when ffmpeg fails (a full disk, for instance) or the sound cannot
+    are removed and ffmpeg is ended. With ``planes`` the frames are ``Planes``, which go to the encoder as they are.
+
+    Raises MediaError when ffmpeg fails (a full disk, for instance) or the sound cannot
     be put in, ValueError for frames of a wrong shape or type.
     """
 
@@ -130,6 +148,7 @@ class VideoWriter:
         preset: str = "medium",
         comment: str | None = None,
         title: str | None = None,
+        planes: bool = False,
     ):
         if width < 2 or height < 2 or width % 2 or height % 2:
             raise ValueError(f"a video needs an even width and height, not {width}x{height}")
@@ -139,7 +158,7 @@ class VideoWriter:
         self.width, self.height, self.fps = width, height, _rate(fps)
         self.sound_from = None if sound_from is None else Path(sound_from)
         self.start, self.duration = start, duration
-        self.crf, self.preset, self.comment, self.title = crf, preset, comment, title
+        self.crf, self.preset, self.comment, self.title, self.planes = crf, preset, comment, title, planes
         self.frames_written = 0
         self._picture = part_path(self.path, "picture")
         self._process: subprocess.Popen | None = None
@@ -160,10 +179,12 @@ class VideoWriter:
             raise
         return self
 
-    def write(self, frame: np.ndarray) -> None:
-        """Append one frame, (height, width, 3) uint8 RGB."""
-        if frame.shape != (self.height, self.width, 3) or frame.dtype != np.uint8:
-            raise ValueError(f"a frame must be ({self.height}, {self.width}, 3) uint8, not {frame.shape} {frame.dtype}")
+    def write(self, frame: np.ndarray | Planes) -> None:
+        """Append one frame: (height, width, 3) uint8 RGB, or planes of that size."""
+        shape = (3 * self.height // 2, self.width) if self.planes else (self.height, self.width, 3)
+        frame = frame.data if isinstance(frame, Planes) else frame
+        if frame.shape != shape or frame.dtype != np.uint8:
+            raise ValueError(f"a frame must be {shape} uint8, not {frame.shape} {frame.dtype}")
         if self._process is None:
             raise ValueError("write() outside of the 'with' block")
         try:
@@ -216,11 +237,13 @@ class VideoWriter:
     def _encode_command(self) -> list[str]:
         import ffmpeg
 
+        held = "yuv420p" if self.planes else "rgb24"
         pictures = ffmpeg.input(
-            "pipe:", format="rawvideo", pix_fmt="rgb24", s=f"{self.width}x{self.height}", framerate=str(self.fps)
+            "pipe:", format="rawvideo", pix_fmt=held, s=f"{self.width}x{self.height}", framerate=str(self.fps)
         ).video
         # without these two, ffmpeg converts by bt601 and does not say so; players then take bt709 for large pictures
-        pictures = pictures.filter("scale", out_color_matrix="bt709", out_range="tv", flags=SCALING)
+        if not self.planes:
+            pictures = pictures.filter("scale", **AS_BT709)
         pictures = pictures.filter(
             "setparams", range="tv", color_primaries="bt709", color_trc="bt709", colorspace="bt709"
         )
@@ -301,6 +324,8 @@ class _Source:
     late_s: float  # by how much the picture starts after the file's clock, where ffmpeg would forget it
     colorspace: int
     primaries: int
+    pixels: str | None  # ffmpeg's name of the pixel format
+    full_range: bool
 
 
 @dataclass(frozen=True)
@@ -376,8 +401,9 @@ def _looked_into(path: Path, size: int, changed: int) -> _Source:
         )
         jumps = _jumps(container)
         return _Source(
-            info, own_size, video.index, jumps, late if jumps else 0.0, context.colorspace, context.color_primaries
-        )
+            info, own_size, video.index, jumps, late if jumps else 0.0, context.colorspace, context.color_primaries,
+            context.pix_fmt, context.color_range == FULL_RANGE,
+        )  # fmt: skip
 
 
 def _video_stream(container, path: Path):
@@ -523,8 +549,9 @@ def _command(stream) -> list[str]:
 
 
 def _read_command(
-    source: _Source, rate: Fraction, start: float, end: float | None, size: tuple[int, int], quick: bool
+    source: _Source, rate: Fraction, start: float, end: float | None, convert: Callable, pixels: str
 ) -> list[str]:
+    """Frames at an even rate, through the filters of ``convert(picture)``, in a pixel format."""
     import ffmpeg
 
     options = _seek(start, source.late_s, SEEK_MARGIN_S if source.jumps else 0.0)
@@ -536,18 +563,31 @@ def _read_command(
         picture = picture.filter("bwdif", mode="send_frame", deint="interlaced")
     # start_time=0 drops what comes before and fills up to a late picture: frame n is at start + n / rate
     picture = picture.filter("fps", fps=str(rate), start_time=0)
-    picture = _to_rgb(picture, source, size, quick)
     limit = {} if end is None else {"t": end - start}
-    return _command(picture.output("pipe:", format="rawvideo", pix_fmt="rgb24", **limit))
+    return _command(convert(picture).output("pipe:", format="rawvideo", pix_fmt=pixels, **limit))
+
+
+def _to_planes(picture, source: _Source, size: tuple[int, int]):
+    """Scale to ``size`` and convert to yuv420p of BT.709 in limited range, where it is not that already."""
+    matrix = BT709 if _is_guessed_bt709(source) else source.colorspace
+    if (source.pixels, source.full_range, matrix, source.info.hdr) != ("yuv420p", False, BT709, False):
+        return _to_rgb(picture, source, size, False).filter("format", "rgb24").filter("scale", **AS_BT709)
+    if size != source.own_size:
+        picture = picture.filter("scale", *size, flags=SCALING)
+    return picture.filter("setsar", 1)
+
+
+def _is_guessed_bt709(source: _Source) -> bool:
+    """Whether the file does not say what its colours are and players take them for BT.709: only old, small video is
+    BT.601."""
+    return source.colorspace == UNSPECIFIED and (source.info.height > 576 or source.info.width >= 1280)
 
 
 def _to_rgb(picture, source: _Source, size: tuple[int, int], quick: bool):
     """Scale to ``size`` and convert to RGB, whatever the source's colours are; see ``read_frames`` for ``quick``."""
     width, height = size
     if not source.info.hdr:
-        guess = {}
-        if source.colorspace == UNSPECIFIED and (source.info.height > 576 or source.info.width >= 1280):
-            guess = {"in_color_matrix": "bt709"}  # as players do: only old, small video is bt601
+        guess = {"in_color_matrix": "bt709"} if _is_guessed_bt709(source) else {}
         flags = QUICK_SCALING if quick and size == source.own_size else SCALING
         return picture.filter("scale", width, height, flags=flags, **guess).filter("setsar", 1)
     picture = picture.filter("scale", width, height, flags="bicubic").filter("setsar", 1)
@@ -675,8 +715,8 @@ def _why(process: subprocess.Popen, log) -> str:
 
 
 def _frames(
-    command: list[str], path: Path, shape: tuple[int, int, int], rate: Fraction, start: float
-) -> Iterator[tuple[float, np.ndarray]]:
+    command: list[str], path: Path, shape: tuple[int, ...], rate: Fraction, start: float, held: Callable = np.asarray
+) -> Iterator[tuple]:
     # a file and not a pipe: an undrained pipe of error lines stops ffmpeg, and then us, for ever
     with tempfile.TemporaryFile() as log:
         process = _start(command, stdout=subprocess.PIPE, stderr=log)
@@ -686,7 +726,7 @@ def _frames(
                 frame = np.empty(shape, np.uint8)
                 if process.stdout.readinto(memoryview(frame).cast("B")) < frame.nbytes:
                     break
-                yield start + float(count / rate), frame
+                yield start + float(count / rate), held(frame)
                 count += 1
             process.wait()
             if process.returncode < 0 or (count == 0 and process.returncode != 0):

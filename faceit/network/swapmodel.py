@@ -78,11 +78,18 @@ class SwapModel:
     def swap(self, faces: np.ndarray, points: np.ndarray, from_side: str, to_side: str) -> np.ndarray:
         """Faces of one side as the other: (n, w, w, 3) uint8 with their margin and landmarks in units
         of its crop (n, 68, 2) -> (n, size, size, 3) float32 in 0..1. The same side gives the reconstruction."""
-        from keras import ops
+        return self.drawn(self.crops(faces), points, from_side, to_side)
 
+    def crops(self, faces: np.ndarray) -> np.ndarray:
+        """What the network sees of faces with their margin: (n, w, w, 3) uint8 -> (n, size, size, 3) float32, 0..1."""
         from faceit.network.augment import middle
 
-        crops = middle(faces, self.preset.size, ALIGNED_MARGIN)
+        return middle(faces, self.preset.size, ALIGNED_MARGIN)
+
+    def drawn(self, crops: np.ndarray, points: np.ndarray, from_side: str, to_side: str) -> np.ndarray:
+        """As ``swap``, of ``crops``."""
+        from keras import ops
+
         made = [np.empty((0, self.preset.size, self.preset.size, 3), np.float32)]
         for i in range(0, len(crops), BATCH):
             some, at = crops[i : i + BATCH], points[i : i + BATCH].astype(np.float32)
@@ -137,6 +144,20 @@ def check_about(about, source: str) -> dict:
 def about_crop(about: dict) -> Crop:
     """How much of the head a model sees, by its model.json; older models do not say, and see the face."""
     return CROPS[about.get("align", FACE.name)]
+
+
+def about_turns(about: dict, side: str) -> tuple[float, float] | None:
+    """How far side "a" or "b" was seen turned while training, (lowest, highest) degrees of yaw; None where a model does
+    not say."""
+    said = about.get("turns")
+    turns = said.get(side) if isinstance(said, dict) else None
+    if not isinstance(turns, list) or len(turns) != 2 or not all(_is_angle(turn) for turn in turns):
+        return None
+    return min(turns), max(turns)
+
+
+def _is_angle(value) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and -90 <= value <= 90
 
 
 def _is_count(value) -> bool:

@@ -17,10 +17,9 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-import numpy as np
-
+from faceit.compose.blend import face_light
 from faceit.errors import MediaError
-from faceit.faces.cast import Cast
+from faceit.faces.cast import Cast, Casts, Limits
 from faceit.faces.detect import FaceFinder
 from faceit.faces.faceset import read_json, write_text
 from faceit.faces.follow import Follower
@@ -37,7 +36,9 @@ from faceit.media.video import (
     frame_size,
     part_path,
     read_frames,
+    read_planes,
 )
+from faceit.planes import Planes
 from faceit.progress import Progress, say
 from faceit.settings import ConvertSettings
 from faceit.stages.crew import Crew, Stopped, outcome
@@ -75,7 +76,7 @@ class View:
                 raise Stopped
 
         try:
-            seen = look(self._read(), FaceFinder(self.detector), self.identify, watch)
+            seen = look(self._read(), FaceFinder(self.detector), self.identify, watch, face_light)
         except MediaError as error:
             if "killed by signal" in str(error):
                 raise
@@ -88,7 +89,8 @@ class View:
         return Follower(FaceFinder(self.detector)).follow(self._read())
 
     def _read(self) -> Iterator:
-        return _read(self.path, self.begin, self.end, self.count, self.height, quick=True)
+        frames = read_frames(self.path, start=self.begin, end=self.end, height=self.height, quick=True)
+        return _first(frames, self.count)
 
 
 @dataclass
@@ -194,9 +196,9 @@ class Conversion:
             raise MediaError(f"{self.source} has no picture in the part asked for.")
         return given
 
-    def cast(self, identity: Identity | None) -> Cast:
+    def cast(self, identity: Identity | None, limits: Limits) -> Cast:
         """Who is who in all that was seen."""
-        return Cast(self._seen, len(self.frames), float(self.info.fps), identity)
+        return Cast(self._seen, len(self.frames), float(self.info.fps), identity, limits)
 
     def _count(self) -> int:
         if not self.info.duration:  # nobody knows how long it is
@@ -230,7 +232,7 @@ class Conversion:
 
     # --- the second pass: pixels ---
 
-    def paint(self, painter: Painter, cast: Cast) -> None:
+    def paint(self, painter: Painter, cast: Cast | Casts) -> None:
         """Encode all parts that are not there yet. MediaError where the disk refuses; what was done stays."""
         began, before = clock.monotonic(), self.seconds
         width, height = frame_size(self.info, self.settings.height)
@@ -253,20 +255,23 @@ class Conversion:
         names = ["part", "plain"] if self.beside else ["part"]
         return [self.folder / f"{name}-{number:04d}.mp4" for name in names]
 
-    def _painted(self, number: int, painter: Painter, cast: Cast, label: Label | None, size: tuple[int, int]):
+    def _painted(self, number: int, painter: Painter, cast: Cast | Casts, label: Label | None, size: tuple[int, int]):
         """Paint and encode a part; yields once a frame."""
         begin, end, count = self._span(number)
         last = number + 1 == len(self.frames)
         faces = cast.faces(number)
-        quality = [(self.settings.crf, self.settings.preset), (PLAIN_CRF, PLAIN_PRESET)]
+        quality = [{"crf": self.settings.crf, "preset": self.settings.preset},
+                   {"crf": PLAIN_CRF, "preset": PLAIN_PRESET}]  # fmt: skip
         with contextlib.ExitStack() as stack:
             lines = []
-            for path, (crf, preset) in zip(self._files(number), quality, strict=False):
-                writer = stack.enter_context(VideoWriter(path, *size, self.info.fps, crf=crf, preset=preset))
+            for path, how in zip(self._files(number), quality, strict=False):
+                writer = stack.enter_context(VideoWriter(path, *size, self.info.fps, planes=True, **how))
                 lines.append(stack.enter_context(Behind(writer.write, WRITE_BEHIND)))
-            frames = _read(self.source, begin, end, count, self.settings.height) if self.frames[number] else ()
+            frames = ()
+            if self.frames[number]:
+                frames = _first(read_planes(self.source, start=begin, end=end, height=self.settings.height), count)
             frames = stack.enter_context(contextlib.closing(ahead(frames, READ_AHEAD)))
-            done, pair = 0, (np.zeros((size[1], size[0], 3), np.uint8),) * 2
+            done, pair = 0, (Planes.black(*size),) * 2
             for frame, swapped in painter.painted(_with_faces(frames, faces)):
                 pair = _stamped(frame, swapped, label), frame
                 for line, picture in zip(lines, pair, strict=False):
@@ -302,10 +307,9 @@ class Conversion:
         write_text(self.folder / STATE, json.dumps({"key": self.key, "seconds": round(self.seconds, 1)}))
 
 
-def _read(path: Path, begin: float, end: float | None, count: int | None, height: int | None,
-          quick: bool = False) -> Iterator[tuple[float, np.ndarray]]:  # fmt: skip
-    """The frames of a part; the reader ends with them."""
-    with contextlib.closing(read_frames(path, start=begin, end=end, height=height, quick=quick)) as frames:
+def _first(frames: Iterator, count: int | None) -> Iterator:
+    """So many of them; the reader ends with them."""
+    with contextlib.closing(frames):
         yield from islice(frames, count)
 
 
@@ -314,7 +318,7 @@ def _with_faces(frames, faces: list) -> Iterator:
         yield frame, faces[i] if i < len(faces) else []
 
 
-def _stamped(frame: np.ndarray, swapped: np.ndarray, label: Label | None) -> np.ndarray:
+def _stamped(frame: Planes, swapped: Planes, label: Label | None) -> Planes:
     """The swapped frame with the label, which the untouched one must not get."""
     if label:
         swapped = frame.copy() if swapped is frame else swapped

@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from faceit import __version__
+from faceit.compose.blend import face_light
 from faceit.errors import FaceitError, MediaError
-from faceit.faces.cast import Cast
+from faceit.faces.cast import Cast, Casts, Limits
 from faceit.faces.detect import FaceFinder
 from faceit.faces.faceset import write_text
 from faceit.faces.identity import Identity, Tally, learn_identity
@@ -23,16 +24,17 @@ from faceit.media.fetch import fetch
 from faceit.media.provenance import Label, note
 from faceit.media.side_by_side import side_by_side
 from faceit.media.video import frame_size, probe, read_frames
-from faceit.network.swapmodel import WEIGHTS, SwapModel, load_model, read_about
+from faceit.network.swapmodel import MODEL, WEIGHTS, SwapModel, about_crop, about_turns, load_model, read_about
 from faceit.pages.values import clock
 from faceit.progress import Progress, duration, say
 from faceit.project import Person, Project, Video, video_name
 from faceit.settings import ConvertSettings
 from faceit.stages.conversion import Conversion
 from faceit.stages.downloads import DownloadNews, cookie_options, fetch_job
-from faceit.stages.painter import Painter
+from faceit.stages.painter import Painter, Swapper
 
 PREVIEW_SIDE = 480  # pixels of the longer side of a preview's frames
+TURNED_ON = 15.0  # degrees; so much further than it was seen a face can be turned before it fades
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ class Task:
     side_by_side: bool = False
     output: Path | None = None
     overwrite: bool = False
+    others: tuple[str, ...] = ()  # swaps that are made in the same video
 
 
 @dataclass
@@ -73,76 +76,125 @@ class Converter:
 
     def __init__(self, model: SwapModel, identity: Identity | None, settings: ConvertSettings,
                  reverse: bool = False, finder: FaceFinder | None = None, fps: float = 25.0):  # fmt: skip
-        self.identity, self.finder, self.fps = identity, finder or FaceFinder(), fps
-        self.painter = Painter(model, settings, reverse)
+        self.identity, self.finder, self.fps, self.settings = identity, finder or FaceFinder(), fps, settings
+        self.painter = Painter(Swapper(model, settings, reverse))
+        self.turns = about_turns(model.about, "a" if reverse else "b")
         self.counts = Counts()
 
     def convert(self, frames: Iterable[np.ndarray]) -> list[np.ndarray]:
         """Consecutive frames (h, w, 3) uint8 RGB -> the swapped ones; those without a face to swap come as they are."""
         frames = list(frames)
-        seen = look(((i / self.fps, frame) for i, frame in enumerate(frames)), self.finder, self.identity is not None)
-        cast = Cast(lambda part: seen, 1, self.fps, self.identity)
+        if not frames:
+            return []
+        timed = ((i / self.fps, frame) for i, frame in enumerate(frames))
+        seen = look(timed, self.finder, self.identity is not None, light_of=face_light)
+        height, width = frames[0].shape[:2]
+        limits = limits_of(self.settings, self.turns, (width, height))
+        cast = Casts(Cast(lambda part: seen, 1, self.fps, self.identity, limits))
         self.counts.swapped += cast.count(self.counts)
         return [swapped for _, swapped in self.painter.painted(zip(frames, cast.faces(0), strict=True))]
 
 
-class _Asked:
-    """What a task comes to: the model's folder and people, the settings in force, the video, and who is looked for."""
+def limits_of(settings: ConvertSettings, turns: tuple[float, float] | None, size: tuple[int, int]) -> Limits:
+    """When a swap is only partly seen. ``turns``: how far the person whose face is put in was seen turned."""
+    if settings.max_yaw is not None:
+        turns = -settings.max_yaw, settings.max_yaw
+    elif turns is not None:
+        turns = turns[0] - TURNED_ON, turns[1] + TURNED_ON
+    return Limits(settings.fade, turns, size)
 
-    def __init__(self, project: Project, task: Task, settings: ConvertSettings | None):
-        self.project, self.task = project, task
-        self.folder = project.model_dir(task.swap)
+
+class _Swap:
+    """One of the swaps of a task: the model's folder and people, its settings, and who is looked for."""
+
+    def __init__(self, project: Project, task: Task, name: str, settings: ConvertSettings | None = None):
+        self.name, self.reverse = name, task.reverse
+        self.folder = project.model_dir(name)
         self.about = read_about(self.folder)
         people = people_of(project, self.about)
         if settings is None:
-            settings = project.swaps[task.swap].convert if task.swap in project.swaps else ConvertSettings()
+            settings = project.swaps[name].convert if name in project.swaps else ConvertSettings()
         self.settings = settings
         self.driver, self.giver = (people["b"], people["a"]) if task.reverse else (people["a"], people["b"])
+        self.turns = about_turns(self.about, "a" if task.reverse else "b")
+        self.identity: Identity | None = None  # everyone's, until a person is learned
+
+    def swapper(self) -> Swapper:
+        return Swapper(load_model(self.folder), self.settings, self.reverse)
+
+    def told(self) -> dict:
+        """What is recorded of it."""
+        return {
+            "swap": self.name, "from": self.driver.name, "to": self.giver.name,
+            "consent": {p.name: p.consent for p in (self.driver, self.giver)},
+            "model": {"preset": self.about["preset"]["name"], "step": self.about.get("step"),
+                      "align": about_crop(self.about).name},
+        }  # fmt: skip
+
+
+class _Asked:
+    """What a task comes to: its swaps, the video, and where to."""
+
+    def __init__(self, project: Project, task: Task, settings: ConvertSettings | None, portraits: tuple[Path, ...]):
+        self.task = task
+        self.swaps = [_Swap(project, task, task.swap, settings), *(_Swap(project, task, name) for name in task.others)]
+        self.settings = self.swaps[0].settings  # of the label, the size and the encoder
+        if task.others and task.everyone:
+            raise FaceitError("With --swap each swap finds its own person: leave --everyone out.")
+        drivers = [swap.driver.name for swap in self.swaps]
+        for name in drivers:
+            if drivers.count(name) > 1:
+                raise FaceitError(f"Two of these swaps replace {name}: one face takes one swap.")
         self.source = _source(project, task)
         self.info = probe(self.source)
         self.output = _output(project, task, self.source)
         self.detector = project.preprocess.detector
+        if not task.everyone:
+            for swap in self.swaps:
+                first = swap is self.swaps[0]
+                swap.identity = learn_driver(project, swap.driver, swap.settings, portraits if first else ())
 
-    def identity(self, portraits: tuple[Path, ...]) -> Identity | None:
-        """Whose face is to be swapped; None: everyone's."""
-        if self.task.everyone:
-            return None
-        return learn_driver(self.project, self.driver, self.settings, portraits)
+    def casts(self, cast: Callable) -> Casts:
+        """Who is swapped by which; ``cast(identity, limits)`` gives a swap's."""
+        size = frame_size(self.info, self.settings.height)
+        return Casts(*(cast(swap.identity, limits_of(swap.settings, swap.turns, size)) for swap in self.swaps))
+
+    def facts(self) -> dict:
+        """What the result's note and story tell of it; of several swaps the first is named as the swap."""
+        every = [swap.told() for swap in self.swaps]
+        facts = every[0] | {"everyone": self.task.everyone, "made": datetime.now(UTC).isoformat(timespec="seconds")}
+        if len(every) > 1:
+            facts |= {key: " and ".join(told[key] for told in every) for key in ("from", "to")}
+            facts |= {"consent": {who: said for told in every for who, said in told["consent"].items()},
+                      "swaps": every}  # fmt: skip
+        return facts
 
 
 def convert(project: Project, task: Task, settings: ConvertSettings | None = None,
             portraits: tuple[Path, ...] = ()) -> Result:  # fmt: skip
     """Convert one video. FaceitError for whatever stands in the way; no half-written file is left."""
-    asked = _Asked(project, task, settings)
-    source, output, settings, driver, giver = asked.source, asked.output, asked.settings, asked.driver, asked.giver
+    asked = _Asked(project, task, settings, portraits)
+    source, output, settings = asked.source, asked.output, asked.settings
     beside = output.with_name(f"{output.stem}-side-by-side.mp4") if task.side_by_side else None
     _refuse_to_overwrite([output, beside], source, task.overwrite)
-    identity = asked.identity(portraits)
-    key = _key(asked, identity)
-    conversion = Conversion(source, asked.info, task.start, task.end, settings, output, key, task.side_by_side)
+    conversion = Conversion(source, asked.info, task.start, task.end, settings, output, _key(asked), task.side_by_side)
     counts = Counts()
     with conversion.opened():
-        model = conversion.look(asked.detector, identity is not None, project.preprocess.workers,
-                                lambda: load_model(asked.folder))  # fmt: skip
-        cast = conversion.cast(identity)
-        counts.swapped = cast.count(counts)
+        swappers = conversion.look(asked.detector, not task.everyone, project.preprocess.workers,
+                                   lambda: [swap.swapper() for swap in asked.swaps])  # fmt: skip
+        casts = asked.casts(conversion.cast)
+        counts.swapped = casts.count(counts)
         if counts.swapped:
-            facts = {
-                "swap": task.swap, "from": driver.name, "to": giver.name,
-                "consent": {p.name: p.consent for p in (driver, giver)}, "everyone": task.everyone,
-                "model": {"preset": asked.about["preset"]["name"], "step": asked.about.get("step"),
-                          "align": model.crop.name},
-                "made": datetime.now(UTC).isoformat(timespec="seconds"),
-            }  # fmt: skip
+            facts = asked.facts()
             comment = note(facts)
-            conversion.paint(Painter(model, settings, task.reverse), cast)
+            conversion.paint(Painter(*swappers), casts)
             plain = conversion.finish(comment)
             if beside:
-                captions = (driver.name if identity else "original", f"as {giver.name}")
+                captions = ("original" if task.everyone else facts["from"], f"as {facts['to']}")
                 side_by_side(plain, output, beside, captions=captions, comment=comment, crf=settings.crf)
     conversion.drop()
     if not counts.swapped:
-        raise _nobody(counts, identity, driver.name, source)
+        raise _nobody(counts, asked.swaps, source)
     result = Result(output, beside, counts, conversion.seconds)
     _report(project, task, result, facts, settings, source, portraits)
     return result
@@ -152,9 +204,8 @@ def preview(project: Project, task: Task, count: int, settings: ConvertSettings 
             portraits: tuple[Path, ...] = ()) -> Path:  # fmt: skip
     """A picture of ``count`` frames spread over the video, each as it is and swapped: to look at before hours of work.
     Written beside where the video would be, over an earlier one. FaceitError as in ``convert``."""
-    asked = _Asked(project, task, settings)
-    identity = asked.identity(portraits)
-    converter = Converter(load_model(asked.folder), identity, asked.settings, task.reverse, FaceFinder(asked.detector))
+    asked = _Asked(project, task, settings, portraits)
+    painter, finder, counts = Painter(*(swap.swapper() for swap in asked.swaps)), FaceFinder(asked.detector), Counts()
     begin = task.start or 0.0
     length = min(task.end or asked.info.duration, asked.info.duration) - begin
     label = Label(*frame_size(asked.info, asked.settings.height)) if asked.settings.label else None
@@ -165,7 +216,10 @@ def preview(project: Project, task: Task, count: int, settings: ConvertSettings 
             frame = _frame_at(asked, time)
             if frame is None:
                 continue
-            [swapped] = converter.convert([frame])
+            seen = look([(time, frame)], finder, not task.everyone)
+            casts = asked.casts(lambda identity, limits, seen=seen: Cast(lambda part: seen, 1, 25.0, identity, limits))
+            counts.swapped += casts.count(counts)
+            [(_, swapped)] = painter.painted([(frame, casts.faces(0)[0])])
             said = f"{clock(time)}  " + ("" if swapped is not frame else "nobody to swap")
             swapped = swapped.copy()
             if label:
@@ -178,7 +232,6 @@ def preview(project: Project, task: Task, count: int, settings: ConvertSettings 
     path = asked.output.with_name(f"{asked.output.stem}-preview.jpg")
     path.parent.mkdir(parents=True, exist_ok=True)
     write_image(path, grid(pairs, 2 if len(pairs) > 3 else 1))
-    counts = converter.counts
     say(f"{counts.frames:,} frames of {asked.source.name}: {counts.swapped:,} swapped, {counts.no_face:,} without a "
         f"face, {counts.someone_else:,} with only other people. Look at {path}")  # fmt: skip
     return path
@@ -194,24 +247,34 @@ def _frame_at(asked: "_Asked", time: float) -> np.ndarray | None:
         return None
 
 
-def _key(asked: _Asked, identity: Identity | None) -> str:
+def _key(asked: _Asked) -> str:
     """A hash of all that the pictures depend on."""
-    who = None
-    if identity is not None:
+    who = []
+    for identity in (swap.identity for swap in asked.swaps if swap.identity is not None):
         refused = [] if identity.refused is None else identity.refused.tolist()
-        who = [identity.encodings.tolist(), refused, identity.tolerance]
-    states = [(path.name, path.stat()) for path in (asked.source, asked.folder / WEIGHTS)]
+        who.append([identity.encodings.tolist(), refused, identity.tolerance])
+    paths = [asked.source, *(swap.folder / name for swap in asked.swaps for name in (WEIGHTS, MODEL))]
+    states = [(path.name, path.stat()) for path in paths]
     files = [(name, state.st_size, state.st_mtime_ns) for name, state in states]
     task = asdict(asked.task) | dict.fromkeys(("video", "output", "overwrite"))
-    told = [__version__, asdict(asked.settings), task, files, asked.detector, who]
+    settings = [asdict(swap.settings) for swap in asked.swaps]
+    told = [__version__, settings, task, files, asked.detector, who]
     return hashlib.sha256(json.dumps(told, default=str).encode()).hexdigest()
 
 
-def _nobody(counts: Counts, identity: Identity | None, who: str, source: Path) -> FaceitError:
+def _nobody(counts: Counts, swaps: list[_Swap], source: Path) -> FaceitError:
+    who, giver = (" and ".join(getattr(swap, side).name for swap in swaps) for side in ("driver", "giver"))
+    identity = swaps[0].identity
+    if counts.turned_away:
+        return FaceitError(
+            f"In all {counts.turned_away:,} frames of {source.name} with {who} the head is turned further than {giver} "
+            "was seen: train on videos that show that, or set max_yaw: 90 under convert."
+        )
     if identity is None or not counts.someone_else:
         return FaceitError(f"No face in any of the {counts.frames:,} frames of {source.name}: nothing to swap.")
+    are = "is" if len(swaps) == 1 else "are"
     return FaceitError(
-        f"{who} is in none of the {counts.frames:,} frames of {source.name}: the nearest face is "
+        f"{who} {are} in none of the {counts.frames:,} frames of {source.name}: the nearest face is "
         f"{counts.nearest:.2f} away (tolerance {identity.tolerance:.2f}). Is the portrait right? --everyone "
         "swaps every face, --reverse the other person's."
     )
@@ -279,8 +342,10 @@ def _report(project: Project, task: Task, result: Result, facts: dict, settings:
     }  # fmt: skip
     write_text(result.output.with_suffix(".json"), json.dumps(story, indent=1))
     say(f"{source.name}: {counts.frames:,} frames, {counts.swapped:,} swapped, {counts.no_face:,} without a face, "
-        f"{counts.someone_else:,} with only other people; {duration(result.seconds)}, "
+        f"{counts.someone_else:,} with only other people{_turned(counts)}; {duration(result.seconds)}, "
         f"{counts.frames / max(result.seconds, 1e-9):.1f} frames/s.")  # fmt: skip
     say(f"Wrote {result.output}" + (f" and {result.side_by_side}" if result.side_by_side else ""))
 
 
+def _turned(counts: Counts) -> str:
+    return f", {counts.turned_away:,} turned too far" if counts.turned_away else ""

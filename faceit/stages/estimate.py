@@ -20,7 +20,7 @@ from faceit.faces.identity import Identity, encode
 from faceit.faces.seen import look
 from faceit.images import resize
 from faceit.media.provenance import Label
-from faceit.media.video import VideoInfo, VideoWriter, frame_size, probe, read_frames
+from faceit.media.video import VideoInfo, VideoWriter, frame_size, probe, read_frames, read_planes
 from faceit.network.presets import Preset, choose, from_json
 from faceit.network.swapmodel import BATCH, MODEL, STATE, SwapModel, about_crop, read_about, start_backend
 from faceit.network.trial import steps_per_second, throwaway
@@ -31,7 +31,7 @@ from faceit.stages.crew import Crew
 from faceit.stages.disk import Disk, disks, size
 from faceit.stages.extraction import Segment
 from faceit.stages.needs import Source, model_bytes, preprocess_bytes, sources, span
-from faceit.stages.painter import Painter
+from faceit.stages.painter import Painter, Swapper
 from faceit.stages.puppet import portraits
 
 MEASURE_S = 3.0  # for each of the three stages
@@ -67,11 +67,12 @@ class Clip:
     end: float
     identity: Identity
 
-    def frames(self, seconds: float, **options) -> Iterator[tuple[float, np.ndarray]]:
-        """The (time, frame) pairs of it, again from the start where it is too short, for so long after the first."""
+    def frames(self, seconds: float, read=read_frames, **options) -> Iterator[tuple]:
+        """The (time, frame) pairs of it as ``read`` gives them, again from the start where it is too short, for so long
+        after the first."""
         began = None
         while True:
-            for pair in read_frames(self.info.path, start=self.start, end=self.end, **options):
+            for pair in read(self.info.path, start=self.start, end=self.end, **options):
                 yield pair
                 began = began or time.monotonic()
                 if time.monotonic() - began >= seconds:
@@ -215,9 +216,10 @@ def _convert(project: Project, swap: Swap, clip: Clip, model: SwapModel, folder:
     with Crew(project.preprocess.workers) as crew:
         looking = crew.pace(view, MEASURE_S)
     seen = look(islice(clip.frames(MEASURE_S, height=settings.height), BATCH), FaceFinder(detector), identify=False)
-    painter = Painter(model, settings)
-    frames = (frame for _, frame in clip.frames(MEASURE_S, height=settings.height))
-    with VideoWriter(out, width, height, clip.info.fps, crf=settings.crf, preset=settings.preset) as writer:
+    painter = Painter(Swapper(model, settings))
+    frames = (frame for _, frame in clip.frames(MEASURE_S, read_planes, height=settings.height))
+    options = {"crf": settings.crf, "preset": settings.preset, "planes": True}
+    with VideoWriter(out, width, height, clip.info.fps, **options) as writer:
         for _, swapped in painter.painted(zip(frames, cycle(seen.faces()), strict=False)):
             if label:
                 label.stamp(swapped)

@@ -234,7 +234,8 @@ class Meter:
         """Put the seam into ``values``; returns the mean colours inside the mask, driving and swapped."""
         place = align(face.landmarks, SEAM_SIZE, crop=self._crop)
         points = place.points(face.landmarks.astype(np.float64))
-        mask = face_mask(points, SEAM_SIZE, self._settings.mask == "extended", self._settings.feather, self._crop)
+        wide = self._settings.mask == "extended"
+        mask = face_mask(points, SEAM_SIZE, wide, self._settings.feather, self._crop, self._settings.erode)
         crops = [place.warp(frame) for frame in (job.driving, job.swapped)]
         driving, swapped = (pixels.seam_steps(crop, mask) for crop in crops)
         values |= {"seam": pixels.length_of(swapped), "seam_driving": pixels.length_of(driving),

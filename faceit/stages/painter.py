@@ -5,25 +5,28 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from faceit.compose.blend import put_back
+from faceit.compose.occlusion import occluded
 from faceit.faces.load import reduced, work_size
-from faceit.geometry import ALIGNED_MARGIN, Face, align, crop_points
+from faceit.geometry import ALIGNED_MARGIN, Face, align, crop_points, filled_outline
 from faceit.network.swapmodel import BATCH, SwapModel
+from faceit.planes import Planes, cut
 from faceit.settings import ConvertSettings
 
 SAVED_SIZE = 256  # pixels; a face is cut out at the size of training pictures, then reduced as they are
 
+Frame = np.ndarray | Planes  # (h, w, 3) uint8 RGB, or as decoders give it
+
 
 class Painter:
-    """Swaps faces, from person a to b or, with ``reverse``, from b to a."""
+    """Swaps faces in frames, by one swap or several: each face says which one is its."""
 
-    def __init__(self, model: SwapModel, settings: ConvertSettings, reverse: bool = False):
-        self.model, self.settings = model, settings
-        self.sides = ("b", "a") if reverse else ("a", "b")
+    def __init__(self, *swappers: "Swapper"):
+        self.swappers = swappers
 
-    def painted(self, frames: Iterable[tuple[np.ndarray, list[Face]]]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def painted(self, frames: Iterable[tuple[Frame, list[Face]]]) -> Iterator[tuple[Frame, Frame]]:
         """(frame, faces to swap) -> (frame, swapped frame), in order, up to ``BATCH`` of them later. A frame without
         faces comes back as itself, others are left as they were and come back changed in a copy."""
-        waiting: list[tuple[np.ndarray, list[Face]]] = []
+        waiting: list[tuple[Frame, list[Face]]] = []
         count = 0
         for frame, faces in frames:
             waiting.append((frame, faces))
@@ -33,19 +36,38 @@ class Painter:
                 waiting, count = [], 0
         yield from self._batch(waiting)
 
-    def _batch(self, frames: list[tuple[np.ndarray, list[Face]]]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        made = iter(self._swap([(frame, face) for frame, faces in frames for face in faces]))
+    def _batch(self, frames: list[tuple[Frame, list[Face]]]) -> Iterator[tuple[Frame, Frame]]:
+        swapped = [iter(swapper.swapped([(frame, face) for frame, faces in frames for face in faces if face.swap == i]))
+                   for i, swapper in enumerate(self.swappers)]  # fmt: skip
         for frame, faces in frames:
             out = frame.copy() if faces else frame
             for face in faces:
-                put_back(out, face.landmarks, next(made), self.settings, self.model.crop)
+                made, front = next(swapped[face.swap])
+                swapper = self.swappers[face.swap]
+                put_back(out, face.landmarks, made, swapper.settings, swapper.model.crop, face.light, face.strength,
+                         front)  # fmt: skip
             yield frame, out
 
-    def _swap(self, faces: list[tuple[np.ndarray, Face]]) -> np.ndarray | list:
+
+class Swapper:
+    """What one swap makes of faces, from person a to b or, with ``reverse``, from b to a."""
+
+    def __init__(self, model: SwapModel, settings: ConvertSettings, reverse: bool = False):
+        self.model, self.settings = model, settings
+        self.sides = ("b", "a") if reverse else ("a", "b")
+
+    def swapped(self, faces: list[tuple[Frame, Face]]) -> list[tuple[np.ndarray, np.ndarray | None]]:
+        """(what the network made, what lies before the face) of each."""
         if not faces:
             return []
         size, crop = self.model.preset.size, self.model.crop
-        cut = [align(face.landmarks, SAVED_SIZE, ALIGNED_MARGIN, crop).warp(frame) for frame, face in faces]
-        pictures = np.stack([reduced(picture, work_size(size)) for picture in cut])
+        saved = [cut(frame, align(face.landmarks, SAVED_SIZE, ALIGNED_MARGIN, crop)) for frame, face in faces]
+        pictures = np.stack([reduced(picture, work_size(size)) for picture in saved])
         points = np.stack([crop_points(face.landmarks, crop) for _, face in faces])
-        return self.model.swap(pictures, points, *self.sides)
+        crops = self.model.crops(pictures)
+        made = self.model.drawn(crops, points, *self.sides)
+        if self.settings.occlusion == "none":
+            return [(each, None) for each in made]
+        own = self.model.drawn(crops, points, self.sides[0], self.sides[0])
+        outlines = [filled_outline(each * size - 0.5, size, crop=crop) > 127 for each in points]
+        return [(each, occluded(*seen)) for each, *seen in zip(made, crops, own, outlines, strict=True)]

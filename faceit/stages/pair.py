@@ -15,6 +15,7 @@ from faceit.progress import say
 from faceit.project import Person, Project, Swap
 
 FEWEST_FACES = 16  # fewer cannot teach a face
+ODD = (1, 99)  # percentiles; a face that is turned further may be a bad landmark
 HELD_FACES = 32  # a side; they are looked at as often as the previews are made
 
 
@@ -39,6 +40,11 @@ class Pair:
         found = self.sets[side]
         rows = np.linspace(0, len(found) - 1, count).astype(int)
         return FaceSet(found.faces[rows], found.points[rows], found.crop)
+
+    def turns(self) -> dict[str, list[float]]:
+        """How far each person was seen turned, degrees of yaw, (lowest, highest), but for the odd face."""
+        known = {side: found.yaw for side, found in self.sets.items() if found.yaw is not None}
+        return {side: [round(float(turn), 1) for turn in np.percentile(yaw, ODD)] for side, yaw in known.items()}
 
 
 def load_pair(project: Project, swap: Swap, preset: Preset) -> Pair:

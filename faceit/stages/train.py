@@ -316,7 +316,7 @@ class _Run:
         more = {"people": {side: {"name": person.name, "consent": person.consent} for side, person in people},
                 "preset": to_json(self.learner.preset), "grows_to": to_json(goal) if goal else None,
                 "align": pair.crop.name, "train": asdict(self.settings),
-                "faces": {side: len(pair.sets[side]) for side in SIDES},
+                "faces": {side: len(pair.sets[side]) for side in SIDES}, "turns": pair.turns(),
                 "held_out_from": held_out_from(self.project, self.swap, self.at.held_out_from)}  # fmt: skip
         return checkpoints.about_text(self.swap.name, self.at, more)
 

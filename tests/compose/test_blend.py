@@ -4,10 +4,24 @@ import cv2
 import numpy as np
 import pytest
 
-from faceit.compose.blend import put_back
+from faceit.compose.blend import face_light, put_back
+from faceit.compose.detail import sharpened
+from faceit.compose.masks import face_mask, skin_area
 from faceit.faces.detect import FaceFinder
-from faceit.geometry import ALIGNED_MARGIN, CROPS, FACE, align, eye_distance, outline
+from faceit.geometry import (
+    ALIGNED_MARGIN,
+    CROPS,
+    FACE,
+    LEFT_EYE,
+    OUTER_LIPS,
+    RIGHT_EYE,
+    Alignment,
+    align,
+    eye_distance,
+    outline,
+)
 from faceit.images import resize
+from faceit.planes import TO_YUV, Planes
 from faceit.settings import ConvertSettings
 from faceit.stages.puppet import portraits
 
@@ -163,3 +177,113 @@ def test_a_frame_that_is_a_view_is_changed_in_place(portrait):
     frame[:] = picture
     put_back(frame, landmarks, np.zeros((128, 128, 3), np.float32), PLAIN)
     assert (wide[:, :480] != picture).any() and not wide[:, 480:].any()
+
+
+def steps_at_the_edge(frame, landmarks) -> float:
+    """How much brighter or darker it is just inside the mask than just outside, on average."""
+    place = align(landmarks, 128)
+    crop = place.warp(frame).astype(float).mean(2)
+    mask = face_mask(place.points(landmarks.astype(float)), 128)
+    inner, outer = (mask > 0.2) & (mask < 0.7), (mask > 0.0) & (mask < 0.1)
+    return abs(crop[inner].mean() - crop[outer].mean())
+
+
+@pytest.mark.parametrize("planes", [False, True])
+def test_bands_let_broad_shades_go_over_gently_and_keep_the_middle(portrait, planes):
+    picture, landmarks = portrait
+    face = np.clip(crop(picture, landmarks) * 0.6, 0, 1)  # the same face in the shade
+    out = {}
+    for blend in ("alpha", "bands"):
+        out[blend] = as_planes(picture) if planes else picture.copy()
+        put_back(out[blend], landmarks, face, ConvertSettings(color="none", blend=blend))
+    alpha, bands = (as_rgb(out[blend]) for blend in ("alpha", "bands"))
+    real = as_rgb(as_planes(picture)) if planes else picture
+    added = [abs(steps_at_the_edge(each, landmarks) - steps_at_the_edge(real, landmarks)) for each in (alpha, bands)]
+    assert added[1] < 0.75 * added[0]
+    nose = tuple(landmarks[30].astype(int)[::-1])
+    assert np.abs(alpha[nose].astype(int) - bands[nose]).max() < 20 < np.abs(real[nose].astype(int) - bands[nose]).max()
+
+
+def as_planes(picture) -> Planes:
+    planes = Planes.black(picture.shape[1] // 2 * 2, picture.shape[0] // 2 * 2)
+    rows, columns = planes.y.shape
+    y, u, v = cv2.split(cv2.transform(picture[:rows, :columns], TO_YUV))
+    planes.y[:] = y
+    for plane, colour in ((planes.u, u), (planes.v, v)):
+        plane[:] = cv2.resize(colour, (columns // 2, rows // 2), interpolation=cv2.INTER_AREA)
+    return planes
+
+
+def as_rgb(frame) -> np.ndarray:
+    return frame if isinstance(frame, np.ndarray) else frame.warp(Alignment(np.eye(2, 3), min(frame.y.shape)))
+
+
+def test_seamless_takes_the_colours_of_the_edge(portrait):
+    picture, landmarks = portrait
+    frame = picture.copy()
+    put_back(frame, landmarks, crop(picture, landmarks) * 0.6, ConvertSettings(color="none", blend="seamless"))
+    nose = tuple(landmarks[30].astype(int)[::-1])
+    assert np.abs(frame[nose].astype(int) - picture[nose]).max() < 45  # as bright as the frame again
+    assert (frame != picture).any()
+
+
+def test_half_the_strength_is_half_the_change(portrait):
+    picture, landmarks = portrait
+    red = np.full((64, 64, 3), (1, 0, 0), np.float32)
+    out = []
+    for strength in (0.0, 0.5, 1.0):
+        frame = picture.copy()
+        put_back(frame, landmarks, red, PLAIN, strength=strength)
+        out.append(frame.astype(int))
+    np.testing.assert_array_equal(out[0], picture)
+    assert np.abs(out[1] - (out[0] + out[2]) / 2).max() <= 1.5
+
+
+def test_a_larger_face_is_larger_and_in_the_same_place(portrait):
+    picture, landmarks = portrait
+    face = np.zeros((128, 128, 3), np.float32)
+    cv2.circle(face, (64, 64), 20, (1, 1, 1), -1)
+    spots = []
+    for scale in (0.8, 1.0, 1.25):
+        frame = picture.copy()
+        put_back(frame, landmarks, face, ConvertSettings(color="none", scale=scale))
+        y, x = np.nonzero((frame > 200).all(2) & (picture < 200).any(2))
+        spots.append((x.mean(), y.mean(), len(x)))
+    assert spots[0][2] < 0.8 * spots[1][2] < spots[1][2] < 0.8 * spots[2][2]
+    assert all(np.hypot(spot[0] - spots[1][0], spot[1] - spots[1][1]) < 3 for spot in spots)
+
+
+def test_what_is_kept_stays_the_frames(portrait):
+    picture, landmarks = portrait
+    frame = picture.copy()
+    put_back(frame, landmarks, np.zeros((64, 64, 3), np.float32), ConvertSettings(color="none", keep="both"))
+    for points in (LEFT_EYE, RIGHT_EYE, OUTER_LIPS):
+        middle = tuple(np.round(landmarks[points].mean(0)).astype(int)[::-1])
+        assert np.abs(frame[middle].astype(int) - picture[middle]).max() <= 2
+    nose = tuple(landmarks[30].astype(int)[::-1])
+    assert frame[nose].max() < 30
+
+
+def test_the_light_that_is_given_is_taken(portrait):
+    picture, landmarks = portrait
+    face = crop(picture, landmarks)
+    frames = [picture.copy() for _ in range(3)]
+    light = face_light(picture, landmarks)
+    put_back(frames[0], landmarks, face, ConvertSettings())
+    put_back(frames[1], landmarks, face, ConvertSettings(), light=light)
+    put_back(frames[2], landmarks, face, ConvertSettings(), light=light + np.float32([15, 0, 0, 0, 0, 0]))
+    assert np.abs(frames[0].astype(int) - frames[1]).mean() < 0.5
+    nose = tuple(landmarks[30].astype(int)[::-1])
+    assert frames[2][nose].mean() > frames[1][nose].mean() + 15
+
+
+def test_a_soft_face_becomes_as_sharp_as_the_frame_but_no_sharper(portrait):
+    picture, landmarks = portrait
+    place = align(landmarks, 128)
+    area = skin_area(place.points(landmarks.astype(float)), 128)
+    real = place.warp(picture).astype(np.float32) / 255
+    soft = cv2.GaussianBlur(real, (0, 0), 2)
+    out, little = (sharpened(soft, real, area, 64, most) for most in (5.0, 0.3))
+    errors = [float(np.abs(each - real)[area].mean()) for each in (soft, little, out)]
+    assert errors[2] < errors[1] < errors[0]
+    assert sharpened(real, soft, area, 64, 5.0) is real

@@ -4,7 +4,12 @@ import cv2
 import numpy as np
 import pytest
 
-from faceit.compose.color import match_lab
+from faceit.compose import color
+from faceit.compose.color import LEVELS, light_of, match_hist, match_mkl
+
+
+def match_lab(face, like, mask):
+    return color.match_lab(face, light_of(like, mask > 0.5), mask > 0.5)
 
 
 def lab(picture, mask):
@@ -76,3 +81,36 @@ def test_black_stays_black_when_the_light_turns_blue(mask):
     tint = np.abs(cv2.cvtColor(out, cv2.COLOR_RGB2LAB)[32, 32, 1:]).max()
     assert tint < 4
     np.testing.assert_allclose(lab(out, mask).mean(0)[1:], lab(blue, mask).mean(0)[1:], atol=1.5)
+
+
+def test_linear_colours_have_the_same_spread_in_every_direction(pair, mask):
+    face, like = pair
+    like = 0.5 + 0.9 * (like - 0.5)
+    out = match_mkl(face, like, mask > 0.5)
+    inside = mask > 0.5
+    np.testing.assert_allclose(out[inside].mean(0), like[inside].mean(0), atol=0.01)
+    ours, wanted, before = (np.cov(each[inside].T) for each in (out, like, face))
+    assert np.linalg.norm(ours - wanted) < 0.6 * np.linalg.norm(before - wanted)
+    dull = match_mkl(face, np.full_like(face, 0.5), inside)
+    assert dull[inside].std() > 0.5 * face[inside].std()  # bounded
+
+
+def test_histograms_become_alike(pair, mask):
+    face, like = pair
+    inside = mask > 0.5
+    out = match_hist(face, like, inside)
+    for channel in range(3):
+        ours, wanted = (np.percentile(each[inside][:, channel], LEVELS[1:-1]) for each in (out, like))
+        np.testing.assert_allclose(ours, wanted, atol=0.02)
+
+
+@pytest.mark.parametrize("match", [match_mkl, match_hist])
+def test_the_others_too_look_inside_only_and_survive_flat_faces(match, pair, mask, rng):
+    face, like = pair
+    inside = mask > 0.5
+    noise = rng.random(like.shape, np.float32)
+    out = match(face, np.where(inside[..., None], like, noise), inside)
+    np.testing.assert_allclose(out[inside], match(face, like, inside)[inside], atol=1e-5)
+    assert match(face, like, np.zeros_like(inside)) is face
+    flat = match(np.full_like(face, 0.5), np.full_like(face, 0.25), inside)
+    assert np.isfinite(flat).all() and abs(float(flat[inside].mean()) - 0.25) < 0.02

@@ -4,9 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
-from faceit.compose.masks import face_mask
+from faceit.compose.masks import face_mask, kept_mask, skin_area
 from faceit.faces.detect import FaceFinder
-from faceit.geometry import CROPS, FACE, NOSE_BASE, WHOLEFACE, align, outline
+from faceit.geometry import CROPS, FACE, LEFT_EYE, NOSE_BASE, OUTER_LIPS, RIGHT_EYE, WHOLEFACE, align, outline
 from faceit.stages.puppet import portraits
 
 SIZE = 200
@@ -103,3 +103,26 @@ def test_a_mask_is_the_same_at_every_size(points, size):
     scaled = (points + 0.5) * size / SIZE - 0.5
     mask = cv2.resize(face_mask(scaled, size), (SIZE, SIZE), interpolation=cv2.INTER_AREA)
     assert np.abs(mask - face_mask(points, SIZE)).mean() < 0.02
+
+
+def test_erosion_moves_the_edge(points):
+    plain, less, more = (face_mask(points, SIZE, erode=erode) for erode in (0.0, 0.05, -0.03))
+    assert less.sum() < 0.93 * plain.sum() < plain.sum() < more.sum()
+    assert (less <= plain + 1e-6).all() and (plain <= more + 1e-6).all()
+    assert face_mask(points, SIZE, feather=0.0, erode=0.05).sum() < face_mask(points, SIZE, feather=0.0).sum()
+
+
+def test_light_is_measured_inside_the_face(points):
+    area = skin_area(points, SIZE)
+    assert area.dtype == bool and 0.1 < area.mean() < 0.6
+    assert not area[face_mask(points, SIZE, forehead=False, feather=0.0) < 1].any()
+    assert area[tuple(np.round(points[30]).astype(int)[::-1])]
+
+
+def test_what_is_kept_is_where_it_is_said(points):
+    eyes, mouth, both = (kept_mask(points, SIZE, parts) for parts in ("eyes", "mouth", "both"))
+    at = [tuple(np.round(points[shape].mean(0)).astype(int)[::-1]) for shape in (LEFT_EYE, RIGHT_EYE, OUTER_LIPS)]
+    assert [round(float(eyes[p]), 1) for p in at] == [1, 1, 0] and [round(float(mouth[p]), 1) for p in at] == [0, 0, 1]
+    np.testing.assert_allclose(both, np.maximum(eyes, mouth), atol=0.02)
+    nose = tuple(np.round(points[30]).astype(int)[::-1])
+    assert both[nose] == 0 and both.mean() < 0.25

@@ -3,17 +3,18 @@
 import numpy as np
 import pytest
 
-from faceit.faces.cast import Cast
+from faceit.faces.cast import Cast, Casts, Limits
 from faceit.faces.identity import Identity, Tally
 from faceit.faces.seen import Seen, load_seen, save_seen
+from faceit.geometry import HEAD, SKULL
 
 FACE = np.random.default_rng(0).uniform(0, 100, (68, 2)).astype(np.float32)
 FACE[36:48, 1] -= 60  # eyes above, so that it has an upright place
 THEIRS, STRANGER = np.zeros(128), np.full(128, 0.2)  # 2.3 apart
 
 
-def seen(frames: int, *faces: tuple[int, int, int, np.ndarray | None]) -> Seen:
-    """(frame, track, left side of its box, encoding) -> what was seen."""
+def seen(frames: int, *faces: tuple[int, int, int, np.ndarray | None], light=None, cuts=()) -> Seen:
+    """(frame, track, left side of its box, encoding) -> what was seen; ``light`` (n, 6)."""
     encoded = [i for i, face in enumerate(faces) if face[3] is not None]
     return Seen(
         frames, np.array([face[0] for face in faces], np.int32), np.array([face[1] for face in faces], np.int32),
@@ -21,11 +22,12 @@ def seen(frames: int, *faces: tuple[int, int, int, np.ndarray | None]) -> Seen:
         np.array([FACE + [x, 0] for _, _, x, _ in faces], np.float32).reshape(-1, 68, 2),
         np.zeros(len(faces), np.float32), np.array(encoded, np.int32),
         np.array([faces[i][3] for i in encoded]).reshape(-1, 128),
+        np.full((len(faces), 6), np.nan) if light is None else light, np.array(cuts, np.int32),
     )  # fmt: skip
 
 
-def cast(*parts: Seen, identity: Identity | None = None) -> Cast:
-    return Cast(lambda number: parts[number], len(parts), 25.0, identity)
+def cast(*parts: Seen, identity: Identity | None = None, **limits) -> Cast:
+    return Cast(lambda number: parts[number], len(parts), 25.0, identity, Limits(**limits))
 
 
 def chosen(some: Cast) -> list[list[int]]:
@@ -72,23 +74,24 @@ def test_a_person_is_in_a_frame_once(person):
 def test_frames_are_counted(person):
     part = seen(4, (0, 1, 10, THEIRS), (1, 2, 300, STRANGER), (2, 1, 10, None), (2, 2, 300, None))
     tally = Tally()
-    assert cast(part, identity=person).count(tally) == 2
+    assert Casts(cast(part, identity=person)).count(tally) == 2
     assert (tally.frames, tally.no_face, tally.someone_else) == (4, 1, 1)
     assert tally.nearest == pytest.approx(0.2 * np.sqrt(128))
 
 
 def test_a_part_is_placed_as_in_one_go():
     rng = np.random.default_rng(1)
-    faces = [(i, 1, 10, None) for i in range(12)]
-    whole = seen(12, *faces)
+    faces = [(i, 1, 10, None) for i in range(45)]
+    whole = seen(45, *faces, light=rng.normal(50, 1, (45, 6)))
     whole.landmarks[:] += rng.normal(0, 1, whole.landmarks.shape)
-    cut = [Seen(4, np.arange(4, dtype=np.int32), *(getattr(whole, name)[i : i + 4] for name in
-                ("track", "boxes", "landmarks", "spread")), whole.encoded, whole.encodings)
-           for i in (0, 4, 8)]  # fmt: skip
+    cut = [Seen(15, np.arange(15, dtype=np.int32), *(getattr(whole, name)[i : i + 15] for name in
+                ("track", "boxes", "landmarks", "spread")), whole.encoded, whole.encodings, whole.light[i : i + 15],
+                whole.cuts) for i in (0, 15, 30)]  # fmt: skip
     [together] = [[faces for part in range(some.parts) for faces in some.faces(part)] for some in [cast(whole)]]
     apart = [faces for part in range(3) for faces in cast(*cut).faces(part)]
     for [one], [other] in zip(together, apart, strict=True):
         np.testing.assert_allclose(one.landmarks, other.landmarks, atol=1e-4)
+        np.testing.assert_allclose(one.light, other.light)
     assert np.abs(together[5][0].landmarks - whole.landmarks[5]).max() > 0.01  # it was smoothed
 
 
@@ -98,10 +101,82 @@ def test_what_was_seen_comes_back_from_disk(tmp_path):
     save_seen(path, before)
     after = load_seen(path)
     assert after.frames == 3 and [len(faces) for faces in after.faces()] == [1, 0, 1]
-    for name in ("frame", "track", "boxes", "landmarks", "spread", "encoded", "encodings"):
+    for name in ("frame", "track", "boxes", "landmarks", "spread", "encoded", "encodings", "light", "cuts"):
         np.testing.assert_array_equal(getattr(before, name), getattr(after, name))
     data = path.read_bytes()
     for damaged in (data[: len(data) // 2], b"", b"nonsense"):
         path.write_bytes(damaged)
         assert load_seen(path) is None
     assert load_seen(tmp_path / "none.npz") is None
+
+
+def strengths(some: Cast) -> list[float]:
+    """Of one face, frame by frame; 0 where it is not there."""
+    found = [faces for part in range(some.parts) for faces in some.faces(part)]
+    return [round(faces[0].strength, 3) if faces else 0 for faces in found]
+
+
+def test_a_face_that_comes_and_goes_fades_and_one_that_is_cut_does_not():
+    there = [(i, 1, 10, None) for i in range(4, 16)]
+    rising = [0.25, 0.5, 0.75]
+    assert strengths(cast(seen(20, *there), fade=0.12)) == [0] * 4 + rising + [1] * 6 + rising[::-1] + [0] * 4
+    assert strengths(cast(seen(20, *there, cuts=(4, 16)), fade=0.12)) == [0] * 4 + [1] * 12 + [0] * 4
+    assert strengths(cast(seen(20, *there))) == [0] * 4 + [1] * 12 + [0] * 4
+    throughout = [(i, 1, 10, None) for i in range(20)]
+    assert strengths(cast(seen(20, *throughout), fade=0.12)) == [1] * 20  # the video begins and ends with it
+
+
+def test_a_fade_goes_on_over_the_end_of_a_part():
+    first = seen(4, *[(i, 1, 10, None) for i in range(2, 4)])
+    then = seen(6, *[(i, 3, 10, None) for i in range(6)])
+    assert strengths(cast(first, then, fade=0.12)) == [0, 0, 0.25, 0.5, 0.75, 1, 1, 1, 1, 1]
+
+
+def turned(degrees: float) -> np.ndarray:
+    """Landmarks whose skull is turned so far to the picture's right, seen from afar."""
+    angle = np.radians(-degrees)
+    turn = np.array([[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, np.cos(angle)]])
+    points = FACE.copy()
+    points[list(SKULL)] = (HEAD @ turn.T)[:, :2] * 30 + 160
+    return points
+
+
+def test_a_head_that_turns_away_fades_out(person):
+    part = seen(9, *[(i, 1, 10, THEIRS if i < 3 else None) for i in range(9)])
+    for i in range(9):
+        part.landmarks[i] = turned(-10 * i)
+    some = cast(part, identity=person, yaw=(-35.0, 90.0), size=(320, 320))
+    values = strengths(some)
+    assert values[:3] == [1, 1, 1] and values[8] == 0
+    assert any(0 < value < 1 for value in values) and sorted(values, reverse=True) == values
+    tally = Tally()
+    assert Casts(some).count(tally) + tally.turned_away == 9 and tally.turned_away == values.count(0) > 0
+    other_way = cast(part, identity=person, yaw=(-90.0, 35.0), size=(320, 320))
+    assert strengths(other_way) == [1] * 9
+
+
+def test_light_that_trembles_is_steadied_and_a_lamp_that_is_switched_on_is_not():
+    rng = np.random.default_rng(2)
+    light = np.full((40, 6), 50.0)
+    light[20:, 0] = 80
+    trembling = light + rng.normal(0, 0.8, light.shape)
+    some = cast(seen(40, *[(i, 1, 10, None) for i in range(40)], light=trembling))
+    steady = np.array([faces[0].light for faces in some.faces(0)])
+    assert np.abs(np.diff(steady[:20], axis=0)).mean() < 0.4 * np.abs(np.diff(trembling[:20], axis=0)).mean()
+    np.testing.assert_allclose(steady[:, 0], light[:, 0], atol=2)  # at once on
+    unknown = cast(seen(3, *[(i, 1, 10, None) for i in range(3)]))
+    assert all(faces[0].light is None for faces in unknown.faces(0))
+
+
+def test_of_two_swaps_the_nearer_has_the_face():
+    part = seen(2, (0, 1, 10, THEIRS), (0, 2, 300, STRANGER), (1, 1, 10, None), (1, 2, 300, None))
+    anna, like_anna = Identity("anna", THEIRS[None]), Identity("ben", THEIRS[None] + 0.02)
+    other = Identity("carl", STRANGER[None])
+    both = Casts(*(cast(part, identity=who) for who in (like_anna, anna, other)))
+    assert [[(face.track, face.swap) for face in faces] for faces in both.faces(0)] == [[(0, 1), (1, 2)]] * 2
+    tally = Tally()
+    assert both.count(tally) == 2 and tally.frames == 2 and tally.someone_else == 0
+    nobody = Casts(*(cast(part, identity=Identity("x", THEIRS[None] + far)) for far in (0.4, 0.7)))
+    tally = Tally()
+    assert nobody.count(tally) == 0 and tally.someone_else == 2
+    assert tally.nearest == pytest.approx(0.2 * np.sqrt(128), rel=1e-6)

@@ -14,10 +14,10 @@ from faceit.images import read_image
 from faceit.media.provenance import read_note
 from faceit.media.video import VideoWriter, frame_size, probe, read_frames
 from faceit.network.presets import LITE
-from faceit.network.swapmodel import SwapModel, load_model, read_about
+from faceit.network.swapmodel import MODEL, SwapModel, about_turns, load_model, read_about
 from faceit.settings import ConvertSettings
 from faceit.stages.convert import Converter
-from faceit.stages.painter import Painter
+from faceit.stages.painter import Painter, Swapper
 
 from ..conftest import copied, write_project
 from ..media.flash_beep import make_flash_beep, offsets, run_ffmpeg
@@ -88,6 +88,37 @@ def test_a_preview_is_one_picture_of_frames_spread_over_the_video(project, peopl
     assert "2 frames of hopper.mp4: 0 swapped, 0 without a face, 2 with only other people" in capsys.readouterr().out
 
 
+def test_the_command_line_says_how_the_face_goes_in(project, people, capsys):
+    pictures = []
+    ways = ["--keep both", "--blend bands --sharpen 1 --occlusion residual", "--scale 0.9"]
+    for more in ([], *map(str.split, ways)):
+        assert convert(project, people / "talk.mp4", "--preview", "2", *more) == 0
+        pictures.append(read_image(result(project, "talk-preview.jpg")).astype(int))
+    assert all(np.abs(other - pictures[0]).max() > 20 for other in pictures[1:])
+    capsys.readouterr()
+    assert convert(project, people / "talk.mp4", "--blend", "band") == 1
+    assert "--blend: 'band' is not one of alpha, bands, seamless" in capsys.readouterr().err
+    assert convert(project, people / "talk.mp4", "--scale", "nan") == 1
+    assert "--scale: nan is out of range" in capsys.readouterr().err
+
+
+def test_a_head_that_is_turned_too_far_is_left_and_said(project, people, capsys):
+    folder = project.parent / "models" / "c2h"
+    about = read_about(folder)
+    low, high = about_turns(about, "b")
+    assert -40 < low <= high < 40 and about_turns(about, "c") is None
+    about["turns"] = {"a": [0, 1], "b": [-89.0, -80.0]}
+    (folder / MODEL).write_text(json.dumps(about))
+    assert convert(project, people / "talk.mp4") == 1
+    said = capsys.readouterr().err
+    assert "In all 30 frames of talk.mp4 with collins the head is turned further than hopper was seen" in said
+    assert not parts(result(project).parent)
+    assert convert(project, people / "talk.mp4", "--max-yaw", "90") == 0
+    for odd in (["x", 1], [1], {}, [-300, 300], None, [True, False]):
+        assert about_turns({"turns": {"a": odd}}, "a") is None
+    assert about_turns({"turns": 3}, "a") is None and about_turns({}, "b") is None
+
+
 def test_reverse_swaps_the_other_person_and_only_them(project, people, capsys):
     assert convert(project, people / "hopper.mp4", "--reverse", "--duration", "1") == 0
     assert read_note(result(project, "hopper-0-1-reverse.mp4"))["from"] == "hopper"
@@ -111,6 +142,35 @@ def test_of_two_people_in_the_picture_one_is_swapped(trained, people):
     everyone = Converter(model, None, ConvertSettings())
     [out] = everyone.convert([frame])
     assert not np.array_equal(out[:, 480:], frame[:, 480:])
+
+
+@pytest.mark.slow
+def test_two_swaps_in_one_video_each_find_their_person(project, people, tmp_path, capsys):
+    project.write_text(project.read_text().replace("swaps:\n", "swaps:\n  h2c:\n    from: hopper\n    to: collins\n"))
+    config = ["--config", str(project)]
+    assert main(["train", "h2c", "--preset", "lite", "--iterations", "2", "--batch-size", "4", *config]) == 0
+    both = tmp_path / "both.mp4"
+    run_ffmpeg("-i", people / "collins.mp4", "-i", people / "hopper.mp4", "-filter_complex", "hstack", "-t", "1", both)
+    changed = {}
+    for more in ([], ["--swap", "h2c"]):
+        assert convert(project, both, "--overwrite", *more) == 0
+        (_, before), (_, after) = (next(read_frames(path)) for path in (both, result(project, "both.mp4")))
+        difference = np.abs(before.astype(int) - after)[60:280]  # below the label
+        half = difference.shape[1] // 2
+        changed[len(more)] = [float((side > 12).mean()) for side in (difference[:, :half], difference[:, half:])]
+    assert changed[0][0] > 0.02 > 0.001 > changed[0][1]
+    assert min(changed[2]) > 0.02
+    facts = read_note(result(project, "both.mp4"))
+    assert (facts["from"], facts["to"]) == ("collins and hopper", "hopper and collins")
+    assert [told["swap"] for told in facts["swaps"]] == ["c2h", "h2c"] and len(facts["consent"]) == 2
+    assert convert(project, both, "--preview", "1", "--swap", "h2c") == 0
+    capsys.readouterr()
+    assert convert(project, both, "--overwrite", "--swap", "h2c", "--everyone") == 1
+    assert "leave --everyone out" in capsys.readouterr().err
+    assert convert(project, both, "--overwrite", "--swap", "c2h") == 1
+    assert "Two of these swaps replace collins" in capsys.readouterr().err
+    assert convert(project, both, "--overwrite", "--swap", "none") == 1
+    assert "No model is in" in capsys.readouterr().err
 
 
 def test_a_face_that_the_detector_loses_is_bridged_but_a_cut_is_not(trained, people):
@@ -150,7 +210,7 @@ def test_what_the_model_sees_is_where_it_is_put_back(people, tmp_path, name):
     network = Mirror()
     model = SwapModel(network, {"align": name}, tmp_path)
     [face] = FaceFinder().find(frame)
-    [(_, out)] = Painter(model, ConvertSettings(color="none")).painted([(frame, [face])])
+    [(_, out)] = Painter(Swapper(model, ConvertSettings(color="none"))).painted([(frame, [face])])
     changed = (out != frame).any(2)
     error = ((out.astype(float) - frame)[changed] ** 2).mean()
     assert changed.mean() > 0.05 and 10 * np.log10(255**2 / error) > 31

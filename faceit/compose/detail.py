@@ -1,0 +1,27 @@
+"""Fine detail: a swapped face comes from few pixels and is softer than the picture around it."""
+
+import cv2
+import numpy as np
+
+WEIGHTS = np.float32([[0.2126, 0.7152, 0.0722]])  # of brightness
+FINEST = 0.8  # pixels; deviation of the blur that tells detail from shape, at the least
+
+
+def sharpened(face: np.ndarray, like: np.ndarray, area: np.ndarray, pixels: int, most: float) -> np.ndarray:
+    """Raise the detail of ``face`` to that of ``like`` inside the area, by ``most`` times itself at the most.
+
+    (s, s, 3) float32 RGB in 0..1 both, (s, s) bool; the face was made with ``pixels`` across. An unsharp mask whose
+    blur is about one of those pixels: finer detail is not there to be raised, and coarser is shape. A face that is as
+    sharp as the picture stays as it is.
+    """
+    blur = max(FINEST, 0.75 * len(face) / pixels)
+    detail = face - cv2.GaussianBlur(face, (0, 0), blur)
+    ours, theirs = (_strength(each, area, blur) for each in (face, like))
+    amount = float(np.clip(theirs / max(ours, 1e-6) - 1, 0, most))
+    return np.clip(face + np.float32(amount) * detail, 0, 1) if amount else face
+
+
+def _strength(picture: np.ndarray, area: np.ndarray, blur: float) -> float:
+    """Deviation of the detail inside the area."""
+    brightness = cv2.transform(picture, WEIGHTS)
+    return float((brightness - cv2.GaussianBlur(brightness, (0, 0), blur))[area].std())

@@ -1,0 +1,82 @@
+"""What stands before a face: found where it comes from outside, and only there."""
+
+import cv2
+import numpy as np
+import pytest
+
+from faceit.compose.blend import put_back
+from faceit.compose.occlusion import occluded
+from faceit.faces.detect import FaceFinder
+from faceit.geometry import align, filled_outline
+from faceit.settings import ConvertSettings
+from faceit.stages.puppet import portraits
+
+SIZE = 64
+
+
+@pytest.fixture(scope="module")
+def portrait():
+    picture = portraits()["hopper"]
+    return picture, FaceFinder().find(picture)[0].landmarks
+
+
+@pytest.fixture(scope="module")
+def seen(portrait):
+    """The crop, what a network draws of it (softer), and the outline."""
+    picture, landmarks = portrait
+    place = align(landmarks, SIZE)
+    crop = place.warp(picture).astype(np.float32) / 255
+    return crop, cv2.GaussianBlur(crop, (0, 0), 1.5), filled_outline(place.points(landmarks.astype(float)), SIZE) > 127
+
+
+def with_hand(crop, colour=(0.85, 0.6, 0.5)):
+    """A hand's width of skin from the right edge to the nose."""
+    out = crop.copy()
+    out[34:52, 36:] = colour
+    return out
+
+
+def test_a_face_with_nothing_before_it_is_whole(seen):
+    crop, own, outline = seen
+    assert occluded(crop, own, outline).max() < 0.5
+
+
+@pytest.mark.parametrize("colour", [(0.05, 0.05, 0.05), (0.2, 0.5, 0.9), (0.95, 0.8, 0.75)])
+def test_what_comes_in_from_outside_is_found(seen, colour):
+    crop, own, outline = seen
+    front = occluded(with_hand(crop, colour), own, outline)
+    assert front.dtype == np.float32 and front.shape == (SIZE, SIZE) and front.max() <= 1
+    hand = np.zeros((SIZE, SIZE), bool)
+    hand[36:50, 38:] = True
+    assert front[hand & outline].mean() > 0.75
+    far = np.zeros_like(hand)
+    far[:, :28] = True
+    assert front[far & outline].mean() < 0.05
+
+
+def test_what_is_inside_the_face_is_the_face(seen):
+    crop, own, outline = seen
+    open_mouth = crop.copy()
+    cv2.ellipse(open_mouth, (32, 46), (9, 5), 0, 0, 360, (0.1, 0.02, 0.02), -1)
+    assert occluded(open_mouth, own, outline).max() < 0.5
+
+
+def test_a_drawing_of_somebody_else_says_nothing(seen):
+    crop, own, outline = seen
+    assert occluded(with_hand(crop), np.clip(own + 0.3, 0, 1), outline).max() == 0
+    assert occluded(crop, own, np.zeros_like(outline)).max() == 0
+
+
+@pytest.mark.parametrize("scale", [1.0, 1.2])
+def test_what_stands_before_the_face_stays_in_the_frame(portrait, scale):
+    picture, landmarks = portrait
+    front = np.zeros((SIZE, SIZE), np.float32)
+    front[:, SIZE // 2 :] = 1
+    frame = picture.copy()
+    put_back(frame, landmarks, np.zeros((SIZE, SIZE, 3), np.float32), ConvertSettings(color="none", scale=scale),
+             front=front)  # fmt: skip
+    place = align(landmarks, SIZE)
+    ours, before = (place.warp(each).astype(int) for each in (frame, picture))
+    right, left = (slice(20, 50), slice(38, 60)), (slice(20, 50), slice(16, 26))
+    assert np.abs(ours[right] - before[right]).max() <= 3
+    assert ours[left].mean() < 0.3 * before[left].mean()

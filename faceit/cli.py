@@ -158,7 +158,7 @@ def _add_train(command) -> None:
 def _add_convert(command) -> None:
     sub = command("convert", _convert, "put the face into a video and keep its sound")
     sub.add_argument("name", metavar="NAME", help="a trained or imported swap")
-    sub.add_argument("videos", nargs="+", metavar="VIDEO", help="files or URLs")
+    sub.add_argument("videos", nargs="+", metavar="VIDEO", help="files or URLs; photos, or folders of them, too")
     sub.add_argument("--reverse", action="store_true", help="the other way: the `to` person gets the `from` face")
     sub.add_argument("--everyone", action="store_true", help="swap every face, whoever it is")
     sub.add_argument("--swap", action="append", default=[], metavar="OTHER",
@@ -342,7 +342,8 @@ def _convert(args) -> None:
         raise FaceitError(f"The end ({end:g} s) is not after the start ({args.start or 0:g} s).")
     if args.output is not None and len(args.videos) > 1 and not args.output.is_dir():
         raise FaceitError("With several videos --output is a folder that is there.")
-    from faceit.stages.convert import Task, convert, preview
+    from faceit.stages.convert import convert, preview
+    from faceit.stages.swaps import Task
 
     failed, done = [], []
     for video in args.videos:
@@ -352,7 +353,9 @@ def _convert(args) -> None:
             if args.preview:
                 preview(project, task, args.preview, settings, tuple(args.portrait))
             else:
-                done.append(convert(project, task, settings, tuple(args.portrait)).output)
+                result = convert(project, task, settings, tuple(args.portrait))
+                if not result.still:  # evaluate is for videos
+                    done.append(result.output)
         except FaceitError as error:
             if len(args.videos) == 1:
                 raise

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import zlib
 from pathlib import Path
 
 import cv2
@@ -9,6 +10,9 @@ import numpy as np
 
 from faceit.errors import MediaError
 
+PNG, PNG_HEAD = b"\x89PNG\r\n\x1a\n", 25  # its first bytes, and how long its first chunk is
+PNG_COMMENT = b"Comment\0\0\0\0\0"  # keyword; not compressed, no language, no translation
+JPEG_COMMENT, LONGEST_COMMENT = b"\xff\xfe", 65533
 PICTURE_ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 
 
@@ -29,8 +33,9 @@ def read_image(path: Path) -> np.ndarray:
     return np.ascontiguousarray(image[:, :, ::-1])
 
 
-def write_image(path: Path, image: np.ndarray, quality: int = 95) -> None:
-    """Write RGB (or gray) pixels as JPEG or PNG by the name's ending; the file is whole or absent."""
+def write_image(path: Path, image: np.ndarray, quality: int = 95, comment: str = "") -> None:
+    """Write RGB (or gray) pixels as JPEG or PNG by the name's ending, with a comment that programs find (in a JPEG
+    COM, in a PNG iTXt); the file is whole or absent."""
     ending = path.suffix.lower()
     if image.ndim == 3:
         image = image[:, :, ::-1]
@@ -38,7 +43,37 @@ def write_image(path: Path, image: np.ndarray, quality: int = 95) -> None:
     ok, data = cv2.imencode(ending, np.ascontiguousarray(image), options)
     if not ok:
         raise ValueError(f"cannot encode a picture as {ending}")
-    write_bytes(path, data)
+    write_bytes(path, _commented(data.tobytes(), comment) if comment else data)
+
+
+def comment_of(path: Path) -> str:
+    """The comment that ``write_image`` put into a picture; empty where there is none. MediaError for what cannot be
+    read."""
+    try:
+        data = Path(path).read_bytes()
+    except OSError as e:
+        raise MediaError(f"{path} cannot be read ({e.strerror}): name a picture file.") from None
+    if data.startswith(PNG):
+        at = len(PNG) + PNG_HEAD
+        length = int.from_bytes(data[at : at + 4], "big")
+        text = data[at + 8 : at + 8 + length]
+        return text[len(PNG_COMMENT) :].decode(errors="replace") if text.startswith(PNG_COMMENT) else ""
+    if data[2:4] == JPEG_COMMENT:
+        return data[6 : 4 + int.from_bytes(data[4:6], "big")].decode(errors="replace")
+    return ""
+
+
+def _commented(data: bytes, comment: str) -> bytes:
+    """An encoded PNG or JPEG with a comment before all else; others as they are."""
+    text = comment.encode()
+    if data.startswith(PNG):
+        at, chunk = len(PNG) + PNG_HEAD, b"iTXt" + PNG_COMMENT + text
+        return (data[:at] + (len(chunk) - 4).to_bytes(4, "big") + chunk + zlib.crc32(chunk).to_bytes(4, "big")
+                + data[at:])  # fmt: skip
+    if data.startswith(b"\xff\xd8"):
+        text = text[:LONGEST_COMMENT]
+        return data[:2] + JPEG_COMMENT + (len(text) + 2).to_bytes(2, "big") + text + data[2:]
+    return data
 
 
 def jpeg(image: np.ndarray, quality: int = 95) -> bytes:

@@ -19,7 +19,7 @@ GROUND = {"faceit.errors", "faceit.progress", "faceit.settings", "faceit.project
           "faceit.choices", "faceit.packaged", "faceit.planes"}  # fmt: skip
 HELPERS = {"faceit.stages.downloads", "faceit.stages.plots", "faceit.stages.puppet", "faceit.stages.lock",
            "faceit.stages.disk", "faceit.stages.needs", "faceit.stages.crew", "faceit.stages.conversion",
-           "faceit.stages.flow", "faceit.stages.painter",
+           "faceit.stages.flow", "faceit.stages.painter", "faceit.stages.stills", "faceit.stages.swaps",
            "faceit.stages.extraction", "faceit.stages.making", "faceit.stages.photos", "faceit.stages.picking",
            "faceit.stages.meter", "faceit.stages.references", "faceit.stages.beginning", "faceit.stages.board",
            "faceit.stages.budget", "faceit.stages.checkpoints", "faceit.stages.gallery", "faceit.stages.learner",

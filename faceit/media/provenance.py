@@ -11,6 +11,7 @@ import numpy as np
 
 from faceit import __version__
 from faceit.errors import MediaError
+from faceit.images import PICTURE_ENDINGS, comment_of
 from faceit.planes import TO_YUV, Planes
 
 LABEL_TEXT = "AI MODIFIED"
@@ -77,14 +78,18 @@ def note(swap_facts: dict) -> str:
 
 
 def read_note(path: Path | str) -> dict | None:
-    """The facts that ``note`` put into a video; None when there are none. Raises MediaError for no media file."""
+    """The facts that ``note`` put into a video or a picture; None when there are none. Raises MediaError for no media
+    file."""
     import av
 
-    try:
-        with av.open(str(Path(path).absolute()), metadata_errors="replace") as container:
-            comment = container.metadata.get("comment", "")
-    except (av.error.FFmpegError, OSError) as error:
-        raise MediaError(f"{path} cannot be read: {error.strerror or error}.") from error
+    if Path(path).suffix.lower() in PICTURE_ENDINGS:
+        comment = comment_of(Path(path))
+    else:
+        try:
+            with av.open(str(Path(path).absolute()), metadata_errors="replace") as container:
+                comment = container.metadata.get("comment", "")
+        except (av.error.FFmpegError, OSError) as error:
+            raise MediaError(f"{path} cannot be read: {error.strerror or error}.") from error
     _, mark, packed = comment.partition(NOTE_MARK)
     try:
         facts = json.loads(packed) if mark else None

@@ -38,8 +38,9 @@ def demo(folder: Path, minutes: float) -> None:
     say("1/4 Two portraits learn to talk")
     clips = make_clips(folder)
     with _served(folder, clips) as project:
-        from faceit.stages.convert import Task, convert
+        from faceit.stages.convert import convert
         from faceit.stages.preprocess import preprocess
+        from faceit.stages.swaps import Task
         from faceit.stages.train import train
 
         swap = project.swap(SWAP)

@@ -25,9 +25,10 @@ from faceit.network.swapmodel import SIDES, about_crop, load_model, read_about
 from faceit.progress import say
 from faceit.project import Person, Project, parse_time
 from faceit.settings import ConvertSettings, check
-from faceit.stages.convert import Task, convert, learn_driver, people_of
+from faceit.stages.convert import convert
 from faceit.stages.meter import Converted, Meter
 from faceit.stages.references import BINS, Reference, face_coverage, lacking_poses, learn
+from faceit.stages.swaps import Task, learn_driver, people_of
 
 NAME, TABLE = "evaluation.json", "frames.csv"
 FORMAT = 1  # of evaluation.json

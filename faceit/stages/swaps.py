@@ -1,0 +1,179 @@
+"""What is swapped, and by which models: the swaps that one call of convert asks for, and what is told of them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from faceit.compose.blend import face_light
+from faceit.errors import FaceitError
+from faceit.faces.cast import Cast, Casts, Limits
+from faceit.faces.detect import FaceFinder
+from faceit.faces.identity import Identity, Tally, learn_identity
+from faceit.faces.seen import look
+from faceit.network.swapmodel import about_crop, about_turns, load_model, read_about
+from faceit.project import Person, Project
+from faceit.settings import ConvertSettings
+from faceit.stages.painter import Painter, Swapper
+
+TURNED_ON = 15.0  # degrees; so much further than it was seen a face can be turned before it fades
+
+
+@dataclass(frozen=True)
+class Task:
+    """What to convert and how: the whole of the command line's part."""
+
+    swap: str
+    video: str
+    reverse: bool = False
+    everyone: bool = False
+    start: float | None = None
+    end: float | None = None
+    side_by_side: bool = False
+    output: Path | None = None
+    overwrite: bool = False
+    others: tuple[str, ...] = ()  # swaps that are made in the same video
+
+
+@dataclass
+class Counts(Tally):
+    """What became of the frames."""
+
+    swapped: int = 0
+
+
+def turned_away(counts: Counts) -> str:
+    """What a summary adds where some were."""
+    return f", {counts.turned_away:,} turned too far" if counts.turned_away else ""
+
+
+class _Swap:
+    """One of the swaps of a task: the model's folder and people, its settings, and who is looked for."""
+
+    def __init__(self, project: Project, task: Task, name: str, settings: ConvertSettings | None = None):
+        self.name = name
+        self.folder = project.model_dir(name)
+        self.about = read_about(self.folder)
+        people = people_of(project, self.about)
+        if settings is None:
+            settings = project.swaps[name].convert if name in project.swaps else ConvertSettings()
+        self.settings = settings
+        self.driver, self.giver = (people["b"], people["a"]) if task.reverse else (people["a"], people["b"])
+        self.turns = about_turns(self.about, "a" if task.reverse else "b")
+        self.identity: Identity | None = None  # everyone's, until a person is learned
+
+    def told(self) -> dict:
+        """What is recorded of it."""
+        return {
+            "swap": self.name, "from": self.driver.name, "to": self.giver.name,
+            "consent": {p.name: p.consent for p in (self.driver, self.giver)},
+            "model": {"preset": self.about["preset"]["name"], "step": self.about.get("step"),
+                      "align": about_crop(self.about).name},
+        }  # fmt: skip
+
+
+class Wanted:
+    """The swaps of a task, the first of which decides on label, size and encoder. FaceitError where they do not go
+    together, or where no model is."""
+
+    def __init__(self, project: Project, task: Task, settings: ConvertSettings | None):
+        self.project, self.task = project, task
+        self.swaps = [_Swap(project, task, task.swap, settings), *(_Swap(project, task, name) for name in task.others)]
+        self.settings = self.swaps[0].settings
+        if task.others and task.everyone:
+            raise FaceitError("With --swap each swap finds its own person: leave --everyone out.")
+        drivers = [swap.driver.name for swap in self.swaps]
+        for name in drivers:
+            if drivers.count(name) > 1:
+                raise FaceitError(f"Two of these swaps replace {name}: one face takes one swap.")
+
+    def learn(self, portraits: tuple[Path, ...]) -> None:
+        """Learn who is looked for; ``portraits`` are of the first swap's person, instead of their own."""
+        for swap in self.swaps if not self.task.everyone else ():
+            own = portraits if swap is self.swaps[0] else ()
+            swap.identity = learn_driver(self.project, swap.driver, swap.settings, own)
+
+    def painter(self) -> Painter:
+        """Load the models."""
+        return Painter(*(Swapper(load_model(swap.folder), swap.settings, self.task.reverse) for swap in self.swaps))
+
+    def converter(self) -> "Converter":
+        finder = FaceFinder(self.project.preprocess.detector)
+        return Converter(self.painter(), self.casts, finder, not self.task.everyone)
+
+    def casts(self, cast: Callable, size: tuple[int, int]) -> Casts:
+        """Who is swapped by which in frames of ``size``; ``cast(identity, limits)`` gives a swap's."""
+        return Casts(*(cast(swap.identity, limits_of(swap.settings, swap.turns, size)) for swap in self.swaps))
+
+    def facts(self) -> dict:
+        """What the result's note and story tell of it; of several swaps the first is named as the swap."""
+        every = [swap.told() for swap in self.swaps]
+        facts = every[0] | {"everyone": self.task.everyone, "made": datetime.now(UTC).isoformat(timespec="seconds")}
+        if len(every) > 1:
+            facts |= {key: " and ".join(told[key] for told in every) for key in ("from", "to")}
+            facts |= {"consent": {who: said for told in every for who, said in told["consent"].items()},
+                      "swaps": every}  # fmt: skip
+        return facts
+
+    def nobody(self, counts: Counts, what: str) -> FaceitError:
+        """Why nothing was swapped in ``what``, for instance "the 40 frames of talk.mp4"."""
+        who, giver = (" and ".join(getattr(swap, side).name for swap in self.swaps) for side in ("driver", "giver"))
+        identity = self.swaps[0].identity
+        if counts.turned_away:
+            return FaceitError(
+                f"Of {what} {counts.turned_away:,} show {who}, turned further than {giver} was seen: train on videos "
+                "that show that, or set max_yaw: 90 under convert."
+            )
+        if identity is None or not counts.someone_else:
+            return FaceitError(f"No face in any of {what}: nothing to swap.")
+        are = "is" if len(self.swaps) == 1 else "are"
+        return FaceitError(
+            f"{who} {are} in none of {what}: the nearest face is {counts.nearest:.2f} away (tolerance "
+            f"{identity.tolerance:.2f}). Is the portrait right? --everyone swaps every face, --reverse the other "
+            "person's."
+        )
+
+
+class Converter:
+    """Swaps faces in frames that are in memory; what it did is in ``counts``. ``casts`` as ``Wanted.casts``."""
+
+    def __init__(self, painter: Painter, casts: Callable, finder: FaceFinder, identify: bool = True, fps: float = 25.0):
+        self.painter, self.casts, self.finder, self.identify, self.fps = painter, casts, finder, identify, fps
+        self.counts = Counts()
+
+    def convert(self, frames: list[np.ndarray]) -> list[np.ndarray]:
+        """Consecutive frames (h, w, 3) uint8 RGB -> the swapped ones; those without a face to swap come as they are."""
+        timed = ((i / self.fps, frame) for i, frame in enumerate(frames))
+        seen = look(timed, self.finder, self.identify, light_of=face_light)
+        height, width = frames[0].shape[:2]
+        casts = self.casts(lambda *who: Cast(lambda part: seen, 1, self.fps, *who), (width, height))
+        self.counts.swapped += casts.count(self.counts)
+        return [swapped for _, swapped in self.painter.painted(zip(frames, casts.faces(0), strict=True))]
+
+
+def limits_of(settings: ConvertSettings, turns: tuple[float, float] | None, size: tuple[int, int]) -> Limits:
+    """When a swap is only partly seen. ``turns``: how far the person whose face is put in was seen turned."""
+    if settings.max_yaw is not None:
+        turns = -settings.max_yaw, settings.max_yaw
+    elif turns is not None:
+        turns = turns[0] - TURNED_ON, turns[1] + TURNED_ON
+    return Limits(settings.fade, turns, size)
+
+
+def learn_driver(project: Project, driver: Person, settings: ConvertSettings,
+                 portraits: tuple[Path, ...] = ()) -> Identity:  # fmt: skip
+    """The person whose face is to be swapped, as known from their portraits, or from others."""
+    return learn_identity(driver.name, portraits or driver.portraits, project.preprocess.detector,
+                          refused=driver.refused, tolerance=settings.tolerance or project.preprocess.tolerance)
+
+
+def people_of(project: Project, about: dict) -> dict[str, Person]:
+    """The model's people: as the YAML has them, or, for a model from elsewhere, with the portrait's usual place."""
+    people = {}
+    for side in ("a", "b"):
+        name, consent = (about["people"][side][key] for key in ("name", "consent"))
+        usual = Person(name, (project.data / "persons" / f"{Path(name).name}.jpg",), consent)
+        people[side] = project.people.get(name, usual)
+    return people

@@ -31,27 +31,22 @@ def put_back(
     """
     size = _work_size(landmarks, crop, max(USUAL, 2 * len(face)))
     place = _scaled(align(landmarks, size, crop=crop), settings.scale)
-    here = cut(frame, place).astype(np.float32) / 255
-    pixels = len(face)
-    face = np.clip(cv2.resize(face, (size, size), interpolation=cv2.INTER_CUBIC), 0, 1)
     points = place.points(landmarks.astype(np.float64))
     mask = face_mask(points, size, settings.mask == "extended", settings.feather, crop, settings.erode)
     if settings.keep != "none":
         mask *= 1 - kept_mask(points, size, settings.keep)
-    area = skin_area(points, size, crop)
     if front is not None:
         front = cv2.resize(front, (size, size), interpolation=cv2.INTER_LINEAR)
         if settings.scale != 1:
             front = cv2.warpAffine(front, _scaled(Alignment(np.eye(2, 3), size), settings.scale).matrix, (size, size))
         mask *= 1 - front
-        area &= front < 0.5
-    face = _colored(face, here, area, settings.color, light)
+    face = _matched(frame, landmarks, np.clip(face, 0, 1), mask, settings, crop, light, front)
+    pixels = len(face)
+    face = np.clip(cv2.resize(face, (size, size), interpolation=cv2.INTER_CUBIC), 0, 1)
     if settings.sharpen:
-        face = sharpened(face, here, area, pixels, settings.sharpen)
-    if settings.blend == "bands":
-        face = _in_bands(face, here, mask)
-    elif settings.blend == "seamless":
-        face = _seamless(face, here, mask)
+        face = sharpened(face, _seen(frame, place), skin_area(points, size, crop), pixels, settings.sharpen)
+    if settings.blend == "seamless":
+        face = _seamless(face, _seen(frame, place), mask)
     if strength < 1:
         mask *= np.float32(max(strength, 0))
     _into_frame(frame, place, np.rint(face * 255).astype(np.uint8), mask)
@@ -61,15 +56,30 @@ def face_light(frame: np.ndarray | Planes, landmarks: np.ndarray) -> np.ndarray:
     """The light of a frame's own face, for ``put_back``: (6,), as ``color.light_of``."""
     place = align(landmarks, LIGHT_SIZE)
     area = skin_area(place.points(landmarks.astype(np.float64)), LIGHT_SIZE)
-    return light_of(cut(frame, place).astype(np.float32) / 255, area)
+    return light_of(_seen(frame, place), area)
 
 
-def _colored(face, here, area, how: str, light) -> np.ndarray:
-    if how == "lab":
-        return match_lab(face, light_of(here, area) if light is None else light, area)
-    if how == "mkl":
-        return match_mkl(face, here, area)
-    return match_hist(face, here, area) if how == "hist" else face
+def _seen(frame: np.ndarray | Planes, place: Alignment) -> np.ndarray:
+    """What the frame shows in an aligned square: (size, size, 3) float32 RGB in 0..1."""
+    return cut(frame, place).astype(np.float32) / 255
+
+
+def _matched(frame, landmarks, face, mask, settings: ConvertSettings, crop: Crop, light, front) -> np.ndarray:
+    """The face in the frame's colours and, in bands, shades: as small as the network made it, which is enough."""
+    size = len(face)
+    place = _scaled(align(landmarks, size, crop=crop), settings.scale)
+    area = skin_area(place.points(landmarks.astype(np.float64)), size, crop)
+    if front is not None:
+        area &= cv2.resize(front, (size, size), interpolation=cv2.INTER_AREA) < 0.5
+    known = settings.color == "none" or (settings.color == "lab" and light is not None)
+    here = None if known and settings.blend != "bands" else _seen(frame, place)
+    if settings.color == "lab":
+        face = match_lab(face, light_of(here, area) if light is None else light, area)
+    elif settings.color == "mkl":
+        face = match_mkl(face, here, area)
+    elif settings.color == "hist":
+        face = match_hist(face, here, area)
+    return _in_bands(face, here, mask) if settings.blend == "bands" else face
 
 
 def _in_bands(face: np.ndarray, here: np.ndarray, mask: np.ndarray) -> np.ndarray:
@@ -113,14 +123,12 @@ def _scaled(place: Alignment, scale: float) -> Alignment:
 
 def _into_frame(frame: np.ndarray | Planes, place: Alignment, face: np.ndarray, mask: np.ndarray) -> None:
     if not isinstance(frame, Planes):
-        _paste(frame, place, face, mask)
+        _paste([frame], place, [face], mask)
         return
     y, *colours = cv2.split(cv2.transform(face, TO_YUV))
-    _paste(frame.y, place, y, mask)
-    small = in_colours(_scaled_down(place))
-    mask = halved(mask, 1)[0]
-    for plane, colour in zip((frame.u, frame.v), colours, strict=True):
-        _paste(plane, small, halved(colour, 1)[0], mask)
+    _paste([frame.y], place, [y], mask)
+    _paste([frame.u, frame.v], in_colours(_scaled_down(place)), [halved(each, 1)[0] for each in colours],
+           halved(mask, 1)[0])  # fmt: skip
 
 
 def _scaled_down(place: Alignment) -> Alignment:
@@ -130,10 +138,10 @@ def _scaled_down(place: Alignment) -> Alignment:
     return Alignment(matrix, place.size // 2)
 
 
-def _paste(frame: np.ndarray, place: Alignment, face: np.ndarray, mask: np.ndarray) -> None:
-    """Blend an aligned face, uint8 like the frame or plane, into its own rectangle there."""
+def _paste(planes: list[np.ndarray], place: Alignment, faces: list[np.ndarray], mask: np.ndarray) -> None:
+    """Blend aligned faces, uint8 like the frame or planes, which are of one size, into their own rectangle there."""
     corners = place.corners()
-    h, w = frame.shape[:2]
+    h, w = planes[0].shape[:2]
     left, top = np.clip(np.floor(corners.min(0)).astype(int), 0, [w, h])
     right, bottom = np.clip(np.ceil(corners.max(0)).astype(int) + 1, 0, [w, h])
     if right <= left or bottom <= top:
@@ -142,6 +150,8 @@ def _paste(frame: np.ndarray, place: Alignment, face: np.ndarray, mask: np.ndarr
     back[:, 2] -= [left, top]
     size = (int(right - left), int(bottom - top))
     there = cv2.warpAffine(mask, back, size, flags=cv2.INTER_LINEAR)
-    pixels = cv2.warpAffine(face, back, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    region = frame[top:bottom, left:right]
-    region[:] = cv2.blendLinear(pixels, np.ascontiguousarray(region), there, 1 - there)
+    rest = 1 - there
+    for plane, face in zip(planes, faces, strict=True):
+        pixels = cv2.warpAffine(face, back, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        region = plane[top:bottom, left:right]
+        cv2.blendLinear(pixels, region, there, rest, dst=region)

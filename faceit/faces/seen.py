@@ -13,13 +13,15 @@ from pathlib import Path
 
 import numpy as np
 
-from faceit.faces.choose import ENCODED_AT, ENCODED_EVERY
 from faceit.faces.detect import FaceFinder
 from faceit.faces.follow import Follower
 from faceit.faces.identity import encode
 from faceit.geometry import Face
 from faceit.images import write_bytes
 
+# frames into a track at which its face is encoded: often at first, since the first faces of a track may be poor ones
+ENCODED_AT = (0, 2, 5, 10, 20)
+ENCODED_EVERY = 40  # and then
 UNKNOWN = np.full(6, np.nan, np.float32)
 
 

@@ -1,11 +1,12 @@
 """Measures one converted video against its source, frame by frame, into a table."""
 
+import contextlib
 import os
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import zip_longest
+from itertools import count, zip_longest
 from pathlib import Path
 
 import cv2
@@ -15,10 +16,10 @@ from faceit.compose.blend import put_back
 from faceit.compose.masks import face_mask
 from faceit.errors import FaceitError
 from faceit.faces import recogniser
-from faceit.faces.choose import Chooser
+from faceit.faces.cast import Cast
 from faceit.faces.detect import FaceFinder, find_landmarks
-from faceit.faces.follow import followed
-from faceit.faces.identity import Identity, Tally, encode
+from faceit.faces.identity import Identity, encode
+from faceit.faces.seen import Seen, look
 from faceit.geometry import FACE, Crop, Face, align, eye_distance, head_angles, outline, overlap
 from faceit.measure import pixels
 from faceit.measure.expression import ANGLES, expressions, shift_between
@@ -68,7 +69,7 @@ class _Job:
 
 
 @dataclass
-class _Seen:
+class _Measured:
     """What was measured in one frame."""
 
     state: str
@@ -98,10 +99,11 @@ class Meter:
         self._settings, self._crop = video.settings, video.crop
         total = frame_count(info)
         every = max(1, total // FLOOR_FRAMES)
-        chooser = Chooser(identity, Tally())
-        window: deque[tuple[int, _Seen, bool]] = deque(maxlen=3)
+        there = self._looked(video, total, identity is not None)
+        chosen = Cast(lambda part: there, 1, float(info.fps), identity).faces(0)  # as convert chose them
+        window: deque[tuple[int, _Measured, bool]] = deque(maxlen=3)
         with Progress(f"measure {video.file.name}", total) as progress:
-            for i, (job, seen) in enumerate(self._measured(self._jobs(video, chooser, float(info.fps), every))):
+            for i, (job, seen) in enumerate(self._measured(self._jobs(video, there, chosen, every))):
                 row = self.table.add(number, i, i / float(info.fps), seen.state, seen.values)
                 self.squared.append(seen.squared)
                 window.append((row, seen, job.before is not None))
@@ -116,26 +118,32 @@ class Meter:
 
     # --- frames in step ---
 
-    def _jobs(self, video: Converted, chooser: Chooser, fps: float, every: int) -> Iterator[_Job]:
-        encode_every = max(1, round(fps / ENCODED_PER_S))
-        before, swaps = None, 0
-        for driving, swapped, found in self._pairs(video):
-            faces = chooser.choose(driving, found)
+    def _looked(self, video: Converted, total: int, identify: bool) -> Seen:
+        frames = read_frames(video.source, start=video.start, end=video.end, height=video.settings.height, quick=True)
+        with Progress(f"look through {video.source.name}", total) as progress, contextlib.closing(frames):
+            done = count(1)
+            return look(frames, self.finder, identify, lambda: progress.update(next(done)))
+
+    def _jobs(self, video: Converted, there: Seen, chosen: list[list[Face]], every: int) -> Iterator[_Job]:
+        encode_every = max(1, round(float(probe(video.file).fps) / ENCODED_PER_S))
+        found, before, swaps = np.bincount(there.frame, minlength=there.frames), None, 0
+        for i, (driving, swapped) in enumerate(self._pairs(video)):
+            faces = chosen[i] if i < len(chosen) else []
             same = before is not None and faces and overlap(before[0].box, faces[0].box) > SAME_SHOT
-            state = "swapped" if faces else "someone_else" if found else "no_face"
+            others = i < len(found) and found[i]
+            state = "swapped" if faces else "someone_else" if others else "no_face"
             job = _Job(driving, swapped, state, faces, before[1:] if same else None,
                        bool(faces) and swaps % encode_every == 0, bool(faces) and swaps % every == 0)  # fmt: skip
             before = (faces[0], driving, swapped) if faces else None
             swaps += bool(faces)
             yield job
 
-    def _pairs(self, video: Converted) -> Iterator[tuple[np.ndarray, np.ndarray, list[Face]]]:
-        """(driving frame, swapped frame, faces found in the driving one)."""
+    def _pairs(self, video: Converted) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """(driving frame, swapped frame)."""
         source = read_frames(video.source, start=video.start, end=video.end, height=video.settings.height)
-        both = zip_longest(followed(source, self.finder), read_frames(video.file))
         left_over = 0
-        for found, swapped in both:
-            if found is None or swapped is None:
+        for real, swapped in zip_longest(source, read_frames(video.file)):
+            if real is None or swapped is None:
                 left_over += 1
                 if left_over > 2:
                     raise FaceitError(
@@ -143,15 +151,15 @@ class Meter:
                         "--source, and its --start, or convert it again."
                     )
                 continue
-            (_, driving, faces), (_, frame) = found, swapped
+            (_, driving), (_, frame) = real, swapped
             if driving.shape != frame.shape:
                 raise FaceitError(
                     f"{video.file.name} has frames of {frame.shape[1]}x{frame.shape[0]} and its source "
                     f"{video.source.name} of {driving.shape[1]}x{driving.shape[0]}: name the right one with --source."
                 )
-            yield driving, frame, faces
+            yield driving, frame
 
-    def _measured(self, jobs: Iterator[_Job]) -> Iterator[tuple[_Job, _Seen]]:
+    def _measured(self, jobs: Iterator[_Job]) -> Iterator[tuple[_Job, _Measured]]:
         """Jobs and results in order, measured by several threads, few frames held."""
         waiting: deque = deque()
         with ThreadPoolExecutor(THREADS) as pool:
@@ -192,14 +200,14 @@ class Meter:
 
     # --- one frame ---
 
-    def _look(self, job: _Job) -> _Seen:
+    def _look(self, job: _Job) -> _Measured:
         difference, squared = self._background(job)
         if job.state != "swapped":
-            return _Seen(job.state, {"background": difference}, squared)
+            return _Measured(job.state, {"background": difference}, squared)
         face = job.faces[0]
         driving, swapped = self._found(job.driving, job.swapped, face)
         if swapped is None:
-            return _Seen("lost", {"background": difference}, squared)
+            return _Measured("lost", {"background": difference}, squared)
         values = compared(driving, swapped, (job.driving.shape[1], job.driving.shape[0]))
         values |= {"background": difference, "sharpness": self._sharpness(job.swapped, swapped)}
         colors = self._edge(job, face, values)
@@ -208,7 +216,7 @@ class Meter:
         if job.encoded:
             values |= self._identity(job.swapped, swapped)
         floors = self._floors(job, face, driving) if job.floor else None
-        return _Seen("swapped", values, squared, (driving, swapped), colors, floors)
+        return _Measured("swapped", values, squared, (driving, swapped), colors, floors)
 
     def _found(self, driving: np.ndarray, swapped: np.ndarray, face: Face) -> tuple[np.ndarray, np.ndarray | None]:
         """Landmarks of both, found in the same way; where the detector needs the whole frame to find the driving

@@ -118,7 +118,7 @@ STEADY = {
 SPOILT = {
     "shuffled": {"mouth": (-1, 0.5), "eye": (-1, 0.5), "brow": (-1, 0.5), "mouth_error": (0.7, 2), "jitter": (2, 99),
                  "flicker": (3, 99), "warp": (10, 99)},
-    "late": {"mouth": (-1, 0.5), "eye": (-1, 0.5), "brow": (-1, 0.6), "mouth_error": (0.7, 2), "warp": (6.5, 99)},
+    "late": {"mouth": (-1, 0.5), "eye": (-1, 0.5), "brow": (-1, 0.7), "mouth_error": (0.7, 2), "warp": (6.5, 99)},
     "blurred": {"sharpness": (10, 45), "warp": (2, 5), "seam": (9, 13)},
     "shifted": {"shift": (0.12, 0.25)},
     "flickering": {"flicker": (10, 99), "warp": (20, 99)},

@@ -1,13 +1,13 @@
-"""Who is swapped: the person's track, encoded now and then, or everyone."""
+"""Who is swapped in real pictures: looked at once, the person's track encoded now and then, or everyone."""
 
 import numpy as np
 import pytest
 
-from faceit.faces import choose
-from faceit.faces.choose import ENCODED_AT, ENCODED_EVERY, Chooser
+from faceit.faces import seen as module
+from faceit.faces.cast import Cast, Casts
 from faceit.faces.detect import FaceFinder
-from faceit.faces.follow import followed
 from faceit.faces.identity import Identity, Tally, encode
+from faceit.faces.seen import ENCODED_AT, ENCODED_EVERY, look
 from faceit.images import resize
 from faceit.stages.puppet import portraits
 
@@ -27,16 +27,17 @@ def collins(faces):
 def counted(monkeypatch):
     """The calls of the recogniser."""
     calls = []
-    monkeypatch.setattr(choose, "encode", lambda *args: calls.append(args) or encode(*args))
+    monkeypatch.setattr(module, "encode", lambda *args: calls.append(args) or encode(*args))
     return calls
 
 
 def chosen(frames, identity):
     """(faces chosen in each frame, tally)."""
     tally = Tally()
-    chooser = Chooser(identity, tally)
-    found = followed(((i / 25, frame) for i, frame in enumerate(frames)), FaceFinder())
-    return [chooser.choose(frame, seen) for _, frame, seen in found], tally
+    there = look(((i / 25, frame) for i, frame in enumerate(frames)), FaceFinder(), identity is not None)
+    cast = Cast(lambda part: there, 1, 25.0, identity)
+    Casts(cast).count(tally)
+    return cast.faces(0), tally
 
 
 def test_a_face_that_stays_is_encoded_now_and_then(faces, collins, counted):
@@ -46,9 +47,11 @@ def test_a_face_that_stays_is_encoded_now_and_then(faces, collins, counted):
 
 
 def test_a_cut_to_somebody_else_in_the_same_place_is_seen_at_once(faces, collins):
-    found, tally = chosen([faces["collins"]] * 4 + [faces["hopper"]] * 4 + [faces["collins"]] * 2, collins)
+    frames = [faces["collins"]] * 4 + [faces["hopper"]] * 4 + [faces["collins"]] * 2
+    found, tally = chosen(frames, collins)
     assert [len(each) for each in found] == [1] * 4 + [0] * 4 + [1] * 2
     assert (tally.someone_else, tally.no_face) == (4, 0) and tally.nearest > 0.6
+    assert look(enumerate(frames), FaceFinder(), False).cuts.tolist() == [4, 8]
 
 
 def test_of_two_the_person_is_chosen_and_of_none_nobody(faces, collins):
@@ -59,11 +62,12 @@ def test_of_two_the_person_is_chosen_and_of_none_nobody(faces, collins):
     assert (tally.someone_else, tally.no_face) == (0, 7)
 
 
+def test_everyone_is_everyone_and_nobody_is_encoded(faces, counted):
+    both = np.hstack([faces["hopper"], faces["collins"]])
+    found, tally = chosen([both] * 3, None)
+    assert [len(each) for each in found] == [2] * 3 and not counted and tally.no_face == 0
+
+
 def test_a_person_who_is_there_twice_is_chosen_once(faces, collins):
     found, _ = chosen([np.hstack([faces["collins"], faces["collins"][:, ::-1]])] * 3, collins)
     assert [len(each) for each in found] == [1] * 3
-
-
-def test_without_an_identity_everyone_is_chosen(faces):
-    found, tally = chosen([np.hstack([faces["hopper"], faces["collins"]])] * 3, None)
-    assert [len(each) for each in found] == [2] * 3 and tally.no_face == 0

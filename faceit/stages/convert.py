@@ -117,7 +117,7 @@ def preview(project: Project, task: Task, count: int, settings: ConvertSettings 
     write_image(path, grid(pairs, 2 if len(pairs) > 3 else 1))
     counts = converter.counts
     say(f"{counts.frames:,} frames of {source.name}: {counts.swapped:,} swapped, {counts.no_face:,} without a "
-        f"face, {counts.someone_else:,} with only other people. Look at {path}")  # fmt: skip
+        f"face, {counts.someone_else:,} with only other people{turned_away(counts)}. Look at {path}")  # fmt: skip
     return path
 
 

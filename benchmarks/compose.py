@@ -17,7 +17,7 @@ from benchmarks.pairs import pair_1, pair_2, write_project
 from faceit.cli import main as faceit
 from faceit.network.swapmodel import MODEL
 
-PLAIN = {"blend": "alpha", "sharpen": 0.0, "fade": 0.0}
+PLAIN = {"blend": "alpha", "sharpen": 0.0}
 VARIANTS = {
     "defaults": {},
     "plain": PLAIN,

@@ -26,7 +26,7 @@ LOOKS = {
     "erode": (float, "WIDTH", "by which the mask is made smaller, likewise"),
     "keep": (str, "WHAT", "none, mouth, eyes or both: what stays the frame's"),
     "occlusion": (str, "HOW", "none or residual: hands before the face stay there"),
-    "blend": (str, "HOW", "alpha, bands or seamless"),
+    "blend": (str, "HOW", "bands, alpha or seamless"),
     "sharpen": (float, "MOST", "up to the frame's own detail"),
     "scale": (float, "TIMES", "of the swapped face"),
     "fade": (float, "SECONDS", "in which a face comes and goes"),

@@ -83,8 +83,8 @@ class ConvertSettings:
     erode: float = 0.0  # likewise; how much further inside the mask's edge lies, below 0: outside
     keep: str = "none"  # none | mouth | eyes | both: what stays the frame's
     occlusion: str = "none"  # none | residual: what stands before the face stays there
-    blend: str = "alpha"  # alpha | bands | seamless
-    sharpen: float = 0.0  # up to the frame's own detail, by so much of the swapped face's at the most; 0: not
+    blend: str = "bands"  # bands | alpha | seamless
+    sharpen: float = 1.0  # up to the frame's own detail, by so much of the swapped face's at the most; 0: not
     scale: float = 1.0  # of the swapped face
     fade: float = 0.15  # seconds in which a face that comes or goes within a shot does so
     max_yaw: float | None = None  # degrees; what is turned further fades out. None: as far as the person was seen
@@ -108,7 +108,7 @@ CHOICES = {
     "color": ("lab", "mkl", "hist", "none"),
     "mask": ("extended", "hull"),
     "keep": ("none", "mouth", "eyes", "both"),
-    "blend": ("alpha", "bands", "seamless"),
+    "blend": ("bands", "alpha", "seamless"),
     "occlusion": ("none", "residual"),
     "ConvertSettings.preset": (
         "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow",

@@ -1,5 +1,7 @@
 """Blend: the face goes back to where it was, and nothing else changes."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -27,7 +29,8 @@ from faceit.stages.puppet import portraits
 
 from ..shift import shift_between
 
-PLAIN = ConvertSettings(color="none")
+PLAIN = ConvertSettings(color="none", blend="alpha", sharpen=0.0)
+LAB = replace(PLAIN, color="lab")
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +73,7 @@ def test_only_what_is_under_the_mask_changes(portrait, shows):
 def test_a_face_put_back_as_it_was_leaves_nearly_the_same_frame(portrait, color, shows):
     picture, landmarks = portrait
     frame = picture.copy()
-    put_back(frame, landmarks, crop(picture, landmarks, 250, shows), ConvertSettings(color=color), shows)
+    put_back(frame, landmarks, crop(picture, landmarks, 250, shows), replace(PLAIN, color=color), shows)
     changed = (frame != picture).any(2)
     assert changed.any()
     error = ((frame.astype(float) - picture)[changed] ** 2).mean()
@@ -113,7 +116,7 @@ def test_the_face_takes_the_frames_light(portrait):
     brightness = {}
     for color in ("lab", "none"):
         frame = dark.copy()
-        put_back(frame, landmarks, face, ConvertSettings(color=color))
+        put_back(frame, landmarks, face, replace(PLAIN, color=color))
         x, y = landmarks[30].astype(int)
         nose = np.s_[y - 15 : y + 15, x - 15 : x + 15]
         brightness[color] = frame[nose].mean() / dark[nose].mean()
@@ -195,7 +198,7 @@ def test_bands_let_broad_shades_go_over_gently_and_keep_the_middle(portrait, pla
     out = {}
     for blend in ("alpha", "bands"):
         out[blend] = as_planes(picture) if planes else picture.copy()
-        put_back(out[blend], landmarks, face, ConvertSettings(color="none", blend=blend))
+        put_back(out[blend], landmarks, face, replace(PLAIN, blend=blend))
     alpha, bands = (as_rgb(out[blend]) for blend in ("alpha", "bands"))
     real = as_rgb(as_planes(picture)) if planes else picture
     added = [abs(steps_at_the_edge(each, landmarks) - steps_at_the_edge(real, landmarks)) for each in (alpha, bands)]
@@ -221,7 +224,7 @@ def as_rgb(frame) -> np.ndarray:
 def test_seamless_takes_the_colours_of_the_edge(portrait):
     picture, landmarks = portrait
     frame = picture.copy()
-    put_back(frame, landmarks, crop(picture, landmarks) * 0.6, ConvertSettings(color="none", blend="seamless"))
+    put_back(frame, landmarks, crop(picture, landmarks) * 0.6, replace(PLAIN, blend="seamless"))
     nose = tuple(landmarks[30].astype(int)[::-1])
     assert np.abs(frame[nose].astype(int) - picture[nose]).max() < 45  # as bright as the frame again
     assert (frame != picture).any()
@@ -246,7 +249,7 @@ def test_a_larger_face_is_larger_and_in_the_same_place(portrait):
     spots = []
     for scale in (0.8, 1.0, 1.25):
         frame = picture.copy()
-        put_back(frame, landmarks, face, ConvertSettings(color="none", scale=scale))
+        put_back(frame, landmarks, face, replace(PLAIN, scale=scale))
         y, x = np.nonzero((frame > 200).all(2) & (picture < 200).any(2))
         spots.append((x.mean(), y.mean(), len(x)))
     assert spots[0][2] < 0.8 * spots[1][2] < spots[1][2] < 0.8 * spots[2][2]
@@ -256,7 +259,7 @@ def test_a_larger_face_is_larger_and_in_the_same_place(portrait):
 def test_what_is_kept_stays_the_frames(portrait):
     picture, landmarks = portrait
     frame = picture.copy()
-    put_back(frame, landmarks, np.zeros((64, 64, 3), np.float32), ConvertSettings(color="none", keep="both"))
+    put_back(frame, landmarks, np.zeros((64, 64, 3), np.float32), replace(PLAIN, keep="both"))
     for points in (LEFT_EYE, RIGHT_EYE, OUTER_LIPS):
         middle = tuple(np.round(landmarks[points].mean(0)).astype(int)[::-1])
         assert np.abs(frame[middle].astype(int) - picture[middle]).max() <= 2
@@ -269,9 +272,9 @@ def test_the_light_that_is_given_is_taken(portrait):
     face = crop(picture, landmarks)
     frames = [picture.copy() for _ in range(3)]
     light = face_light(picture, landmarks)
-    put_back(frames[0], landmarks, face, ConvertSettings())
-    put_back(frames[1], landmarks, face, ConvertSettings(), light=light)
-    put_back(frames[2], landmarks, face, ConvertSettings(), light=light + np.float32([15, 0, 0, 0, 0, 0]))
+    put_back(frames[0], landmarks, face, LAB)
+    put_back(frames[1], landmarks, face, LAB, light=light)
+    put_back(frames[2], landmarks, face, LAB, light=light + np.float32([15, 0, 0, 0, 0, 0]))
     assert np.abs(frames[0].astype(int) - frames[1]).mean() < 0.5
     nose = tuple(landmarks[30].astype(int)[::-1])
     assert frames[2][nose].mean() > frames[1][nose].mean() + 15

@@ -73,8 +73,8 @@ def test_what_stands_before_the_face_stays_in_the_frame(portrait, scale):
     front = np.zeros((SIZE, SIZE), np.float32)
     front[:, SIZE // 2 :] = 1
     frame = picture.copy()
-    put_back(frame, landmarks, np.zeros((SIZE, SIZE, 3), np.float32), ConvertSettings(color="none", scale=scale),
-             front=front)  # fmt: skip
+    settings = ConvertSettings(color="none", blend="alpha", sharpen=0.0, scale=scale)
+    put_back(frame, landmarks, np.zeros((SIZE, SIZE, 3), np.float32), settings, front=front)
     place = align(landmarks, SIZE)
     ours, before = (place.warp(each).astype(int) for each in (frame, picture))
     right, left = (slice(20, 50), slice(38, 60)), (slice(20, 50), slice(16, 26))

@@ -91,14 +91,14 @@ def test_a_preview_is_one_picture_of_frames_spread_over_the_video(project, peopl
 
 def test_the_command_line_says_how_the_face_goes_in(project, people, capsys):
     pictures = []
-    ways = ["--keep both", "--blend bands --sharpen 1 --occlusion residual", "--scale 0.9"]
+    ways = ["--keep both", "--blend alpha --sharpen 0 --occlusion residual", "--scale 0.9"]
     for more in ([], *map(str.split, ways)):
         assert convert(project, people / "talk.mp4", "--preview", "2", *more) == 0
         pictures.append(read_image(result(project, "talk-preview.jpg")).astype(int))
     assert all(np.abs(other - pictures[0]).max() > 20 for other in pictures[1:])
     capsys.readouterr()
     assert convert(project, people / "talk.mp4", "--blend", "band") == 1
-    assert "--blend: 'band' is not one of alpha, bands, seamless" in capsys.readouterr().err
+    assert "--blend: 'band' is not one of bands, alpha, seamless" in capsys.readouterr().err
     assert convert(project, people / "talk.mp4", "--scale", "nan") == 1
     assert "--scale: nan is out of range" in capsys.readouterr().err
 

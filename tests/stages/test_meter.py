@@ -25,7 +25,8 @@ from faceit.stages.references import learn
 
 pytestmark = pytest.mark.slow
 FLOORS = 4  # frames of a clip
-SETTINGS = ConvertSettings(color="none", label=False)  # a colour match would take the flicker out again
+# a colour match would take the flicker out again
+SETTINGS = ConvertSettings(color="none", blend="alpha", sharpen=0.0, label=False)
 FPS, SIDE, SECONDS, SIZE = 15, 320, 3.0, 160
 
 

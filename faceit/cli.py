@@ -169,7 +169,7 @@ def _add_convert(command) -> None:
     length = sub.add_mutually_exclusive_group()
     length.add_argument("--duration", type=_time, help="how much, from the start")
     length.add_argument("--end", type=_time, help="where to end")
-    looks = sub.add_argument_group("how the face goes in", "before what the YAML says; try them with --preview")
+    looks = sub.add_argument_group("how the first swap's face goes in", "before the YAML; try them with --preview")
     looks.add_argument("--height", type=_count, help="pixels of the result, at most the source's")
     for name, (kind, metavar, said) in LOOKS.items():
         looks.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar=metavar, help=said)

@@ -10,8 +10,8 @@ from faceit.geometry import FACE, Alignment, Crop, align, halved
 from faceit.planes import TO_YUV, Planes, cut, in_colours
 from faceit.settings import ConvertSettings
 
-# Pixels of the square in which colour and mask are worked out: at most so many, or twice the network's picture, since
-# what is finer is in neither of them.
+# Pixels of the square in which mask and detail are worked out: as many as the face has in the frame, but at most so
+# many or twice the network's picture, since what is finer is in neither of them.
 SMALLEST, USUAL = 64, 256
 LIGHT_SIZE = 64  # pixels of the crop in which a face's light is measured
 BAND = 0.05  # of the crop's width: what is broader than that is shade

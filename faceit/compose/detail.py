@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 
+FEWEST = 16  # pixels; fewer say nothing
 WEIGHTS = np.float32([[0.2126, 0.7152, 0.0722]])  # of brightness
 FINEST = 0.8  # pixels; deviation of the blur that tells detail from shape, at the least
 
@@ -14,6 +15,8 @@ def sharpened(face: np.ndarray, like: np.ndarray, area: np.ndarray, pixels: int,
     blur is about one of those pixels: finer detail is not there to be raised, and coarser is shape. A face that is as
     sharp as the picture stays as it is.
     """
+    if np.count_nonzero(area) < FEWEST:
+        return face
     blur = max(FINEST, 0.75 * len(face) / pixels)
     detail = face - cv2.GaussianBlur(face, (0, 0), blur)
     ours, theirs = (_strength(each, area, blur) for each in (face, like))

@@ -68,7 +68,8 @@ class Cast:
                 encodings.setdefault(numbers[track], []).extend(some)
             for at, track in zip(seen.frame.tolist(), seen.track.tolist(), strict=True):
                 self._spans.setdefault(numbers[track], [self.frames + at, 0])[1] = self.frames + at
-            self._cuts |= {self.frames + at for at in seen.cuts.tolist()}
+            # a part's first frame has none before it to tell a cut by: what begins or ends there does not fade
+            self._cuts |= {self.frames, *(self.frames + at for at in seen.cuts.tolist())}
             self._first.append(self.frames)
             self._numbers.append(numbers)
             self.frames += seen.frames
@@ -96,7 +97,7 @@ class Cast:
         """1, but less where the track begins or ends within a shot."""
         first, last = self._spans[track]
         steps = round(self.limits.fade * self.fps) + 1
-        since = steps if first == 0 or first in self._cuts else at - first + 1
+        since = steps if first in self._cuts else at - first + 1
         until = steps if last == self.frames - 1 or last + 1 in self._cuts else last - at + 1
         return min(1.0, since / steps, until / steps)
 

@@ -572,9 +572,8 @@ def _to_planes(picture, source: _Source, size: tuple[int, int]):
     matrix = BT709 if _is_guessed_bt709(source) else source.colorspace
     if (source.pixels, source.full_range, matrix, source.info.hdr) != ("yuv420p", False, BT709, False):
         return _to_rgb(picture, source, size, False).filter("format", "rgb24").filter("scale", **AS_BT709)
-    if size != source.own_size:
-        picture = picture.filter("scale", *size, flags=SCALING)
-    return picture.filter("setsar", 1)
+    # both pass on what is so already; a file may change its size on the way
+    return picture.filter("scale", *size, flags=SCALING).filter("setsar", 1).filter("format", "yuv420p")
 
 
 def _is_guessed_bt709(source: _Source) -> bool:

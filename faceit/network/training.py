@@ -66,6 +66,11 @@ def warp_strength(preset: Preset, done: float) -> float:
     return float(np.clip(fade, 0.0, 1.0))
 
 
+def mirrors(preset: Preset, sets: dict) -> bool:
+    """Whether faces of these sets are mirrored now and then."""
+    return preset.flip == "always" or (preset.flip == "auto" and not any(sets[side].one_sided for side in SIDES))
+
+
 class Training(keras.Model):
     """A network in training, on faces that show ``crop``. ``step`` takes faces of both sides through one update of the
     weights.
@@ -197,8 +202,7 @@ class Training(keras.Model):
 
     def _drawn(self, sets: dict, step: int) -> dict[str, np.ndarray]:
         rng = np.random.default_rng([self.seed, step, *[self.retries] * bool(self.retries)])
-        mirror = self.preset.flip == "always" or (
-            self.preset.flip == "auto" and not any(sets[side].one_sided for side in SIDES))  # fmt: skip
+        mirror = mirrors(self.preset, sets)
         inputs, all_devices = {}, self.preset.batch_size * cluster().count
         for side in SIDES:
             faces = sets[side]

@@ -1,7 +1,6 @@
 """convert: a video in which one person's face has become another's, with its sound."""
 
 import contextlib
-import hashlib
 import json
 import re
 import time
@@ -10,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from faceit import __version__
 from faceit.errors import FaceitError, MediaError
 from faceit.faces.faceset import write_text
 from faceit.images import fit_within, grid, with_caption, write_image
@@ -18,7 +16,6 @@ from faceit.media.fetch import fetch
 from faceit.media.provenance import Label, note
 from faceit.media.side_by_side import side_by_side
 from faceit.media.video import frame_size, probe, read_frames
-from faceit.network.swapmodel import MODEL, WEIGHTS
 from faceit.pages.values import clock
 from faceit.progress import Progress, duration, say
 from faceit.project import Project, Video, video_name
@@ -57,7 +54,7 @@ def convert(project: Project, task: Task, settings: ConvertSettings | None = Non
     beside = output.with_name(f"{output.stem}-side-by-side.mp4") if task.side_by_side else None
     _refuse_to_overwrite([output, beside], source, task.overwrite)
     wanted.learn(portraits)
-    key = _key(wanted, source)
+    key = wanted.key([source])
     conversion = Conversion(source, info, task.start, task.end, settings, output, key, task.side_by_side)
     counts = Counts()
     with conversion.opened():
@@ -77,7 +74,7 @@ def convert(project: Project, task: Task, settings: ConvertSettings | None = Non
     if not counts.swapped:
         raise wanted.nobody(counts, f"the {counts.frames:,} frames of {source.name}")
     result = Result(output, beside, counts, conversion.seconds)
-    _report(project, task, result, facts, settings, source, portraits)
+    _report(project, task, result, facts | {"yaw": wanted.yaw()}, settings, source, portraits)
     return result
 
 
@@ -114,7 +111,7 @@ def preview(project: Project, task: Task, count: int, settings: ConvertSettings 
         raise FaceitError(f"{source} has no picture in the part asked for.")
     path = output.with_name(f"{output.stem}-preview.jpg")
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_image(path, grid(pairs, 2 if len(pairs) > 3 else 1))
+    write_image(path, grid(pairs, 2 if len(pairs) > 3 else 1), comment=note(wanted.facts()))
     counts = converter.counts
     say(f"{counts.frames:,} frames of {source.name}: {counts.swapped:,} swapped, {counts.no_face:,} without a "
         f"face, {counts.someone_else:,} with only other people{turned_away(counts)}. Look at {path}")  # fmt: skip
@@ -129,21 +126,6 @@ def _frame_at(source: Path, at: float, height: int | None) -> np.ndarray | None:
             return next(frames)[1]
     except (MediaError, StopIteration):
         return None
-
-
-def _key(wanted: Wanted, source: Path) -> str:
-    """A hash of all that the pictures depend on."""
-    who = []
-    for identity in (swap.identity for swap in wanted.swaps if swap.identity is not None):
-        refused = [] if identity.refused is None else identity.refused.tolist()
-        who.append([identity.encodings.tolist(), refused, identity.tolerance])
-    paths = [source, *(swap.folder / name for swap in wanted.swaps for name in (WEIGHTS, MODEL))]
-    states = [(path.name, path.stat()) for path in paths]
-    files = [(name, state.st_size, state.st_mtime_ns) for name, state in states]
-    task = asdict(wanted.task) | dict.fromkeys(("video", "output", "overwrite"))
-    settings = [asdict(swap.settings) for swap in wanted.swaps]
-    told = [__version__, settings, task, files, wanted.project.preprocess.detector, who]
-    return hashlib.sha256(json.dumps(told, default=str).encode()).hexdigest()
 
 
 def _source(project: Project, task: Task) -> Path:

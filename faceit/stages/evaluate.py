@@ -1,9 +1,11 @@
 """evaluate: how good a swap is, in figures with their floors. docs/evaluation.md says what each of them is."""
 
+import contextlib
 import json
 import os
 import tempfile
 from dataclasses import asdict, dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +22,8 @@ from faceit.measure.expression import EXPRESSIONS
 from faceit.measure.table import FrameTable
 from faceit.measure.words import summary as words
 from faceit.media.fetch import find_video
-from faceit.media.video import VideoWriter, probe, read_frames
-from faceit.network.swapmodel import SIDES, about_crop, load_model, read_about
+from faceit.media.video import VideoWriter, probe, read_frames, read_planes
+from faceit.network.swapmodel import SIDES, about_crop, about_turns, load_model, read_about
 from faceit.progress import say
 from faceit.project import Person, Project, parse_time
 from faceit.settings import ConvertSettings, check
@@ -150,7 +152,8 @@ def _converted(project: Project, name: str, file: Path, source: Path | None = No
             f"{file.with_suffix('.json').name} beside {file.name} is damaged ({e}): convert the video again, or remove "
             "that file and name the source with --source."
         ) from None
-    video = Converted(file, source, start, end, said.get("everyone") is True, portraits, settings, speed, crop)
+    yaw = about_turns({"turns": {"a": said.get("yaw")}}, "a")
+    video = Converted(file, source, start, end, said.get("everyone") is True, portraits, settings, speed, crop, yaw)
     turned = said.get("reverse", name in project.swaps and said.get("from") == project.swaps[name].b.name)
     return video, turned is True, model
 
@@ -311,14 +314,15 @@ def _codec(videos: list[Converted]) -> float | None:
             runs = max(1, CODEC_RUNS // len(videos))
             for i in range(runs):
                 begin = (video.start or 0.0) + info.duration * i / runs
-                frames = read_frames(video.source, start=begin, end=video.end, height=settings.height)
-                kept = [frame for _, (_, frame) in zip(range(CODEC_FRAMES), frames, strict=False)]
-                frames.close()
+                span = {"start": begin, "end": video.end, "height": settings.height}
+                with contextlib.closing(read_frames(video.source, **span)) as frames:
+                    kept = [frame for _, frame in islice(frames, CODEC_FRAMES)]
                 if not kept:
                     continue
-                with VideoWriter(path, info.width, info.height, info.fps, crf=settings.crf,
-                                 preset=settings.preset) as writer:  # fmt: skip
-                    for frame in kept:
+                with (VideoWriter(path, info.width, info.height, info.fps, crf=settings.crf, preset=settings.preset,
+                                  planes=True) as writer,
+                      contextlib.closing(read_planes(video.source, **span)) as planes):  # fmt: skip
+                    for _, frame in islice(planes, CODEC_FRAMES):
                         writer.write(frame)
                 nothing = np.zeros((info.height, info.width), bool)
                 squared += [pixels.background_difference(one, other, nothing)[1]

@@ -16,7 +16,7 @@ from faceit.compose.blend import put_back
 from faceit.compose.masks import face_mask
 from faceit.errors import FaceitError
 from faceit.faces import recogniser
-from faceit.faces.cast import Cast
+from faceit.faces.cast import Cast, Limits
 from faceit.faces.detect import FaceFinder, find_landmarks
 from faceit.faces.identity import Identity, encode
 from faceit.faces.seen import Seen, look
@@ -53,6 +53,7 @@ class Converted:
     settings: ConvertSettings = ConvertSettings()
     frames_per_second: float | None = None  # of the conversion
     crop: Crop = FACE  # of the model that made it: how far up the forehead the mask reaches
+    yaw: tuple[float, float] | None = None  # degrees of a turned head, beyond which convert faded the swap
 
 
 @dataclass
@@ -100,7 +101,8 @@ class Meter:
         total = frame_count(info)
         every = max(1, total // FLOOR_FRAMES)
         there = self._looked(video, total, identity is not None)
-        chosen = Cast(lambda part: there, 1, float(info.fps), identity).faces(0)  # as convert chose them
+        limits = Limits(yaw=video.yaw, size=(info.width, info.height))
+        chosen = Cast(lambda part: there, 1, float(info.fps), identity, limits).faces(0)  # as convert chose them
         window: deque[tuple[int, _Measured, bool]] = deque(maxlen=3)
         with Progress(f"measure {video.file.name}", total) as progress:
             for i, (job, seen) in enumerate(self._measured(self._jobs(video, there, chosen, every))):

@@ -41,10 +41,12 @@ class Pair:
         rows = np.linspace(0, len(found) - 1, count).astype(int)
         return FaceSet(found.faces[rows], found.points[rows], found.crop)
 
-    def turns(self) -> dict[str, list[float]]:
-        """How far each person was seen turned, degrees of yaw, (lowest, highest), but for the odd face."""
+    def turns(self, mirrored: bool) -> dict[str, list[float]]:
+        """How far each person was seen turned, degrees of yaw, (lowest, highest), but for the odd face; ``mirrored``:
+        to the other side as well."""
         known = {side: found.yaw for side, found in self.sets.items() if found.yaw is not None}
-        return {side: [round(float(turn), 1) for turn in np.percentile(yaw, ODD)] for side, yaw in known.items()}
+        both = {side: np.concatenate([yaw, -yaw]) if mirrored else yaw for side, yaw in known.items()}
+        return {side: [round(float(turn), 1) for turn in np.percentile(yaw, ODD)] for side, yaw in both.items()}
 
 
 def load_pair(project: Project, swap: Swap, preset: Preset) -> Pair:

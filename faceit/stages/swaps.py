@@ -1,19 +1,22 @@
 """What is swapped, and by which models: the swaps that one call of convert asks for, and what is told of them."""
 
+import hashlib
+import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 
+from faceit import __version__
 from faceit.compose.blend import face_light
 from faceit.errors import FaceitError
 from faceit.faces.cast import Cast, Casts, Limits
 from faceit.faces.detect import FaceFinder
 from faceit.faces.identity import Identity, Tally, learn_identity
 from faceit.faces.seen import look
-from faceit.network.swapmodel import about_crop, about_turns, load_model, read_about
+from faceit.network.swapmodel import MODEL, WEIGHTS, about_crop, about_turns, load_model, read_about
 from faceit.project import Person, Project
 from faceit.settings import ConvertSettings
 from faceit.stages.painter import Painter, Swapper
@@ -106,6 +109,24 @@ class Wanted:
     def casts(self, cast: Callable, size: tuple[int, int]) -> Casts:
         """Who is swapped by which in frames of ``size``; ``cast(identity, limits)`` gives a swap's."""
         return Casts(*(cast(swap.identity, limits_of(swap.settings, swap.turns, size)) for swap in self.swaps))
+
+    def yaw(self) -> tuple[float, float] | None:
+        """How far a head may be turned for the first swap to be seen, degrees; None: as far as it likes."""
+        return limits_of(self.settings, self.swaps[0].turns, (0, 0)).yaw
+
+    def key(self, files: list[Path]) -> str:
+        """A hash of all that the pictures depend on: the swaps, who is looked for, and these files."""
+        who = []
+        for identity in (swap.identity for swap in self.swaps if swap.identity is not None):
+            refused = [] if identity.refused is None else identity.refused.tolist()
+            who.append([identity.encodings.tolist(), refused, identity.tolerance])
+        paths = [*files, *(swap.folder / name for swap in self.swaps for name in (WEIGHTS, MODEL))]
+        states = [(path.name, path.stat()) for path in paths]
+        stamps = [(name, state.st_size, state.st_mtime_ns) for name, state in states]
+        task = asdict(self.task) | dict.fromkeys(("video", "output", "overwrite"))
+        settings = [asdict(swap.settings) for swap in self.swaps]
+        told = [__version__, settings, task, stamps, self.project.preprocess.detector, who]
+        return hashlib.sha256(json.dumps(told, default=str).encode()).hexdigest()
 
     def facts(self) -> dict:
         """What the result's note and story tell of it; of several swaps the first is named as the swap."""

@@ -14,6 +14,7 @@ from faceit.network.cluster import cluster, follow, join
 from faceit.network.devices import FEWEST_AT_ONCE
 from faceit.network.presets import to_json
 from faceit.network.swapmodel import SIDES, STATE, SwapModel, load_model
+from faceit.network.training import mirrors
 from faceit.progress import Progress, duration, say
 from faceit.project import Project, Swap
 from faceit.settings import TrainSettings
@@ -316,7 +317,8 @@ class _Run:
         more = {"people": {side: {"name": person.name, "consent": person.consent} for side, person in people},
                 "preset": to_json(self.learner.preset), "grows_to": to_json(goal) if goal else None,
                 "align": pair.crop.name, "train": asdict(self.settings),
-                "faces": {side: len(pair.sets[side]) for side in SIDES}, "turns": pair.turns(),
+                "faces": {side: len(pair.sets[side]) for side in SIDES},
+                "turns": pair.turns(mirrors(self.learner.preset, pair.sets)),
                 "held_out_from": held_out_from(self.project, self.swap, self.at.held_out_from)}  # fmt: skip
         return checkpoints.about_text(self.swap.name, self.at, more)
 

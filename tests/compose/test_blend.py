@@ -290,3 +290,4 @@ def test_a_soft_face_becomes_as_sharp_as_the_frame_but_no_sharper(portrait):
     errors = [float(np.abs(each - real)[area].mean()) for each in (soft, little, out)]
     assert errors[2] < errors[1] < errors[0]
     assert sharpened(real, soft, area, 64, 5.0) is real
+    assert sharpened(soft, real, np.zeros_like(area), 64, 5.0) is soft

@@ -1,5 +1,7 @@
 """What stands before a face: found where it comes from outside, and only there."""
 
+from types import SimpleNamespace
+
 import cv2
 import numpy as np
 import pytest
@@ -7,8 +9,9 @@ import pytest
 from faceit.compose.blend import put_back
 from faceit.compose.occlusion import occluded
 from faceit.faces.detect import FaceFinder
-from faceit.geometry import align, filled_outline
+from faceit.geometry import FACE, Face, align, filled_outline
 from faceit.settings import ConvertSettings
+from faceit.stages.painter import Swapper
 from faceit.stages.puppet import portraits
 
 SIZE = 64
@@ -65,6 +68,36 @@ def test_a_drawing_of_somebody_else_says_nothing(seen):
     crop, own, outline = seen
     assert occluded(with_hand(crop), np.clip(own + 0.3, 0, 1), outline).max() == 0
     assert occluded(crop, own, np.zeros_like(outline)).max() == 0
+
+
+def test_a_swapper_asks_the_driving_persons_own_decoder(portrait):
+    """A model whose drawing of the same side is the face without the hand."""
+    picture, landmarks = portrait
+    hidden = picture.copy()
+    x, y = landmarks[30].astype(int)
+    width = int(np.ptp(landmarks[:17, 0]))
+    hidden[y : y + width // 4, x : x + width] = (20, 60, 200)
+
+    class Model:
+        preset, crop = SimpleNamespace(size=SIZE), FACE
+        asked = []
+
+        def crops(self, faces):
+            self.shape = faces.shape
+            return np.stack([align(landmarks, SIZE).warp(hidden)]).astype(np.float32) / 255
+
+        def drawn(self, crops, points, from_side, to_side):
+            self.asked.append((from_side, to_side))
+            return np.stack([align(landmarks, SIZE).warp(picture)]).astype(np.float32) / 255
+
+    model, face = Model(), Face((0, 0, 10, 10), landmarks)
+    [(_, nothing)] = Swapper(model, ConvertSettings()).swapped([(hidden, face)])
+    assert nothing is None and model.asked == [("a", "b")]
+    [(_, front)] = Swapper(model, ConvertSettings(occlusion="residual"), reverse=True).swapped([(hidden, face)])
+    assert model.asked[1:] == [("b", "a"), ("b", "b")]
+    spot = align(landmarks, SIZE).points(np.array([[x + width * 0.3, y + width * 0.1], [x - width * 0.25, y]]))
+    inside, outside = (tuple(np.round(each).astype(int)[::-1]) for each in spot)
+    assert front[inside] > 0.8 and front[outside] < 0.1
 
 
 @pytest.mark.parametrize("scale", [1.0, 1.2])

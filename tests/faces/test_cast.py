@@ -130,6 +130,9 @@ def test_a_fade_goes_on_over_the_end_of_a_part():
     first = seen(4, *[(i, 1, 10, None) for i in range(2, 4)])
     then = seen(6, *[(i, 3, 10, None) for i in range(6)])
     assert strengths(cast(first, then, fade=0.12)) == [0, 0, 0.25, 0.5, 0.75, 1, 1, 1, 1, 1]
+    # where a part ends nobody knows whether there was a cut
+    other = seen(6, *[(i, 3, 400, None) for i in range(6)])
+    assert strengths(cast(first, other, fade=0.12)) == [0, 0, 0.25, 0.5, 1, 1, 1, 1, 1, 1]
 
 
 def turned(degrees: float) -> np.ndarray:

@@ -15,7 +15,7 @@ from faceit.errors import MediaError
 from faceit.media import ffmpeg as ffmpeg_module
 from faceit.media import video as video_module
 from faceit.media.ffmpeg import ffmpeg_exe, ffmpeg_on_path, last_line
-from faceit.media.video import VideoWriter, frame_count, frame_size, probe, read_frames
+from faceit.media.video import VideoWriter, frame_count, frame_size, probe, read_frames, read_planes
 
 from .flash_beep import run_ffmpeg
 
@@ -210,6 +210,8 @@ class TestReading:
         frames = frames_of(both)
         assert {frame.shape for frame in frames} == {(120, 160, 3)}
         assert ["rgb"[frame[60, 80].argmax()] for frame in frames] == ["r"] * 25 + ["b"] * 25
+        reds = [planes.v[30, 40] > 200 for _, planes in read_planes(both)]
+        assert reds == [True] * 25 + [False] * 25
 
     def test_a_mixed_rate_is_not_blown_up(self, tmp_path):
         picture = "testsrc2=s=160x120:r=120:d=4,select='if(lt(t,2),not(mod(n,5)),not(mod(n,4)))'"  # 24, then 30

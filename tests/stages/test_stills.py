@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from faceit.cli import main
+from faceit.errors import MediaError
 from faceit.images import comment_of, read_image, write_image
 from faceit.media.provenance import read_note
+from faceit.stages import stills
 
 from ..conftest import copied
 
@@ -60,9 +62,11 @@ def test_a_folder_goes_on_where_it_was_and_past_what_is_bad(project, people, tmp
     write_image(folder / "gray.png", np.full((64, 64, 3), 90, np.uint8))
     (folder / "broken.jpg").write_bytes(b"no picture")
     (folder / "notes.txt").write_text("not a photo")
-    assert convert(project, folder) == 0
-    said = capsys.readouterr().out
-    assert "5 photos, 2 swapped, 1 without a face, 1 with only other people, 1 could not be read" in said
+    assert convert(project, folder) == 1
+    said, complaint = capsys.readouterr()
+    assert "5 photos, 2 swapped, 1 without a face, 1 with only other people." in said
+    assert "1 of 5 photos could not be read" in complaint and "broken.jpg" in said
+    (folder / "broken.jpg").unlink()
     out = results(project) / "album"
     assert sorted(path.name for path in out.iterdir()) == ["a.png", "c.png", "faceit.json"]
     first = (out / "a.png").stat().st_mtime_ns
@@ -70,7 +74,32 @@ def test_a_folder_goes_on_where_it_was_and_past_what_is_bad(project, people, tmp
     assert convert(project, folder) == 0
     assert "1 swapped" in capsys.readouterr().out and (out / "a.png").stat().st_mtime_ns == first
     assert (out / "c.png").exists()
+    assert convert(project, folder, "--color", "mkl") == 1  # in another way: not taken for done
+    assert "a.png is there already: add --overwrite" in capsys.readouterr().err
+    assert (out / "a.png").stat().st_mtime_ns == first
     assert convert(project, folder, "--overwrite") == 0 and (out / "a.png").stat().st_mtime_ns != first
+    assert convert(project, folder, "--output", str(tmp_path / "elsewhere"), "--height", "100") == 0
+    assert read_image(tmp_path / "elsewhere" / "album" / "a.png").shape[0] == 100
+
+
+def test_a_full_disk_ends_it_and_what_was_done_is_done(project, people, tmp_path, monkeypatch, capsys):
+    folder = tmp_path / "album"
+    folder.mkdir()
+    for name in "abc":
+        write_image(folder / f"{name}.png", read_image(people / "collins.png"))
+    written = []
+
+    def full(path, *given, **more):
+        written.append(path.name)
+        if len(written) == 2:
+            raise MediaError(f"{path} cannot be written (No space left on device): free some space.")
+        write_image(path, *given, **more)
+
+    monkeypatch.setattr(stills, "write_image", full)
+    assert convert(project, folder) == 1
+    assert "No space left" in capsys.readouterr().err and written == ["a.png", "b.png"]
+    assert convert(project, folder) == 0
+    assert "2 swapped" in capsys.readouterr().out and written[2:] == ["b.png", "c.png"]
 
 
 def test_what_cannot_be_is_a_sentence(project, people, tmp_path, capsys):
@@ -90,6 +119,10 @@ def test_what_cannot_be_is_a_sentence(project, people, tmp_path, capsys):
     (tmp_path / "empty").mkdir()
     assert "No photo is in" in complaint(tmp_path / "empty")
     write_image(tmp_path / "gray.png", np.full((64, 64, 3), 90, np.uint8))
+    words = [photo, "--output", str(tmp_path / "gray2.png"), "--side-by-side"]
+    write_image(tmp_path / "gray2-side-by-side.png", np.zeros((9, 9, 3), np.uint8))
+    assert "gray2-side-by-side.png is there already" in complaint(*words)
+    (tmp_path / "gray2-side-by-side.png").unlink()
     assert "No face in any of gray.png" in complaint(tmp_path / "gray.png")
     (tmp_path / "bad.png").write_bytes(b"x")
     assert "is not a picture" in complaint(tmp_path / "bad.png")

@@ -290,5 +290,10 @@ def filled_outline(landmarks: np.ndarray, size: int, forehead: bool = True, crop
     """The outline filled, in a picture of ``size`` pixels in which the landmarks lie: (size, size) uint8, 255 inside,
     smooth at its edge."""
     filled = np.zeros((size, size), np.uint8)  # OpenCV draws smooth edges in 8 bits only
-    corners = np.round(outline(landmarks, forehead, crop) * 16).astype(np.int32)  # in sixteenths of a pixel
-    return cv2.fillConvexPoly(filled, corners, 255, cv2.LINE_AA, 4)
+    fill(filled, outline(landmarks, forehead, crop))
+    return filled
+
+
+def fill(picture: np.ndarray, polygon: np.ndarray) -> None:
+    """Draw a convex polygon (n, 2) into a uint8 picture, in place: 255 inside, smooth at its edge."""
+    cv2.fillConvexPoly(picture, np.round(polygon * 16).astype(np.int32), 255, cv2.LINE_AA, 4)  # in 1/16 of a pixel

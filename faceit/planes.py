@@ -12,9 +12,9 @@ import numpy as np
 from faceit.geometry import Alignment
 
 # ITU-R BT.709 in limited range: brightness 16 to 235, colours 16 to 240 around 128
-_LUMA = np.array([0.2126, 0.7152, 0.0722])
-_TO_YUV = np.stack([219 * _LUMA, 112 / (1 - _LUMA[2]) * (np.eye(3)[2] - _LUMA),
-                    112 / (1 - _LUMA[0]) * (np.eye(3)[0] - _LUMA)]) / 255  # fmt: skip
+LUMA = np.array([0.2126, 0.7152, 0.0722])
+_TO_YUV = np.stack([219 * LUMA, 112 / (1 - LUMA[2]) * (np.eye(3)[2] - LUMA),
+                    112 / (1 - LUMA[0]) * (np.eye(3)[0] - LUMA)]) / 255  # fmt: skip
 _BLACK = np.array([16.0, 128.0, 128.0])
 _TO_RGB = np.linalg.inv(_TO_YUV)
 TO_YUV = np.hstack([_TO_YUV, _BLACK[:, None]])  # (3, 4), of RGB in 0..255

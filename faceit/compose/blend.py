@@ -43,10 +43,11 @@ def put_back(
     face = _matched(frame, landmarks, np.clip(face, 0, 1), mask, settings, crop, light, front)
     pixels = len(face)
     face = np.clip(cv2.resize(face, (size, size), interpolation=cv2.INTER_CUBIC), 0, 1)
+    here = _seen(frame, place) if settings.sharpen or settings.blend == "seamless" else None
     if settings.sharpen:
-        face = sharpened(face, _seen(frame, place), skin_area(points, size, crop), pixels, settings.sharpen)
+        face = sharpened(face, here, skin_area(points, size, crop), pixels, settings.sharpen)
     if settings.blend == "seamless":
-        face = _seamless(face, _seen(frame, place), mask)
+        face = _seamless(face, here, mask)
     if strength < 1:
         mask *= np.float32(max(strength, 0))
     _into_frame(frame, place, np.rint(face * 255).astype(np.uint8), mask)

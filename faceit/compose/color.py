@@ -9,10 +9,15 @@ FEWEST = 16  # pixels; fewer say nothing
 LEVELS = np.linspace(0, 100, 65)  # per cent: where histograms are compared
 
 
+def says_nothing(area: np.ndarray) -> bool:
+    """Whether an area (h, w) bool is too small to measure in."""
+    return np.count_nonzero(area) < FEWEST
+
+
 def light_of(picture: np.ndarray, area: np.ndarray) -> np.ndarray:
     """Mean and deviation in LAB of a picture (h, w, 3) float32 RGB in 0..1 inside an area (h, w) bool: (6,) float32,
     NaN where the area is as good as empty."""
-    if np.count_nonzero(area) < FEWEST:
+    if says_nothing(area):
         return np.full(6, np.nan, np.float32)
     pixels = cv2.cvtColor(picture[area][None], cv2.COLOR_RGB2LAB)[0]
     return np.concatenate([pixels.mean(0), pixels.std(0)]).astype(np.float32)
@@ -27,7 +32,7 @@ def match_lab(face: np.ndarray, light: np.ndarray, area: np.ndarray) -> np.ndarr
     dark and keep their tint: a shift alike for all would gray and colour pupils, glasses and open mouths. An empty area
     changes nothing.
     """
-    if np.count_nonzero(area) < FEWEST or not np.isfinite(light).all():
+    if says_nothing(area) or not np.isfinite(light).all():
         return face
     ours = cv2.cvtColor(face, cv2.COLOR_RGB2LAB)
     mean, deviation = ours[area].mean(0), ours[area].std(0)
@@ -46,7 +51,7 @@ def match_lab(face: np.ndarray, light: np.ndarray, area: np.ndarray) -> np.ndarr
 def match_mkl(face: np.ndarray, like: np.ndarray, area: np.ndarray) -> np.ndarray:
     """Give ``face`` the mean and the covariance of ``like`` inside the area, by the linear map that moves colours least
     (Monge-Kantorovich; Pitié and Kokaram 2007), its gains within the bounds of ``match_lab``. Arrays as there."""
-    if np.count_nonzero(area) < FEWEST:
+    if says_nothing(area):
         return face
     ours, theirs = face[area].astype(np.float64), like[area].astype(np.float64)
     root = _power(np.cov(ours.T) + 1e-6 * np.eye(3), 0.5)
@@ -60,7 +65,7 @@ def match_mkl(face: np.ndarray, like: np.ndarray, area: np.ndarray) -> np.ndarra
 
 def match_hist(face: np.ndarray, like: np.ndarray, area: np.ndarray) -> np.ndarray:
     """Give each channel of ``face`` the histogram of ``like``'s inside the area. Arrays as in ``match_lab``."""
-    if np.count_nonzero(area) < FEWEST:
+    if says_nothing(area):
         return face
     out = np.empty_like(face)
     for channel in range(3):

@@ -3,8 +3,10 @@
 import cv2
 import numpy as np
 
-FEWEST = 16  # pixels; fewer say nothing
-WEIGHTS = np.float32([[0.2126, 0.7152, 0.0722]])  # of brightness
+from faceit.compose.color import says_nothing
+from faceit.planes import LUMA
+
+WEIGHTS = LUMA.astype(np.float32)[None]
 FINEST = 0.8  # pixels; deviation of the blur that tells detail from shape, at the least
 
 
@@ -15,7 +17,7 @@ def sharpened(face: np.ndarray, like: np.ndarray, area: np.ndarray, pixels: int,
     blur is about one of those pixels: finer detail is not there to be raised, and coarser is shape. A face that is as
     sharp as the picture stays as it is.
     """
-    if np.count_nonzero(area) < FEWEST:
+    if says_nothing(area):
         return face
     blur = max(FINEST, 0.75 * len(face) / pixels)
     detail = face - cv2.GaussianBlur(face, (0, 0), blur)

@@ -3,11 +3,9 @@
 import cv2
 import numpy as np
 
-from faceit.geometry import FACE, LEFT_EYE, OUTER_LIPS, RIGHT_EYE, Crop, filled_outline
+from faceit.geometry import FACE, LEFT_EYE, OUTER_LIPS, RIGHT_EYE, Crop, fill, filled_outline
 
 BORDER = 0.06  # of the crop's width; the mask is gone before the crop ends, so that no box can show
-
-
 SKIN_EDGE = 0.04  # of the crop's width; so far inside the outline begins what tells the light
 KEPT_EDGE = 0.03  # likewise: eyes and mouth that are kept are kept with so much around them
 
@@ -25,9 +23,9 @@ def face_mask(
     soft = max(1, round(size * feather / 2)) if feather > 0 else 0
     reach = round(size * erode) + soft
     if reach > 0:  # the crop's border erodes it too: raised brows lie close under the upper one
-        mask = cv2.erode(mask, _disc(reach), borderType=cv2.BORDER_CONSTANT, borderValue=0)
+        mask = cv2.erode(mask, disc(reach), borderType=cv2.BORDER_CONSTANT, borderValue=0)
     elif reach < 0:
-        mask = cv2.dilate(mask, _disc(-reach))
+        mask = cv2.dilate(mask, disc(-reach))
     if soft:
         mask = cv2.GaussianBlur(mask, (0, 0), soft / 2, borderType=cv2.BORDER_CONSTANT)
     return np.minimum(mask, _inside(size))
@@ -38,7 +36,7 @@ def skin_area(points: np.ndarray, size: int, crop: Crop = FACE) -> np.ndarray:
     forehead."""
     reach = max(1, round(size * SKIN_EDGE))
     filled = filled_outline(points, size, False, crop)
-    return cv2.erode(filled, _disc(reach), borderType=cv2.BORDER_CONSTANT, borderValue=0) > 127
+    return cv2.erode(filled, disc(reach), borderType=cv2.BORDER_CONSTANT, borderValue=0) > 127
 
 
 def kept_mask(points: np.ndarray, size: int, parts: str) -> np.ndarray:
@@ -48,14 +46,14 @@ def kept_mask(points: np.ndarray, size: int, parts: str) -> np.ndarray:
     kept = np.zeros((size, size), np.uint8)
     for name in ("eyes", "mouth") if parts == "both" else (parts,):
         for shape in shapes[name]:
-            hull = cv2.convexHull(points[shape].astype(np.float32))[:, 0]
-            cv2.fillConvexPoly(kept, np.round(hull * 16).astype(np.int32), 255, cv2.LINE_AA, 4)
+            fill(kept, cv2.convexHull(points[shape].astype(np.float32))[:, 0])
     reach = max(1, round(size * KEPT_EDGE))
-    kept = cv2.dilate(kept, _disc(reach)).astype(np.float32) / 255
+    kept = cv2.dilate(kept, disc(reach)).astype(np.float32) / 255
     return cv2.GaussianBlur(kept, (0, 0), reach / 2)
 
 
-def _disc(reach: int) -> np.ndarray:
+def disc(reach: int) -> np.ndarray:
+    """A filled circle of this radius, pixels, for cv2.erode and cv2.dilate."""
     return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
 
 

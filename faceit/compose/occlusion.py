@@ -8,6 +8,8 @@ HEAR-Net in FaceShifter, Li et al. 2020).
 import cv2
 import numpy as np
 
+from faceit.compose.masks import disc
+
 BLUR = 1 / 40  # of the width: finer differences are detail that the network cannot draw
 LEAST, TIMES = 0.09, 4.0  # of 0..1; a difference that counts, and so many times the face's median difference
 HOPELESS = 0.12  # a median difference with which the drawing is not of this face at all
@@ -29,17 +31,13 @@ def occluded(picture: np.ndarray, own: np.ndarray, outline: np.ndarray) -> np.nd
     if usual > HOPELESS:
         return nothing
     there = (difference > max(LEAST, TIMES * usual)).astype(np.uint8)
-    there = cv2.morphologyEx(there, cv2.MORPH_CLOSE, _disc(max(1, size // 20)))
+    there = cv2.morphologyEx(there, cv2.MORPH_CLOSE, disc(max(1, size // 20)))
     face = outline.astype(np.uint8)
-    edge = face - cv2.erode(face, _disc(max(1, size // 24)), borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    edge = face - cv2.erode(face, disc(max(1, size // 24)), borderType=cv2.BORDER_CONSTANT, borderValue=0)
     _, labels, stats, _ = cv2.connectedComponentsWithStats(there * face, connectivity=8)
     wanted = np.zeros(len(stats), bool)
     wanted[np.unique(labels[edge > 0])] = True  # what comes from outside
     wanted &= stats[:, cv2.CC_STAT_AREA] >= SMALLEST * size * size
     wanted[0] = False
-    grown = cv2.dilate(wanted[labels].astype(np.uint8), _disc(1)).astype(np.float32)
+    grown = cv2.dilate(wanted[labels].astype(np.uint8), disc(1)).astype(np.float32)
     return cv2.GaussianBlur(grown, (0, 0), BLUR * size)
-
-
-def _disc(reach: int) -> np.ndarray:
-    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))

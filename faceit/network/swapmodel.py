@@ -150,10 +150,14 @@ def about_turns(about: dict, side: str) -> tuple[float, float] | None:
     """How far side "a" or "b" was seen turned while training, (lowest, highest) degrees of yaw; None where a model does
     not say."""
     said = about.get("turns")
-    turns = said.get(side) if isinstance(said, dict) else None
-    if not isinstance(turns, list) or len(turns) != 2 or not all(_is_angle(turn) for turn in turns):
+    return turns_of(said.get(side)) if isinstance(said, dict) else None
+
+
+def turns_of(said) -> tuple[float, float] | None:
+    """(lowest, highest) degrees out of what a file gives for them; None where these are not two angles."""
+    if not isinstance(said, list) or len(said) != 2 or not all(_is_angle(turn) for turn in said):
         return None
-    return min(turns), max(turns)
+    return min(said), max(said)
 
 
 def _is_angle(value) -> bool:

@@ -23,7 +23,7 @@ from faceit.settings import ConvertSettings
 from faceit.stages.conversion import Conversion
 from faceit.stages.downloads import DownloadNews, cookie_options, fetch_job
 from faceit.stages.stills import convert_stills, stills_in
-from faceit.stages.swaps import Counts, Task, Wanted, turned_away
+from faceit.stages.swaps import Counts, Task, Wanted
 
 PREVIEW_SIDE = 480  # pixels of the longer side of a preview's frames
 
@@ -113,8 +113,7 @@ def preview(project: Project, task: Task, count: int, settings: ConvertSettings 
     path.parent.mkdir(parents=True, exist_ok=True)
     write_image(path, grid(pairs, 2 if len(pairs) > 3 else 1), comment=note(wanted.facts()))
     counts = converter.counts
-    say(f"{counts.frames:,} frames of {source.name}: {counts.swapped:,} swapped, {counts.no_face:,} without a "
-        f"face, {counts.someone_else:,} with only other people{turned_away(counts)}. Look at {path}")  # fmt: skip
+    say(f"{counts.frames:,} frames of {source.name}: {counts.words()}. Look at {path}")
     return path
 
 
@@ -172,7 +171,6 @@ def _report(project: Project, task: Task, result: Result, facts: dict, settings:
         "seconds": round(result.seconds, 1),
     }  # fmt: skip
     write_text(result.output.with_suffix(".json"), json.dumps(story, indent=1))
-    say(f"{source.name}: {counts.frames:,} frames, {counts.swapped:,} swapped, {counts.no_face:,} without a face, "
-        f"{counts.someone_else:,} with only other people{turned_away(counts)}; {duration(result.seconds)}, "
+    say(f"{source.name}: {counts.frames:,} frames, {counts.words()}; {duration(result.seconds)}, "
         f"{counts.frames / max(result.seconds, 1e-9):.1f} frames/s.")  # fmt: skip
     say(f"Wrote {result.output}" + (f" and {result.side_by_side}" if result.side_by_side else ""))

@@ -23,7 +23,7 @@ from faceit.measure.table import FrameTable
 from faceit.measure.words import summary as words
 from faceit.media.fetch import find_video
 from faceit.media.video import VideoWriter, probe, read_frames, read_planes
-from faceit.network.swapmodel import SIDES, about_crop, about_turns, load_model, read_about
+from faceit.network.swapmodel import SIDES, about_crop, load_model, read_about, turns_of
 from faceit.progress import say
 from faceit.project import Person, Project, parse_time
 from faceit.settings import ConvertSettings, check
@@ -152,7 +152,7 @@ def _converted(project: Project, name: str, file: Path, source: Path | None = No
             f"{file.with_suffix('.json').name} beside {file.name} is damaged ({e}): convert the video again, or remove "
             "that file and name the source with --source."
         ) from None
-    yaw = about_turns({"turns": {"a": said.get("yaw")}}, "a")
+    yaw = turns_of(said.get("yaw"))
     video = Converted(file, source, start, end, said.get("everyone") is True, portraits, settings, speed, crop, yaw)
     turned = said.get("reverse", name in project.swaps and said.get("from") == project.swaps[name].b.name)
     return video, turned is True, model

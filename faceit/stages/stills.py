@@ -11,7 +11,7 @@ from faceit.faces.faceset import write_text
 from faceit.images import PICTURE_ENDINGS, read_image, resize, with_caption, write_image
 from faceit.media.provenance import Label, note, read_note
 from faceit.progress import Progress, say
-from faceit.stages.swaps import Converter, Counts, Wanted, turned_away
+from faceit.stages.swaps import Converter, Counts, Wanted
 
 WRITTEN = {".jpg", ".jpeg", ".png"}  # others become .png
 STORY = "faceit.json"  # of a folder
@@ -91,9 +91,8 @@ def convert_stills(wanted: Wanted, source: Path, stills: list[Path],
         raise failed[0]
     if not counts.swapped and not there:
         raise wanted.nobody(counts, f"the {counts.frames:,} photos in {source}" if folder else source.name)
-    said = turned_away(counts) + (f", {len(there):,} done before" if there else "")
-    say(f"{source.name}: {len(jobs):,} {'photos' if len(jobs) > 1 else 'photo'}, {counts.swapped:,} swapped, "
-        f"{counts.no_face:,} without a face, {counts.someone_else:,} with only other people{said}.")  # fmt: skip
+    before = f", {len(there):,} done before" if there else ""
+    say(f"{source.name}: {len(jobs):,} {'photos' if len(jobs) > 1 else 'photo'}, {counts.words()}{before}.")
     beside = None if folder else jobs[0].beside
     say(f"Wrote {target}" + (f" and {beside}" if beside else ""))
     if failed:

@@ -46,10 +46,11 @@ class Counts(Tally):
 
     swapped: int = 0
 
-
-def turned_away(counts: Counts) -> str:
-    """What a summary adds where some were."""
-    return f", {counts.turned_away:,} turned too far" if counts.turned_away else ""
+    def words(self) -> str:
+        """For a summary."""
+        turned = f", {self.turned_away:,} turned too far" if self.turned_away else ""
+        return (f"{self.swapped:,} swapped, {self.no_face:,} without a face, {self.someone_else:,} with only other "
+                f"people{turned}")  # fmt: skip
 
 
 class _Swap:

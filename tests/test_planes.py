@@ -7,7 +7,8 @@ from skimage import data
 from faceit.compose.blend import put_back
 from faceit.geometry import Alignment, align
 from faceit.media.provenance import Label
-from faceit.media.video import VideoWriter, read_frames, read_planes
+from faceit.media.video import read_frames, read_planes
+from faceit.media.writer import VideoWriter
 from faceit.planes import TO_RGB, TO_YUV, Planes, cut
 from faceit.settings import ConvertSettings
 

@@ -15,7 +15,8 @@ import numpy as np
 
 from faceit.errors import MediaError
 from faceit.media.ffmpeg import ffmpeg_exe, last_line
-from faceit.media.video import SCALING, VideoInfo, add_sound, part_path, probe
+from faceit.media.mux import mux, part_path
+from faceit.media.video import SCALING, VideoInfo, probe
 
 CAPTION_HEIGHT = 0.045  # of a letter's em, as a part of the picture's height
 SMALLEST_EM = 16  # px
@@ -53,7 +54,7 @@ def side_by_side(
         _write_picture(videos, captions, picture, rate, frames, ["-crf", str(crf)], preset)
         _check(picture, frames, out)
         sound_from = right if videos[1].has_sound else None
-        add_sound(picture, sound_from, out, length=float(frames / rate), comment=comment)
+        mux(picture, sound_from, out, length=float(frames / rate), comment=comment)
     except OSError as error:  # also what moviepy raises when ffmpeg fails
         raise MediaError(f"{out} cannot be written: {_reason(error)}.") from error
     finally:

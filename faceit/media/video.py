@@ -1,12 +1,10 @@
-"""Videos in and out: pictures as a stream of RGB arrays or of planes, with their sound kept in step.
+"""Videos in: what they are, and their pictures as a stream of RGB arrays or of planes.
 
 Reading puts every source on one even beat (a constant frame rate that starts at zero of the file's own clock), upright,
 with square pixels and even sizes, so that no later stage meets variable rates, late starts, rotation flags or HDR.
-Writing encodes the pictures first and adds the sound when their length is known.
 """
 
 import math
-import os
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
@@ -18,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from faceit.errors import MediaError
-from faceit.media.ffmpeg import ffmpeg_exe, last_line
+from faceit.media import process
 from faceit.planes import Planes
 
 SLOWEST_FPS, FASTEST_FPS, FALLBACK_FPS = 1, 240, Fraction(30)  # containers without a rate say 1000 or 90000
@@ -31,8 +29,6 @@ NOT_VIDEO_FORMATS = ("image2", "tty")  # a .jpg opens as a one-frame video, a .t
 SCALING = "bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"  # swscale's defaults trade a level or two for speed
 AS_BT709 = {"out_color_matrix": "bt709", "out_range": "tv", "flags": SCALING}
 QUICK_SCALING = "bicubic"  # those defaults: a picture that keeps its size is converted in a third of the time
-COPIED_SOUND = frozenset({"aac", "mp3", "ac3", "eac3", "opus", "alac"})  # what an mp4 may hold and players play
-SOUND_BITRATE = "192k"
 SEEK_MARGIN_S = 10.0  # longer than the distance of key frames in most files
 TIMESTAMPS_JUMP = 0x0200  # AVFMT_TS_DISCONT: MPEG-TS, MPEG-PS and a few more
 
@@ -71,7 +67,7 @@ def frame_count(
     """About how many frames ``read_frames`` will give for this range; for progress, not for allocation."""
     first = start or 0.0
     last = info.duration if end is None else min(end, info.duration)
-    return max(0, math.ceil((last - first) * float(_rate(fps or info.fps)) - 1e-6))
+    return max(0, math.ceil((last - first) * float(rate_of(fps or info.fps)) - 1e-6))
 
 
 def read_frames(
@@ -97,7 +93,7 @@ def read_frames(
     """
     source = _inspect(path)
     _check_range(source.info, start, end)
-    rate = _rate(fps or source.info.fps)
+    rate = rate_of(fps or source.info.fps)
     width, rows = frame_size(source.info, height)
     command = _read_command(source, rate, start or 0.0, end,
                             lambda picture: _to_rgb(picture, source, (width, rows), quick), "rgb24")  # fmt: skip
@@ -114,200 +110,6 @@ def read_planes(
     command = _read_command(source, source.info.fps, start or 0.0, end,
                             lambda picture: _to_planes(picture, source, (width, rows)), "yuv420p")  # fmt: skip
     return _frames(command, source.info.path, (3 * rows // 2, width), source.info.fps, start or 0.0, Planes)
-
-
-class VideoWriter:
-    """Write frames, and the sound of another video, to an mp4 that is complete or absent. Use it with ``with``.
-
-    The picture is H.264 yuv420p, tagged and converted as bt709, with its index at the front for the web. All sound
-    streams of ``sound_from`` come along, untouched where mp4 allows their codec and as AAC otherwise; a source without
-    sound gives a file without. ``start`` and ``duration`` (seconds on the source's clock) say which part of the
-    sound belongs to the frames.
-
-    The picture decides the length: sound that goes on longer is cut at the end of the last frame (a copied sound ends
-    with the packet in which that is, at most some 0.1 s later), sound that ends earlier is followed by silence.
-
-    Everything is written beside ``path`` under hidden ``.part`` names and renamed at the end; on any exception these
-    are removed and ffmpeg is ended. With ``planes`` the frames are ``Planes``, which go to the encoder as they are.
-
-    Raises MediaError when ffmpeg fails (a full disk, for instance) or the sound cannot
-    be put in, ValueError for frames of a wrong shape or type.
-    """
-
-    def __init__(
-        self,
-        path: Path | str,
-        width: int,
-        height: int,
-        fps: Fraction | float,
-        *,
-        sound_from: Path | str | None = None,
-        start: float | None = None,
-        duration: float | None = None,
-        crf: int = 18,
-        preset: str = "medium",
-        comment: str | None = None,
-        title: str | None = None,
-        planes: bool = False,
-    ):
-        if width < 2 or height < 2 or width % 2 or height % 2:
-            raise ValueError(f"a video needs an even width and height, not {width}x{height}")
-        self.path = Path(path)
-        if self.path.suffix.lower() != ".mp4":
-            raise MediaError(f"{self.path}: videos are written as .mp4; give a name that ends so.")
-        self.width, self.height, self.fps = width, height, _rate(fps)
-        self.sound_from = None if sound_from is None else Path(sound_from)
-        self.start, self.duration = start, duration
-        self.crf, self.preset, self.comment, self.title, self.planes = crf, preset, comment, title, planes
-        self.frames_written = 0
-        self._picture = part_path(self.path, "picture")
-        self._process: subprocess.Popen | None = None
-        self._log = None
-
-    def __enter__(self) -> "VideoWriter":
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            if self.sound_from is not None:
-                check_sound(self.sound_from, self.start)
-            self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed in _end
-            self._process = _start(self._encode_command(), stdin=subprocess.PIPE, stderr=self._log)
-        except OSError as error:
-            self._abandon()
-            raise MediaError(f"{self.path} cannot be written: {error.strerror or error}.") from error
-        except BaseException:
-            self._abandon()
-            raise
-        return self
-
-    def write(self, frame: np.ndarray | Planes) -> None:
-        """Append one frame: (height, width, 3) uint8 RGB, or planes of that size."""
-        shape = (3 * self.height // 2, self.width) if self.planes else (self.height, self.width, 3)
-        frame = frame.data if isinstance(frame, Planes) else frame
-        if frame.shape != shape or frame.dtype != np.uint8:
-            raise ValueError(f"a frame must be {shape} uint8, not {frame.shape} {frame.dtype}")
-        if self._process is None:
-            raise ValueError("write() outside of the 'with' block")
-        try:
-            self._process.stdin.write(memoryview(np.ascontiguousarray(frame)).cast("B"))
-        except OSError as error:  # a broken pipe; Windows calls it an invalid argument
-            raise self._failure() from error
-        self.frames_written += 1
-
-    def __exit__(self, kind, error, trace) -> None:
-        try:
-            if kind is None:
-                self._finish()
-        finally:
-            self._abandon()
-
-    def _finish(self) -> None:
-        try:
-            self._process.stdin.close()
-        except OSError as error:
-            raise self._failure() from error
-        if self._process.wait() != 0:
-            raise self._failure()
-        if self.frames_written == 0:
-            raise MediaError(f"{self.path}: there was no frame to write.")
-        add_sound(
-            self._picture,
-            self.sound_from,
-            self.path,
-            length=float(self.frames_written / self.fps),
-            start=self.start,
-            duration=self.duration,
-            comment=self.comment,
-            title=self.title,
-        )
-
-    def _failure(self) -> MediaError:
-        self._process.wait()
-        return MediaError(f"{self.path} cannot be written: {_why(self._process, self._log)}.")
-
-    def _abandon(self) -> None:
-        """End ffmpeg and remove what is not finished; nothing is left to do after a success."""
-        if self._process is not None:
-            _end(self._process)
-            self._process = None
-        if self._log is not None:
-            self._log.close()
-            self._log = None
-        self._picture.unlink(missing_ok=True)
-
-    def _encode_command(self) -> list[str]:
-        import ffmpeg
-
-        held = "yuv420p" if self.planes else "rgb24"
-        pictures = ffmpeg.input(
-            "pipe:", format="rawvideo", pix_fmt=held, s=f"{self.width}x{self.height}", framerate=str(self.fps)
-        ).video
-        # without these two, ffmpeg converts by bt601 and does not say so; players then take bt709 for large pictures
-        if not self.planes:
-            pictures = pictures.filter("scale", **AS_BT709)
-        pictures = pictures.filter(
-            "setparams", range="tv", color_primaries="bt709", color_trc="bt709", colorspace="bt709"
-        )
-        encoded = pictures.output(
-            _file(self._picture), format="mp4", vcodec="libx264", crf=self.crf, preset=self.preset, pix_fmt="yuv420p"
-        )
-        return _command(encoded)
-
-
-def part_path(path: Path, what: str | None = None) -> Path:
-    """The hidden name beside ``path`` under which it is written until it is whole."""
-    return path.with_name(f".{path.stem}.{what + '.' if what else ''}part.mp4")
-
-
-def add_sound(
-    picture: Path,
-    sound_from: Path | None,
-    out: Path,
-    *,
-    length: float,
-    start: float | None = None,
-    duration: float | None = None,
-    comment: str | None = None,
-    title: str | None = None,
-) -> None:
-    """Put the pictures of the mp4 ``picture`` (``length`` seconds) and the sound of ``sound_from`` into ``out``.
-
-    The pictures are copied, the sound too where mp4 allows; see VideoWriter for the rest. ``out`` is whole or
-    unchanged. Raises MediaError when the sound cannot be put in.
-    """
-    streams = [] if sound_from is None else _sound_streams(sound_from)
-    part = part_path(out)
-    sound = _Sound(sound_from, start or 0.0, length if duration is None else min(length, duration))
-    tags = [f"{key}={value}" for key, value in (("title", title), ("comment", comment)) if value]
-    attempts = [False] if all(s.codec not in COPIED_SOUND for s in streams) else [True, False]
-    try:
-        for copy in attempts:
-            problem = _mux(picture, streams, sound, part, tags, copy=copy)
-            if problem is None and _sound_in(part) != len(streams):
-                problem = "the sound is missing in the result"
-            if problem is None:
-                os.replace(part, out)
-                return
-        raise MediaError(f"{out} cannot be written: {problem}.")
-    except OSError as error:
-        raise MediaError(f"{out} cannot be written: {error.strerror or error}.") from error
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def check_sound(path: Path, start: float | None = None) -> None:
-    """Try the first seconds of a video's sound, so that a bad one shows before hours of work and not after."""
-    import ffmpeg
-
-    streams = _sound_streams(path)
-    if not streams:
-        return
-    source = _sound_input(_Sound(path, start or 0.0, 2.0), streams)
-    audible = [source[str(s.index)] for s in streams]
-    copied = {f"c:a:{n}": "copy" for n, s in enumerate(streams) if s.codec in COPIED_SOUND}
-    process, log = _run(_command(ffmpeg.output(*audible, "pipe:", format="null", t=2.0, **copied)))
-    with log:
-        if process.returncode != 0:
-            raise MediaError(f"{path}: its sound cannot be read: {_why(process, log)}.")
 
 
 # --- looking into a file -------------------------------------------------------------------------------------------
@@ -328,22 +130,8 @@ class _Source:
     full_range: bool
 
 
-@dataclass(frozen=True)
-class _SoundStream:
-    index: int  # in the file
-    codec: str
-    late_s: float
-
-
-@dataclass(frozen=True)
-class _Sound:
-    path: Path | None
-    start: float
-    length: float
-
-
-def _open(path: Path | str):
-    """PyAV's container, or MediaError in words."""
+def opened(path: Path | str):
+    """PyAV's container of a file, or MediaError in words."""
     import av
 
     path = Path(path)
@@ -354,7 +142,7 @@ def _open(path: Path | str):
     try:
         if path.stat().st_size == 0:
             raise MediaError(f"{path} is empty: fetch or copy it again.")
-        return av.open(_file(path), metadata_errors="replace")
+        return av.open(process.file_name(path), metadata_errors="replace")
     except PermissionError as error:
         raise MediaError(f"{path} may not be read: {error.strerror}.") from error
     except (av.error.FFmpegError, OSError, ValueError) as error:
@@ -379,15 +167,15 @@ def _inspect(path: Path | str) -> _Source:
 @lru_cache(maxsize=64)
 def _looked_into(path: Path, size: int, changed: int) -> _Source:
     """``_inspect`` of the file as it was when it had this size (bytes) and time of change (ns)."""
-    with _open(path) as container:
+    with opened(path) as container:
         video = _video_stream(container, path)
         frame = _first_frame(container, video)
         if frame is None:
             raise MediaError(f"{path}: not one picture in it can be decoded; it is damaged or cut off.")
         own_size, (width, height) = _upright_sizes(frame, video.sample_aspect_ratio)
         context = video.codec_context
-        sounds = [s for s in container.streams.audio if _decodable(s)]
-        late = _late(container, video)
+        sounds = [s for s in container.streams.audio if decodable(s)]
+        late = late_by(container, video)
         info = VideoInfo(
             path=path,
             width=width,
@@ -399,7 +187,7 @@ def _looked_into(path: Path, size: int, changed: int) -> _Source:
             hdr=context.color_trc in HDR_TRANSFERS,
             interlaced=bool(frame.interlaced_frame),
         )
-        jumps = _jumps(container)
+        jumps = clock_jumps(container)
         return _Source(
             info, own_size, video.index, jumps, late if jumps else 0.0, context.colorspace, context.color_primaries,
             context.pix_fmt, context.color_range == FULL_RANGE,
@@ -456,11 +244,11 @@ def _own_rate(stream) -> Fraction:
         for rate in (stream.guessed_rate, stream.average_rate)
     )
     if guess and average and guess > 1.5 * average:  # 24 and 30 a second in one file are guessed as 120
-        return _rate(next((rate for rate in COMMON_RATES if rate >= 0.99 * average), average))
-    return _rate(guess or average or FALLBACK_FPS)
+        return rate_of(next((rate for rate in COMMON_RATES if rate >= 0.99 * average), average))
+    return rate_of(guess or average or FALLBACK_FPS)
 
 
-def _rate(fps: Fraction | float) -> Fraction:
+def rate_of(fps: Fraction | float) -> Fraction:
     """A rate as a fraction of numbers that fit a container's clock; 29.97002997 becomes 30000/1001."""
     rate = Fraction(fps).limit_denominator(1001)
     if rate <= 0:
@@ -468,11 +256,11 @@ def _rate(fps: Fraction | float) -> Fraction:
     return rate
 
 
-def _jumps(container) -> bool:
+def clock_jumps(container) -> bool:
     return bool(container.format.flags & TIMESTAMPS_JUMP)
 
 
-def _late(container, stream) -> float:
+def late_by(container, stream) -> float:
     """Seconds between the start of the file's clock (its first stream's start) and that of ``stream``."""
     if stream.start_time is None or container.start_time is None:
         return 0.0
@@ -480,10 +268,10 @@ def _late(container, stream) -> float:
 
 
 def _duration(container, stream) -> float:
-    if _jumps(container):  # their headers have no length, and guesses from the bit rate are 20 % off
+    if clock_jumps(container):  # their headers have no length, and guesses from the bit rate are 20 % off
         return _measured_duration(container, stream)
     if stream.duration:
-        return _late(container, stream) + float(stream.duration * stream.time_base)
+        return late_by(container, stream) + float(stream.duration * stream.time_base)
     if container.duration:
         return container.duration / 1e6
     return _measured_duration(container, stream)
@@ -504,24 +292,9 @@ def _measured_duration(container, stream) -> float:
     return end
 
 
-def _decodable(stream) -> bool:
+def decodable(stream) -> bool:
     # phones add tracks (spatial sound) that ffmpeg can name but not decode
     return stream.codec_context is not None and bool(stream.codec_context.codec)
-
-
-def _sound_streams(path: Path) -> list[_SoundStream]:
-    with _open(path) as container:
-        jumps = _jumps(container)
-        return [
-            _SoundStream(s.index, s.codec_context.name, _late(container, s) if jumps else 0.0)
-            for s in container.streams.audio
-            if _decodable(s)
-        ]
-
-
-def _sound_in(path: Path) -> int:
-    with _open(path) as container:
-        return len(container.streams.audio)
 
 
 def _check_range(info: VideoInfo, start: float | None, end: float | None) -> None:
@@ -536,35 +309,23 @@ def _check_range(info: VideoInfo, start: float | None, end: float | None) -> Non
 # --- ffmpeg's command lines ------------------------------------------------------------------------------------------
 
 
-def _file(path: Path) -> str:
-    """A name that ffmpeg takes for a file, also when it begins with a dash or holds a colon."""
-    return os.path.abspath(path)
-
-
-def _command(stream) -> list[str]:
-    import ffmpeg
-
-    stream = stream.global_args("-hide_banner", "-nostdin", "-loglevel", "error").overwrite_output()
-    return ffmpeg.compile(stream, cmd=ffmpeg_exe())
-
-
 def _read_command(
     source: _Source, rate: Fraction, start: float, end: float | None, convert: Callable, pixels: str
 ) -> list[str]:
     """Frames at an even rate, through the filters of ``convert(picture)``, in a pixel format."""
     import ffmpeg
 
-    options = _seek(start, source.late_s, SEEK_MARGIN_S if source.jumps else 0.0)
+    options = seek(start, source.late_s, SEEK_MARGIN_S if source.jumps else 0.0)
     # noaccurate_seek keeps the picture that is already on screen at the start, which "accurate" drops;
     # reinit_filter=0: a change of size on the way would begin the filters, and the count of frames, anew
-    file = ffmpeg.input(_file(source.info.path), noaccurate_seek=None, reinit_filter=0, **options)
+    file = ffmpeg.input(process.file_name(source.info.path), noaccurate_seek=None, reinit_filter=0, **options)
     picture = file[str(source.stream)]
     if source.info.interlaced:
         picture = picture.filter("bwdif", mode="send_frame", deint="interlaced")
     # start_time=0 drops what comes before and fills up to a late picture: frame n is at start + n / rate
     picture = picture.filter("fps", fps=str(rate), start_time=0)
     limit = {} if end is None else {"t": end - start}
-    return _command(convert(picture).output("pipe:", format="rawvideo", pix_fmt=pixels, **limit))
+    return process.command(convert(picture).output("pipe:", format="rawvideo", pix_fmt=pixels, **limit))
 
 
 def _to_planes(picture, source: _Source, size: tuple[int, int]):
@@ -603,7 +364,7 @@ def _to_rgb(picture, source: _Source, size: tuple[int, int], quick: bool):
     return picture.filter("zscale", t="bt709", m="bt709", r="tv").filter("format", "yuv444p")
 
 
-def _seek(start: float, late_s: float, margin_s: float) -> dict:
+def seek(start: float, late_s: float, margin_s: float) -> dict:
     """Input options that put zero at ``start`` on the file's clock; what comes before has negative times.
 
     Seeking goes to ``margin_s`` before it: without an index ffmpeg may land behind the key frame that is needed.
@@ -622,115 +383,24 @@ def _seek(start: float, late_s: float, margin_s: float) -> dict:
     return options
 
 
-def _sound_input(sound: _Sound, streams: list[_SoundStream]):
-    import ffmpeg
-
-    return ffmpeg.input(_file(sound.path), **_seek(sound.start, min(s.late_s for s in streams), SEEK_MARGIN_S))
-
-
-def _mux(
-    picture: Path, streams: list[_SoundStream], sound: _Sound, part: Path, tags: list[str], *, copy: bool
-) -> str | None:
-    """Write ``part``; the reason when ffmpeg fails. ``copy`` False encodes every sound stream anew."""
-    import ffmpeg
-
-    options = {"c:v": "copy", "format": "mp4", "movflags": "+faststart", "map_chapters": -1}
-    inputs = [ffmpeg.input(_file(picture))["v:0"]]
-    if streams:
-        source = _sound_input(sound, streams)
-        inputs += [source[str(s.index)] for s in streams]
-        for n, stream in enumerate(streams):
-            options |= _sound_options(n, copy and stream.codec in COPIED_SOUND)
-        options["t"] = sound.length
-        if sound.start > 0:
-            options["copypriorss"] = 0  # else seconds from before the start come along, hidden by an edit list
-    options |= {f"metadata:g:{n}": tag for n, tag in enumerate(tags)}
-    process, log = _run(_command(ffmpeg.output(*inputs, _file(part), **options)))
-    with log:
-        return None if process.returncode == 0 else _why(process, log)
-
-
-def _sound_options(n: int, copy: bool) -> dict:
-    if copy:
-        return {f"c:a:{n}": "copy"}
-    # keep a late start and holes as silence, and fill up to the end of the picture
-    return {
-        f"c:a:{n}": "aac",
-        f"b:a:{n}": SOUND_BITRATE,
-        f"filter:a:{n}": "atrim=start=0,aresample=async=1:first_pts=0,apad",
-    }
-
-
-# --- running ffmpeg ----------------------------------------------------------------------------------------------
-
-
-def _start(command: list[str], **streams) -> subprocess.Popen:
-    """Start ffmpeg out of the terminal's reach: Ctrl-C is for us to hear, and we end it."""
-    apart = {"process_group": 0} if os.name == "posix" else {"creationflags": 0x200}  # CREATE_NEW_PROCESS_GROUP
-    defaults = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
-    try:
-        return subprocess.Popen(command, **(defaults | streams), **apart)
-    except OSError as error:
-        raise MediaError(f"{command[0]} cannot be started: {error.strerror or error}.") from error
-
-
-def _run(command: list[str]):
-    """Run ffmpeg to its end: (process, file with its stderr). An exception on the way ends it."""
-    log = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
-    try:
-        process = _start(command, stderr=log)
-        try:
-            process.wait()
-        finally:
-            _end(process)
-    except BaseException:
-        log.close()
-        raise
-    return process, log
-
-
-def _end(process: subprocess.Popen) -> None:
-    """Kill, collect and close; harmless when it has ended."""
-    if process.poll() is None:
-        process.kill()
-    for pipe in (process.stdin, process.stdout):
-        if pipe is not None:
-            try:
-                pipe.close()
-            except OSError:
-                continue  # what was buffered for a dead reader
-    process.wait()
-
-
-def _why(process: subprocess.Popen, log) -> str:
-    """Why ffmpeg ended: its own last line, or the signal that ended it."""
-    log.seek(0)
-    said = last_line(log.read()).rstrip(".")
-    if said:
-        return said
-    if process.returncode < 0:
-        return f"ffmpeg was killed by signal {-process.returncode}"
-    return f"ffmpeg ended with code {process.returncode} and no message"
-
-
 def _frames(
     command: list[str], path: Path, shape: tuple[int, ...], rate: Fraction, start: float, held: Callable = np.asarray
 ) -> Iterator[tuple]:
     # a file and not a pipe: an undrained pipe of error lines stops ffmpeg, and then us, for ever
     with tempfile.TemporaryFile() as log:
-        process = _start(command, stdout=subprocess.PIPE, stderr=log)
+        reader = process.start(command, stdout=subprocess.PIPE, stderr=log)
         count = 0
         try:
             while True:
                 frame = np.empty(shape, np.uint8)
-                if process.stdout.readinto(memoryview(frame).cast("B")) < frame.nbytes:
+                if reader.stdout.readinto(memoryview(frame).cast("B")) < frame.nbytes:
                     break
                 yield start + float(count / rate), held(frame)
                 count += 1
-            process.wait()
-            if process.returncode < 0 or (count == 0 and process.returncode != 0):
-                raise MediaError(f"{path} cannot be read: {_why(process, log)}.")
+            reader.wait()
+            if reader.returncode < 0 or (count == 0 and reader.returncode != 0):
+                raise MediaError(f"{path} cannot be read: {process.why(reader, log)}.")
             if count == 0:
                 raise MediaError(f"{path} has no picture in the part asked for.")
         finally:
-            _end(process)
+            process.end(reader)

@@ -26,18 +26,10 @@ from faceit.faces.follow import Follower
 from faceit.faces.identity import Identity
 from faceit.faces.seen import Seen, load_seen, look, save_seen
 from faceit.media.join import join
+from faceit.media.mux import check_sound, mux, part_path
 from faceit.media.provenance import Label
-from faceit.media.video import (
-    VideoInfo,
-    VideoWriter,
-    add_sound,
-    check_sound,
-    frame_count,
-    frame_size,
-    part_path,
-    read_frames,
-    read_planes,
-)
+from faceit.media.video import VideoInfo, frame_count, frame_size, read_frames, read_planes
+from faceit.media.writer import VideoWriter
 from faceit.planes import Planes
 from faceit.progress import Progress, say
 from faceit.settings import ConvertSettings
@@ -297,7 +289,7 @@ class Conversion:
             if plain:
                 join([files[1] for files in every], plain, fps)
             span = None if self.end is None else self.end - (self.start or 0.0)
-            add_sound(joined, self.source if self.info.has_sound else None, self.output, length=float(count / fps),
+            mux(joined, self.source if self.info.has_sound else None, self.output, length=float(count / fps),
                       start=self.start, duration=span, comment=comment)  # fmt: skip
         finally:
             joined.unlink(missing_ok=True)

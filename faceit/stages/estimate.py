@@ -20,7 +20,8 @@ from faceit.faces.identity import Identity, encode
 from faceit.faces.seen import look
 from faceit.images import resize
 from faceit.media.provenance import Label
-from faceit.media.video import VideoInfo, VideoWriter, frame_size, probe, read_frames, read_planes
+from faceit.media.video import VideoInfo, frame_size, probe, read_frames, read_planes
+from faceit.media.writer import VideoWriter
 from faceit.network.presets import Preset, choose, from_json
 from faceit.network.swapmodel import BATCH, MODEL, STATE, SwapModel, about_crop, read_about, start_backend
 from faceit.network.trial import steps_per_second, throwaway

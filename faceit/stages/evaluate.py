@@ -22,7 +22,8 @@ from faceit.measure.expression import EXPRESSIONS
 from faceit.measure.table import FrameTable
 from faceit.measure.words import summary as words
 from faceit.media.fetch import find_video
-from faceit.media.video import VideoWriter, probe, read_frames, read_planes
+from faceit.media.video import probe, read_frames, read_planes
+from faceit.media.writer import VideoWriter
 from faceit.network.swapmodel import SIDES, about_crop, load_model, read_about, turns_of
 from faceit.progress import say
 from faceit.project import Person, Project, parse_time

@@ -160,7 +160,7 @@ def make_clip(
     ``portrait`` (h, w, 3) uint8 RGB, ``landmarks`` (68, 2) in its pixels, ``size`` (width, height) even, ``pitch`` of
     the voice in Hz. The file is whole or absent. Returns ``out``; raises MediaError when ffmpeg fails.
     """
-    from faceit.media.video import VideoWriter
+    from faceit.media.writer import VideoWriter
 
     poses = performance(seconds, fps, seed)
     puppet = Puppet(portrait, landmarks, size)

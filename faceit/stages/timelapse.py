@@ -53,7 +53,7 @@ def film(folder: Path, facts: dict) -> Path | None:
         return None
     try:
         from faceit.media.provenance import Label, note
-        from faceit.media.video import VideoWriter
+        from faceit.media.writer import VideoWriter
 
         first = read_image(pictures[0])
         height, width = (length - length % 2 for length in first.shape[:2])

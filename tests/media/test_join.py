@@ -8,7 +8,8 @@ import pytest
 
 from faceit.errors import MediaError
 from faceit.media.join import join
-from faceit.media.video import VideoWriter, read_frames
+from faceit.media.video import read_frames
+from faceit.media.writer import VideoWriter
 
 
 def part(path, count: int, first: int, fps=25, **more):

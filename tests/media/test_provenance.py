@@ -8,7 +8,8 @@ import pytest
 from faceit import __version__
 from faceit.errors import MediaError
 from faceit.media.provenance import Label, note, read_note
-from faceit.media.video import VideoWriter, probe, read_frames
+from faceit.media.video import probe, read_frames
+from faceit.media.writer import VideoWriter
 
 from .flash_beep import run_ffmpeg
 

@@ -8,7 +8,8 @@ import pytest
 
 from faceit.errors import MediaError
 from faceit.media.side_by_side import side_by_side
-from faceit.media.video import VideoWriter, probe, read_frames
+from faceit.media.video import probe, read_frames
+from faceit.media.writer import VideoWriter
 
 from .flash_beep import flashes_and_beeps, make_flash_beep
 

@@ -15,7 +15,8 @@ from faceit.errors import MediaError
 from faceit.media import ffmpeg as ffmpeg_module
 from faceit.media import video as video_module
 from faceit.media.ffmpeg import ffmpeg_exe, ffmpeg_on_path, last_line
-from faceit.media.video import VideoWriter, frame_count, frame_size, probe, read_frames, read_planes
+from faceit.media.video import frame_count, frame_size, probe, read_frames, read_planes
+from faceit.media.writer import VideoWriter
 
 from .flash_beep import run_ffmpeg
 

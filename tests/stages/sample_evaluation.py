@@ -14,7 +14,7 @@ import yaml
 
 from faceit.geometry import outline
 from faceit.media.provenance import Label
-from faceit.media.video import VideoWriter
+from faceit.media.writer import VideoWriter
 from tests.drawn import draw
 
 FPS, FRAMES, START = 25, 240, 0.4  # START: of the swapped video, on the source's clock

@@ -14,7 +14,8 @@ import pytest
 
 from faceit.cli import main
 from faceit.errors import MediaError
-from faceit.media.video import VideoWriter, probe, read_frames
+from faceit.media.video import probe, read_frames
+from faceit.media.writer import VideoWriter
 from faceit.stages import conversion
 from faceit.stages.conversion import Conversion
 from faceit.stages.lock import only_one
@@ -28,7 +29,7 @@ PART_S = 0.4  # 6 of talk.mp4's 30 frames
 KILLING = """
 import os, signal, sys
 from faceit.cli import main
-from faceit.media.video import VideoWriter
+from faceit.media.writer import VideoWriter
 from faceit.faces.follow import Follower
 from faceit.stages import conversion
 conversion.PART_S = float(sys.argv[1])

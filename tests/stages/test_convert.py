@@ -13,7 +13,8 @@ from faceit.faces.identity import Identity, encode, learn_identity
 from faceit.geometry import CROPS, crop_points
 from faceit.images import read_image
 from faceit.media.provenance import read_note
-from faceit.media.video import VideoWriter, frame_size, probe, read_frames
+from faceit.media.video import frame_size, probe, read_frames
+from faceit.media.writer import VideoWriter
 from faceit.network.presets import LITE
 from faceit.network.swapmodel import MODEL, SwapModel, about_turns, load_model, read_about
 from faceit.settings import ConvertSettings

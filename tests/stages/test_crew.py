@@ -13,7 +13,8 @@ import yaml
 from faceit.faces.faceset import DONE, TABLE, finished, read_table
 from faceit.images import read_image
 from faceit.media.server import serve_folder
-from faceit.media.video import VideoWriter, read_frames
+from faceit.media.video import read_frames
+from faceit.media.writer import VideoWriter
 from faceit.project import load_project
 from faceit.stages.making import STATE
 from tests.conftest import ROOT, write_project

@@ -18,7 +18,7 @@ from faceit.cli import main
 from faceit.faces.faceset import DONE
 from faceit.faces.weights import FILES
 from faceit.media.ffmpeg import ffmpeg_exe
-from faceit.media.video import VideoWriter
+from faceit.media.writer import VideoWriter
 from faceit.network.trial import nvidia_gpus
 from faceit.stages import doctor
 

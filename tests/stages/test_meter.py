@@ -16,7 +16,8 @@ from faceit.faces.identity import learn_identity
 from faceit.geometry import align
 from faceit.images import read_image
 from faceit.measure import summary
-from faceit.media.video import VideoWriter, read_frames
+from faceit.media.video import read_frames
+from faceit.media.writer import VideoWriter
 from faceit.project import load_project
 from faceit.settings import ConvertSettings
 from faceit.stages.meter import Converted, Meter

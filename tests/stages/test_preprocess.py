@@ -20,7 +20,8 @@ from faceit.geometry import eye_distance
 from faceit.images import read_image, write_image
 from faceit.media import fetch as fetching
 from faceit.media.server import serve_folder
-from faceit.media.video import VideoWriter, read_frames
+from faceit.media.video import read_frames
+from faceit.media.writer import VideoWriter
 from faceit.project import load_project
 from faceit.stages import extraction
 from faceit.stages import photos as photo_stage

@@ -1,0 +1,207 @@
+"""What results are written as: codecs, the encoders that make them, and the kinds of files that hold them."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from faceit.errors import FaceitError, MediaError
+from faceit.media import process
+
+SPEEDS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow")  # x264's
+NVENC_SPEEDS = ("p1", "p1", "p2", "p3", "p3", "p4", "p5", "p6", "p7")
+HARDWARE = ("nvenc", "qsv", "amf", "videotoolbox", "vaapi")  # what ffmpeg calls the makers' encoders; sought in order
+VAAPI_DEVICE = "/dev/dri/renderD128"
+TRIAL_SIZE = 256  # pixels; some chips take nothing smaller
+
+
+@dataclass(frozen=True)
+class Codec:
+    """``software`` is ffmpeg's encoder, ``family`` begins the names of those in hardware. Encoders are fed ``pixels``,
+    and parts of a video are kept as ``part`` files, whose clocks hold any rate."""
+
+    software: str
+    family: str | None
+    pixels: str
+    part: str
+
+
+CODECS = {
+    "h264": Codec("libx264", "h264", "yuv420p", ".mp4"),
+    "h265": Codec("libx265", "hevc", "yuv420p", ".mp4"),
+    "vp9": Codec("libvpx-vp9", "vp9", "yuv420p", ".mp4"),
+    "prores": Codec("prores_ks", None, "yuv422p10le", ".mov"),
+    "ffv1": Codec("ffv1", None, "yuv420p", ".mov"),
+}
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How pictures are encoded: a key of ``CODECS``; "software" or one of ``HARDWARE``; the encoder's own quality
+    number; x264's word for the speed, of which others get their like. ``alpha``: with opacity, for ProRes."""
+
+    codec: str = "h264"
+    encoder: str = "software"
+    crf: int = 18
+    preset: str = "medium"
+    alpha: bool = False
+
+    @property
+    def part(self) -> str:
+        return CODECS[self.codec].part
+
+    @property
+    def pixels(self) -> str:
+        return "yuva444p10le" if self.alpha else CODECS[self.codec].pixels
+
+    @property
+    def program(self) -> str:
+        """ffmpeg's name of the encoder."""
+        codec = CODECS[self.codec]
+        return codec.software if self.encoder == "software" else f"{codec.family}_{self.encoder}"
+
+    def options(self) -> dict:
+        """ffmpeg's options for the output."""
+        options = {"vcodec": self.program, **self._quality()}
+        if self.codec == "h265":
+            options["tag:v"] = "hvc1"  # Apple's players know no other
+        if self.encoder != "vaapi":
+            options["pix_fmt"] = self.pixels
+        return options
+
+    def _quality(self) -> dict:
+        speed = SPEEDS.index(self.preset)
+        match self.program:
+            case "libx264":
+                return {"crf": self.crf, "preset": self.preset}
+            case "libx265":
+                return {"crf": self.crf, "preset": self.preset, "x265-params": "log-level=error"}
+            case "libvpx-vp9":
+                quick = {"deadline": "realtime"} if speed < 3 else {"deadline": "good"}
+                return {"crf": self.crf, "b:v": 0, "cpu-used": len(SPEEDS) - 1 - speed, "row-mt": 1, **quick}
+            case "prores_ks":
+                return {"profile:v": "4444" if self.alpha else "hq", "vendor": "apl0"}
+            case "ffv1":
+                return {"level": 3, "g": 1, "slices": 4, "slicecrc": 1}
+        match self.encoder:
+            case "nvenc":
+                return {"rc": "vbr", "cq": self.crf, "b:v": 0, "preset": NVENC_SPEEDS[speed]}
+            case "qsv":
+                return {"global_quality": self.crf, "preset": SPEEDS[max(speed, SPEEDS.index("veryfast"))]}
+            case "amf":
+                quality = "speed" if speed < 4 else "balanced" if speed < 6 else "quality"
+                return {"rc": "cqp", "qp_i": self.crf, "qp_p": self.crf, "quality": quality}
+            case "videotoolbox":
+                return {"q:v": max(1, 100 - 2 * self.crf)}  # 1 to 100, where more is better
+            case _:
+                return {"rc_mode": "CQP", "qp": self.crf}
+
+    def before(self) -> list[str]:
+        """ffmpeg's options before all others."""
+        return ["-vaapi_device", VAAPI_DEVICE] if self.encoder == "vaapi" else []
+
+    def filtered(self, pictures):
+        """The pictures as the encoder takes them, ffmpeg-python's stream."""
+        return pictures.filter("format", "nv12").filter("hwupload") if self.encoder == "vaapi" else pictures
+
+
+@dataclass(frozen=True)
+class Container:
+    """A kind of file: ffmpeg's ``muxer``, the ``codecs`` that it holds, the usual one first, what sound and subtitles
+    are copied into it, and which encoder makes something for it out of others."""
+
+    muxer: str
+    codecs: tuple[str, ...]
+    sounds: frozenset[str]
+    sound: str
+    texts: frozenset[str]
+    text: str
+    options: dict = field(default_factory=dict)
+
+
+_AT_THE_FRONT = {"movflags": "+faststart"}  # the index, for the web
+_WEB_SOUNDS = frozenset({"opus", "vorbis"})
+_APPLE_SOUNDS = frozenset({"aac", "mp3", "ac3", "eac3", "alac"})
+_PLAIN_SOUNDS = frozenset({"pcm_s16le", "pcm_s24le"})
+CONTAINERS = {  # what they may hold and players play
+    ".mp4": Container("mp4", ("h264", "h265", "vp9"), _APPLE_SOUNDS | {"opus"}, "aac", frozenset({"mov_text"}),
+                      "mov_text", _AT_THE_FRONT),
+    ".mov": Container("mov", ("h264", "h265", "prores"), _APPLE_SOUNDS | _PLAIN_SOUNDS, "aac", frozenset({"mov_text"}),
+                      "mov_text", _AT_THE_FRONT),
+    ".mkv": Container("matroska", ("h264", "h265", "vp9", "prores", "ffv1"),
+                      _APPLE_SOUNDS | _WEB_SOUNDS | _PLAIN_SOUNDS | {"flac", "dts", "truehd"}, "aac",
+                      frozenset({"subrip", "ass", "webvtt", "hdmv_pgs_subtitle", "dvd_subtitle"}), "subrip"),
+    ".webm": Container("webm", ("vp9",), _WEB_SOUNDS, "libopus", frozenset({"webvtt"}), "webvtt"),
+}  # fmt: skip
+USUAL = {"h264": ".mp4", "h265": ".mp4", "vp9": ".webm", "prores": ".mov", "ffv1": ".mkv"}  # ending of each codec
+MOVING = (".gif", ".webp")  # pictures that move: short and without sound
+SEQUENCES = ("png", "jpg")  # folders of pictures
+LONGEST_MOVING = 60.0  # seconds
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a result is: its name's ``ending``, "" for a folder of ``pictures``, and the codec of its parts."""
+
+    ending: str
+    codec: str
+    pictures: str | None = None
+
+    @property
+    def is_video(self) -> bool:
+        return self.ending in CONTAINERS
+
+
+def target(form: str, codec: str, output: Path | None = None) -> Target:
+    """What to write, by the settings ``format`` and ``codec``, each of which may be "auto", and the name asked for.
+    FaceitError where these do not fit one another."""
+    ending = "" if form == "auto" else f".{form}"
+    named = output.suffix.lower() if output is not None else ""
+    if form in SEQUENCES:
+        if named:
+            raise FaceitError(f"{output}: pictures of a video go into a folder; give a name without an ending.")
+        return _lossless(codec, form, Target("", "ffv1", form))
+    if named and ending and named != ending:
+        raise FaceitError(f"{output} is to be {form} but ends in {named}: leave --format out, or name it {ending}.")
+    ending = named or ending or USUAL.get(codec, ".mp4")
+    if ending in MOVING:
+        return _lossless(codec, ending[1:], Target(ending, "ffv1"))
+    if ending not in CONTAINERS:
+        known = ", ".join([*CONTAINERS, *MOVING])
+        raise FaceitError(f"{output}: videos are written as {known}; give a name that ends so.")
+    held = CONTAINERS[ending].codecs
+    if codec != "auto" and codec not in held:
+        raise FaceitError(f"{ending} files do not hold {codec}: take {', '.join(held)}, or {USUAL[codec]}.")
+    return Target(ending, held[0] if codec == "auto" else codec)
+
+
+def _lossless(codec: str, what: str, wanted: Target) -> Target:
+    if codec != "auto":
+        raise FaceitError(f"{what} has no codec to choose: leave --codec and `codec:` out.")
+    return wanted
+
+
+def working_encoder(encoding: Encoding) -> str:
+    """The encoder to use: the one named, or for "auto" the first in hardware that works here, else software.
+    MediaError where one that is named does not work."""
+    if encoding.encoder == "software":
+        return "software"
+    family = CODECS[encoding.codec].family
+    names = HARDWARE if encoding.encoder == "auto" else (encoding.encoder,)
+    problem = f"{encoding.codec} is encoded in software only"
+    for name in names if family else ():
+        problem = _trial(Encoding(encoding.codec, name, encoding.crf, encoding.preset))
+        if problem is None:
+            return name
+    if encoding.encoder == "auto":
+        return "software"
+    raise MediaError(f"The encoder {encoding.encoder} does not work here: {problem}. --encoder auto takes what works.")
+
+
+def _trial(encoding: Encoding) -> str | None:
+    """Encode a moment of black; why that fails."""
+    import ffmpeg
+
+    black = ffmpeg.input(f"color=black:s={TRIAL_SIZE}x{TRIAL_SIZE}:d=0.2", format="lavfi").filter("format", "yuv420p")
+    output = encoding.filtered(black).output("pipe:", format="null", **encoding.options())
+    ended, log = process.run(process.command(output, encoding.before()))
+    with log:
+        return None if ended.returncode == 0 else process.why(ended, log)

@@ -1,0 +1,155 @@
+"""The rest of a source beside its new pictures: its sound, subtitles, chapters and metadata, in one file with them."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from faceit.errors import MediaError
+from faceit.media import process
+from faceit.media.formats import CONTAINERS, Container
+from faceit.media.video import SEEK_MARGIN_S, clock_jumps, decodable, late_by, opened, seek
+
+SOUND_BITRATE = "192k"
+TEXTS = frozenset({"mov_text", "subrip", "ass", "ssa", "webvtt", "text"})  # subtitles that are letters, not pictures
+NOTHING = "v:99?"  # of an input: a stream that it has not and need not have, so that its chapters come along
+
+
+def mux(
+    picture: Path,
+    source: Path | None,
+    out: Path,
+    *,
+    length: float,
+    start: float | None = None,
+    duration: float | None = None,
+    comment: str | None = None,
+    title: str | None = None,
+) -> list[str]:
+    """Put the pictures of the file ``picture`` (``length`` seconds), and what else ``source`` has, into ``out``.
+
+    The pictures are copied, and so are sound and subtitles that a file of out's ending may hold; others are encoded
+    anew. What is drawn, as the subtitles of discs are, cannot be: gives what was left out, in words. ``start`` and
+    ``duration``, seconds on the source's clock, say which part of it belongs to the pictures. ``out`` is whole or
+    unchanged. Raises MediaError when the sound cannot be put in.
+    """
+    kind = CONTAINERS[out.suffix.lower()]
+    rest = _Rest(source, start or 0.0, length if duration is None else min(length, duration))
+    streams = _streams(source) if source else []
+    sounds = [s for s in streams if s.kind == "audio"]
+    texts = [s for s in streams if s.kind == "subtitle" and (s.codec in kind.texts or s.codec in TEXTS)]
+    tags = [f"{key}={value}" for key, value in (("title", title), ("comment", comment)) if value]
+    part = part_path(out)
+    try:
+        for copy, words in _attempts(kind, sounds, texts):
+            problem = _written(picture, sounds, words, rest, kind, part, tags, copy=copy)
+            if problem is None and _sounds_in(part) != len(sounds):
+                problem = "the sound is missing in the result"
+            if problem is None:
+                os.replace(part, out)
+                left = len(streams) - len(sounds) - len(words)
+                return [f"{left} of its subtitles do not fit into {out.suffix} files"] if left else []
+        raise MediaError(f"{out} cannot be written: {problem}.")
+    except OSError as error:
+        raise MediaError(f"{out} cannot be written: {error.strerror or error}.") from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def part_path(path: Path, what: str | None = None, ending: str | None = None) -> Path:
+    """The hidden name beside ``path`` under which it is written until it is whole."""
+    return path.with_name(f".{path.stem}.{what + '.' if what else ''}part{ending or path.suffix}")
+
+
+def check_sound(path: Path, start: float | None = None, ending: str = ".mp4") -> None:
+    """Try the first seconds of a video's sound, so that a bad one shows before hours of work and not after."""
+    import ffmpeg
+
+    streams = [stream for stream in _streams(path) if stream.kind == "audio"]
+    if not streams:
+        return
+    source = _input(_Rest(path, start or 0.0, 2.0), streams)
+    audible = [source[str(s.index)] for s in streams]
+    copied = {f"c:a:{n}": "copy" for n, s in enumerate(streams) if s.codec in CONTAINERS[ending].sounds}
+    ended, log = process.run(process.command(ffmpeg.output(*audible, "pipe:", format="null", t=2.0, **copied)))
+    with log:
+        if ended.returncode != 0:
+            raise MediaError(f"{path}: its sound cannot be read: {process.why(ended, log)}.")
+
+
+@dataclass(frozen=True)
+class _Stream:
+    kind: str  # audio | subtitle
+    index: int  # in the file
+    codec: str
+    late_s: float
+
+
+@dataclass(frozen=True)
+class _Rest:
+    """Which part of a source belongs to the pictures, in seconds."""
+
+    path: Path | None
+    start: float
+    length: float
+
+
+def _attempts(kind: Container, sounds: list[_Stream], texts: list[_Stream]) -> list[tuple[bool, list[_Stream]]]:
+    """Whether to copy sounds, and which subtitles to take, in the order in which it is tried."""
+    copies = [True, False] if any(s.codec in kind.sounds for s in sounds) else [False]
+    return [(copy, words) for words in ([texts, []] if texts else [[]]) for copy in copies]
+
+
+def _streams(path: Path) -> list[_Stream]:
+    with opened(path) as container:
+        moves = clock_jumps(container)
+        return [
+            _Stream(s.type, s.index, s.codec_context.name, late_by(container, s) if moves else 0.0)
+            for s in (*container.streams.audio, *container.streams.subtitles)
+            if decodable(s)
+        ]
+
+
+def _sounds_in(path: Path) -> int:
+    with opened(path) as container:
+        return len(container.streams.audio)
+
+
+def _input(rest: _Rest, streams: list[_Stream]):
+    import ffmpeg
+
+    forgotten = min((s.late_s for s in streams), default=0.0)
+    return ffmpeg.input(process.file_name(rest.path), **seek(rest.start, forgotten, SEEK_MARGIN_S))
+
+
+def _written(picture: Path, sounds: list[_Stream], texts: list[_Stream], rest: _Rest, kind: Container, part: Path,
+             tags: list[str], *, copy: bool) -> str | None:  # fmt: skip
+    """Write ``part``; the reason when ffmpeg fails. ``copy`` False encodes every sound anew."""
+    import ffmpeg
+
+    options = {"c:v": "copy", "format": kind.muxer, "map_chapters": -1, **kind.options}
+    inputs = [ffmpeg.input(process.file_name(picture))["v:0"]]
+    if rest.path:
+        source = _input(rest, [*sounds, *texts])
+        inputs += [source[str(s.index)] for s in (*sounds, *texts)] or [source[NOTHING]]
+        for n, stream in enumerate(sounds):
+            options |= _sound_options(n, kind, copy and stream.codec in kind.sounds)
+        for n, stream in enumerate(texts):
+            options[f"c:s:{n}"] = "copy" if stream.codec in kind.texts else kind.text
+        options |= {"map_chapters": 1, "map_metadata": 1, "t": rest.length}
+        if rest.start > 0:
+            options["copypriorss"] = 0  # else seconds from before the start come along, hidden by an edit list
+    options |= {f"metadata:g:{n}": tag for n, tag in enumerate(tags)}
+    ended, log = process.run(process.command(ffmpeg.output(*inputs, process.file_name(part), **options)))
+    with log:
+        return None if ended.returncode == 0 else process.why(ended, log)
+
+
+def _sound_options(n: int, kind: Container, copy: bool) -> dict:
+    if copy:
+        return {f"c:a:{n}": "copy"}
+    # keep a late start and holes as silence, and fill up to the end of the picture
+    return {
+        f"c:a:{n}": kind.sound,
+        f"b:a:{n}": SOUND_BITRATE,
+        f"filter:a:{n}": "atrim=start=0,aresample=async=1:first_pts=0,apad",
+    }

@@ -1,0 +1,156 @@
+"""Videos out: pictures go to an encoder first and then, when their length is known, into a file with the rest."""
+
+import subprocess
+import tempfile
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from faceit.errors import MediaError
+from faceit.media import process
+from faceit.media.formats import CONTAINERS, Encoding
+from faceit.media.mux import check_sound, mux, part_path
+from faceit.media.video import AS_BT709, rate_of
+from faceit.planes import Planes
+
+
+class VideoWriter:
+    """Write frames, and what else another video has, to a file that is complete or absent. Use it with ``with``.
+
+    The picture is tagged and converted as bt709; ``how`` are the words of ``formats.Encoding``, by default H.264 in
+    yuv420p. All sounds and subtitles of ``sound_from`` come along, untouched where the file may hold their codec, with
+    its chapters and metadata; a source without sound gives a file without. ``start`` and ``duration`` (seconds on the
+    source's clock) say which part of it belongs to the frames.
+
+    The picture decides the length: sound that goes on longer is cut at the end of the last frame (a copied sound ends
+    with the packet in which that is, at most some 0.1 s later), sound that ends earlier is followed by silence.
+
+    Everything is written beside ``path`` under hidden ``.part`` names and renamed at the end; on any exception these
+    are removed and ffmpeg is ended. With ``planes`` the frames are ``Planes``, which go to the encoder as they are.
+
+    Raises MediaError when ffmpeg fails (a full disk, for instance) or the sound cannot be put in, ValueError for frames
+    of a wrong shape or type.
+    """
+
+    def __init__(
+        self,
+        path: Path | str,
+        width: int,
+        height: int,
+        fps: Fraction | float,
+        *,
+        sound_from: Path | str | None = None,
+        start: float | None = None,
+        duration: float | None = None,
+        comment: str | None = None,
+        title: str | None = None,
+        planes: bool = False,
+        **how,
+    ):
+        if width < 2 or height < 2 or width % 2 or height % 2:
+            raise ValueError(f"a video needs an even width and height, not {width}x{height}")
+        self.path = Path(path)
+        if self.path.suffix.lower() not in CONTAINERS:
+            raise MediaError(f"{self.path}: videos are written as {', '.join(CONTAINERS)}; give a name that ends so.")
+        self.width, self.height, self.fps = width, height, rate_of(fps)
+        self.sound_from = None if sound_from is None else Path(sound_from)
+        self.start, self.duration = start, duration
+        self.comment, self.title, self.planes, self.encoding = comment, title, planes, Encoding(**how)
+        self.frames_written = 0
+        self._picture = part_path(self.path, "picture", self.encoding.part)
+        self._encoder: subprocess.Popen | None = None
+        self._log = None
+
+    def __enter__(self) -> "VideoWriter":
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            if self.sound_from is not None:
+                check_sound(self.sound_from, self.start, self.path.suffix.lower())
+            self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed in _abandon
+            self._encoder = process.start(self._command(), stdin=subprocess.PIPE, stderr=self._log)
+        except OSError as error:
+            self._abandon()
+            raise MediaError(f"{self.path} cannot be written: {error.strerror or error}.") from error
+        except BaseException:
+            self._abandon()
+            raise
+        return self
+
+    def write(self, frame: np.ndarray | Planes) -> None:
+        """Append one frame: (height, width, 3) uint8 RGB, or planes of that size."""
+        frame = frame.data if isinstance(frame, Planes) else frame
+        if frame.shape != self._shape or frame.dtype != np.uint8:
+            raise ValueError(f"a frame must be {self._shape} uint8, not {frame.shape} {frame.dtype}")
+        if self._encoder is None:
+            raise ValueError("write() outside of the 'with' block")
+        try:
+            self._encoder.stdin.write(memoryview(np.ascontiguousarray(frame)).cast("B"))
+        except OSError as error:  # a broken pipe; Windows calls it an invalid argument
+            raise self._failure() from error
+        self.frames_written += 1
+
+    def __exit__(self, kind, error, trace) -> None:
+        try:
+            if kind is None:
+                self._finish()
+        finally:
+            self._abandon()
+
+    @property
+    def _shape(self) -> tuple[int, ...]:
+        if not self.planes:
+            return self.height, self.width, 3
+        return (5 if self.encoding.alpha else 3) * self.height // 2, self.width
+
+    def _finish(self) -> None:
+        try:
+            self._encoder.stdin.close()
+        except OSError as error:
+            raise self._failure() from error
+        if self._encoder.wait() != 0:
+            raise self._failure()
+        if self.frames_written == 0:
+            raise MediaError(f"{self.path}: there was no frame to write.")
+        mux(
+            self._picture,
+            self.sound_from,
+            self.path,
+            length=float(self.frames_written / self.fps),
+            start=self.start,
+            duration=self.duration,
+            comment=self.comment,
+            title=self.title,
+        )
+
+    def _failure(self) -> MediaError:
+        self._encoder.wait()
+        return MediaError(f"{self.path} cannot be written: {process.why(self._encoder, self._log)}.")
+
+    def _abandon(self) -> None:
+        """End ffmpeg and remove what is not finished; nothing is left to do after a success."""
+        if self._encoder is not None:
+            process.end(self._encoder)
+            self._encoder = None
+        if self._log is not None:
+            self._log.close()
+            self._log = None
+        self._picture.unlink(missing_ok=True)
+
+    def _command(self) -> list[str]:
+        import ffmpeg
+
+        held = ("yuva420p" if self.encoding.alpha else "yuv420p") if self.planes else "rgb24"
+        pictures = ffmpeg.input(
+            "pipe:", format="rawvideo", pix_fmt=held, s=f"{self.width}x{self.height}", framerate=str(self.fps)
+        ).video
+        # without these two, ffmpeg converts by bt601 and does not say so; players then take bt709 for large pictures
+        if not self.planes:
+            pictures = pictures.filter("scale", **AS_BT709)
+        pictures = pictures.filter(
+            "setparams", range="tv", color_primaries="bt709", color_trc="bt709", colorspace="bt709"
+        )
+        encoded = self.encoding.filtered(pictures).output(
+            process.file_name(self._picture), format=self.encoding.part[1:], **self.encoding.options()
+        )
+        return process.command(encoded, self.encoding.before())

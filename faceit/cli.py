@@ -31,7 +31,14 @@ LOOKS = {
     "scale": (float, "TIMES", "of the swapped face"),
     "fade": (float, "SECONDS", "in which a face comes and goes"),
     "max_yaw": (float, "DEGREES", "of a turned head, beyond which the swap fades"),
-    "crf": (int, "N", "x264's quality, 0 to 51"),
+}
+# likewise, how the result is written
+WRITES = {
+    "format": (str, "KIND", "mp4, mov, mkv, webm, gif, webp, or png, jpg: a folder of pictures"),
+    "codec": (str, "NAME", "h264, h265, vp9, prores or ffv1"),
+    "encoder": (str, "NAME", "software, auto (hardware where it works), nvenc, qsv, amf, videotoolbox or vaapi"),
+    "crf": (int, "N", "the encoder's quality number, 0 to 51"),
+    "preset": (str, "SPEED", "ultrafast to veryslow"),
 }
 DESCRIPTION = "From a list of videos to a face-swapped video: preprocess, train, convert."
 EPILOG = "Start with `python faceit.py demo`. Docs: README.md, docs/configuration.md, docs/troubleshooting.md."
@@ -171,8 +178,12 @@ def _add_convert(command) -> None:
     length.add_argument("--end", type=_time, help="where to end")
     looks = sub.add_argument_group("how the first swap's face goes in", "before the YAML; try them with --preview")
     looks.add_argument("--height", type=_count, help="pixels of the result, at most the source's")
-    for name, (kind, metavar, said) in LOOKS.items():
-        looks.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar=metavar, help=said)
+    writes = sub.add_argument_group("how the result is written", "likewise before the YAML")
+    writes.add_argument("--layer", action="store_true",
+                        help="also write the faces alone, with their opacity, for editors (ProRes 4444)")  # fmt: skip
+    for group, words in ((looks, LOOKS), (writes, WRITES)):
+        for name, (kind, metavar, said) in words.items():
+            group.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar=metavar, help=said)
     sub.add_argument("--side-by-side", action="store_true", help="also write the original and the result together")
     sub.add_argument("--preview", type=_count, metavar="N",
                      help="only N frames, spread over the video, in one picture: a look before a long run")  # fmt: skip
@@ -334,7 +345,7 @@ def _convert(args) -> None:
 
     project = _project_with_model(args)
     settings = project.swaps[args.name].convert if args.name in project.swaps else ConvertSettings()
-    settings = overridden(settings, **{name: getattr(args, name) for name in ("height", *LOOKS)})
+    settings = overridden(settings, **{name: getattr(args, name) for name in ("height", *LOOKS, *WRITES)})
     end = args.end
     if args.duration is not None:
         end = (args.start or 0.0) + args.duration
@@ -348,13 +359,13 @@ def _convert(args) -> None:
     failed, done = [], []
     for video in args.videos:
         task = Task(args.name, video, args.reverse, args.everyone, args.start, end, args.side_by_side, args.output,
-                    args.overwrite, tuple(args.swap))  # fmt: skip
+                    args.overwrite, tuple(args.swap), args.layer)  # fmt: skip
         try:
             if args.preview:
                 preview(project, task, args.preview, settings, tuple(args.portrait))
             else:
                 result = convert(project, task, settings, tuple(args.portrait))
-                if not result.still:  # evaluate is for videos
+                if result.is_video:  # evaluate is for those
                     done.append(result.output)
         except FaceitError as error:
             if len(args.videos) == 1:

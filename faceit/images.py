@@ -13,6 +13,7 @@ from faceit.errors import MediaError
 PNG, PNG_HEAD = b"\x89PNG\r\n\x1a\n", 25  # its first bytes, and how long its first chunk is
 PNG_COMMENT = b"Comment\0\0\0\0\0"  # keyword; not compressed, no language, no translation
 JPEG_COMMENT, LONGEST_COMMENT = b"\xff\xfe", 65533
+DESCRIPTION = 0x010E  # EXIF's number of it
 PICTURE_ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 
 
@@ -43,7 +44,7 @@ def write_image(path: Path, image: np.ndarray, quality: int = 95, comment: str =
     ok, data = cv2.imencode(ending, np.ascontiguousarray(image), options)
     if not ok:
         raise ValueError(f"cannot encode a picture as {ending}")
-    write_bytes(path, _commented(data.tobytes(), comment) if comment else data)
+    write_bytes(path, commented(data.tobytes(), comment) if comment else data)
 
 
 def comment_of(path: Path) -> str:
@@ -60,11 +61,26 @@ def comment_of(path: Path) -> str:
         return text[len(PNG_COMMENT) :].decode(errors="replace") if text.startswith(PNG_COMMENT) else ""
     if data[2:4] == JPEG_COMMENT:
         return data[6 : 4 + int.from_bytes(data[4:6], "big")].decode(errors="replace")
+    if path.suffix.lower() in (".gif", ".webp"):
+        return _told(path)
     return ""
 
 
-def _commented(data: bytes, comment: str) -> bytes:
-    """An encoded PNG or JPEG with a comment before all else; others as they are."""
+def _told(path: Path) -> str:
+    """The comment in a GIF, the description in a WebP."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(path) as image:
+            said = image.info.get("comment", b"") if image.format == "GIF" else image.getexif().get(DESCRIPTION, "")
+    except (OSError, UnidentifiedImageError, ValueError) as e:
+        raise MediaError(f"{path} cannot be read ({e}): name a picture file.") from None
+    # EXIF's texts are meant to be ASCII, so Pillow takes their bytes for Latin-1
+    return (said if isinstance(said, bytes) else said.encode("latin-1", "replace")).decode(errors="replace")
+
+
+def commented(data: bytes, comment: str) -> bytes:
+    """An encoded PNG, JPEG, GIF or animated WebP with a comment; others as they are."""
     text = comment.encode()
     if data.startswith(PNG):
         at, chunk = len(PNG) + PNG_HEAD, b"iTXt" + PNG_COMMENT + text
@@ -73,7 +89,24 @@ def _commented(data: bytes, comment: str) -> bytes:
     if data.startswith(b"\xff\xd8"):
         text = text[:LONGEST_COMMENT]
         return data[:2] + JPEG_COMMENT + (len(text) + 2).to_bytes(2, "big") + text + data[2:]
+    if data.startswith(b"GIF89a"):
+        at = 13 + (3 * 2 ** ((data[10] & 7) + 1) if data[10] & 0x80 else 0)  # behind the palette
+        blocks = b"".join(bytes([len(block)]) + block for i in range(0, len(text), 255) if (block := text[i : i + 255]))
+        return data[:at] + b"\x21\xfe" + blocks + b"\0" + data[at:]
+    if data[8:16] == b"WEBPVP8X":
+        flags = bytes([data[20] | 0x08])  # it has EXIF data
+        chunk = exif(comment)
+        chunk = b"EXIF" + len(chunk).to_bytes(4, "little") + chunk + b"\0" * (len(chunk) % 2)
+        body = data[8:20] + flags + data[21:] + chunk
+        return b"RIFF" + len(body).to_bytes(4, "little") + body
     return data
+
+
+def exif(description: str) -> bytes:
+    """EXIF data with an ImageDescription, as a TIFF in memory."""
+    text = description.encode() + b"\0"
+    entry = b"\x0e\x01\x02\0" + len(text).to_bytes(4, "little") + (26).to_bytes(4, "little")  # the text's place
+    return b"II*\0\x08\0\0\0" + b"\x01\0" + entry + b"\0\0\0\0" + text
 
 
 def jpeg(image: np.ndarray, quality: int = 95) -> bytes:

@@ -59,6 +59,29 @@ class Planes:
         return cv2.transform(cv2.merge([place.warp(self.y), colours.warp(self.u), colours.warp(self.v)]), TO_RGB)
 
 
+@dataclass(frozen=True)
+class Layer:
+    """Faces alone, for editors: their colours and how much of each pixel they cover. ``data`` (5/2 h, w) uint8,
+    contiguous, is yuva420p: the rows of ``planes``, then those of ``alpha`` (h, w), both views of it."""
+
+    data: np.ndarray
+
+    @classmethod
+    def empty(cls, width: int, height: int) -> "Layer":
+        """A transparent one."""
+        layer = cls(np.zeros((5 * height // 2, width), np.uint8))
+        layer.planes.data[:] = Planes.black(width, height).data
+        return layer
+
+    @property
+    def planes(self) -> Planes:
+        return Planes(self.data[: 3 * len(self.data) // 5])
+
+    @property
+    def alpha(self) -> np.ndarray:
+        return self.data[3 * len(self.data) // 5 :]
+
+
 def in_colours(place: Alignment) -> Alignment:
     """The same aligned square, from the pixels of a colour plane."""
     return Alignment((np.vstack([place.matrix, [0, 0, 1]]) @ _CHROMA)[:2], place.size)

@@ -89,8 +89,11 @@ class ConvertSettings:
     fade: float = 0.15  # seconds in which a face that comes or goes within a shot does so
     max_yaw: float | None = None  # degrees; what is turned further fades out. None: as far as the person was seen
     label: bool = True  # the visible AI MODIFIED mark; see the README on who may switch it off
-    crf: int = 18  # x264's quality, 0 (lossless) to 51
-    preset: str = "medium"  # x264's speed: ultrafast ... veryslow
+    format: str = "auto"  # auto (by the codec or the name) | mp4 | mov | mkv | webm | gif | webp | png | jpg
+    codec: str = "auto"  # auto (as the format has it) | h264 | h265 | vp9 | prores | ffv1
+    encoder: str = "software"  # software | auto (hardware where it works) | nvenc | qsv | amf | videotoolbox | vaapi
+    crf: int = 18  # the encoder's quality number, 0 to 51; lower is better. prores and ffv1 have none
+    preset: str = "medium"  # x264's words for the speed, and other encoders' like: ultrafast ... veryslow
     tolerance: float | None = None  # None: as in preprocess
     height: int | None = None  # pixels; None: the source's
 
@@ -110,6 +113,9 @@ CHOICES = {
     "keep": ("none", "mouth", "eyes", "both"),
     "blend": ("bands", "alpha", "seamless"),
     "occlusion": ("none", "residual"),
+    "format": ("auto", "mp4", "mov", "mkv", "webm", "gif", "webp", "png", "jpg"),
+    "codec": ("auto", "h264", "h265", "vp9", "prores", "ffv1"),
+    "encoder": ("software", "auto", "nvenc", "qsv", "amf", "videotoolbox", "vaapi"),
     "ConvertSettings.preset": (
         "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow",
     ),

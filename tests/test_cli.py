@@ -187,7 +187,7 @@ def test_the_length_of_a_conversion(project, monkeypatch, complaint):
 
     def convert(project, task, *more):
         asked.append((task.start, task.end))
-        return SimpleNamespace(output=Path(task.video), still=False)
+        return SimpleNamespace(output=Path(task.video), is_video=True)
 
     monkeypatch.setattr("faceit.stages.convert.convert", convert)
     for words in ([], ["--start", "0:10", "--duration", "5"], ["--end", "1:00"], ["--duration", "5"]):
@@ -206,7 +206,7 @@ def test_one_bad_video_of_three_does_not_stop_the_others(project, monkeypatch, c
         asked.append(task.video)
         if task.video == "b.mp4":
             raise MediaError("b.mp4 is\nno video")
-        return SimpleNamespace(output=Path(task.video), still=False)
+        return SimpleNamespace(output=Path(task.video), is_video=True)
 
     monkeypatch.setattr("faceit.stages.convert.convert", convert)
     assert main(["convert", "anna_to_ben", "a.mp4", "b.mp4", "c.mp4"]) == 1

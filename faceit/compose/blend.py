@@ -5,9 +5,9 @@ import numpy as np
 
 from faceit.compose.color import light_of, match_hist, match_lab, match_mkl
 from faceit.compose.detail import sharpened
-from faceit.compose.masks import face_mask, kept_mask, skin_area
+from faceit.compose.masks import disc, face_mask, kept_mask, skin_area
 from faceit.geometry import FACE, Alignment, Crop, align, halved
-from faceit.planes import TO_YUV, Planes, cut, in_colours
+from faceit.planes import TO_YUV, Layer, Planes, cut, in_colours
 from faceit.settings import ConvertSettings
 
 # Pixels of the square in which mask and detail are worked out: as many as the face has in the frame, but at most so
@@ -21,13 +21,15 @@ BAND_SIZE = 64  # pixels in which they are worked out
 
 def put_back(
     frame: np.ndarray | Planes, landmarks: np.ndarray, face: np.ndarray, settings: ConvertSettings, crop: Crop = FACE,
-    light: np.ndarray | None = None, strength: float = 1.0, front: np.ndarray | None = None,
+    *, light: np.ndarray | None = None, strength: float = 1.0, front: np.ndarray | None = None,
+    layer: Layer | None = None,
 ) -> None:  # fmt: skip
     """Put a swapped face (s, s, 3) float32 in 0..1, which shows ``crop``, over the one with these landmarks, in place.
 
     ``frame``, (h, w, 3) uint8 RGB or planes, changes only where the mask is. ``light`` is that of the frame's own face,
     as ``face_light`` gives it, perhaps smoothed over time; None: as it is here. ``strength`` 0 to 1 fades the face.
     ``front`` (n, n) float32 over the crop is 1 where something lies before the face (``occlusion.occluded``).
+    ``layer``, of the frame's size, gets the face too, unblended, with the mask as its opacity.
     """
     size = _work_size(landmarks, crop, max(USUAL, 2 * len(face)))
     place = _scaled(align(landmarks, size, crop=crop), settings.scale)
@@ -50,7 +52,10 @@ def put_back(
         face = _seamless(face, here, mask)
     if strength < 1:
         mask *= np.float32(max(strength, 0))
-    _into_frame(frame, place, np.rint(face * 255).astype(np.uint8), mask)
+    face = np.rint(face * 255).astype(np.uint8)
+    _into_frame(frame, place, face, mask)
+    if layer is not None:
+        _into_layer(layer, place, face, mask)
 
 
 def face_light(frame: np.ndarray | Planes, landmarks: np.ndarray) -> np.ndarray:
@@ -130,6 +135,13 @@ def _into_frame(frame: np.ndarray | Planes, place: Alignment, face: np.ndarray, 
     _paste([frame.y], place, [y], mask)
     _paste([frame.u, frame.v], in_colours(_scaled_down(place)), [halved(each, 1)[0] for each in colours],
            halved(mask, 1)[0])  # fmt: skip
+
+
+def _into_layer(layer: Layer, place: Alignment, face: np.ndarray, mask: np.ndarray) -> None:
+    """Colours wherever the mask is above nothing, so that they need not be taken apart from the frame's."""
+    covered = cv2.dilate((mask > 0).astype(np.float32), disc(2))  # the colours' pixels are twice as large
+    _into_frame(layer.planes, place, face, covered)
+    _paste([layer.alpha], place, [np.full(mask.shape, 255, np.uint8)], mask)
 
 
 def _scaled_down(place: Alignment) -> Alignment:

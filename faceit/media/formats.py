@@ -1,10 +1,11 @@
 """What results are written as: codecs, the encoders that make them, and the kinds of files that hold them."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from faceit.errors import FaceitError, MediaError
 from faceit.media import process
+from faceit.settings import ConvertSettings
 
 SPEEDS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow")  # x264's
 NVENC_SPEEDS = ("p1", "p1", "p2", "p3", "p3", "p4", "p5", "p6", "p7")
@@ -29,7 +30,7 @@ CODECS = {
     "h265": Codec("libx265", "hevc", "yuv420p", ".mp4"),
     "vp9": Codec("libvpx-vp9", "vp9", "yuv420p", ".mp4"),
     "prores": Codec("prores_ks", None, "yuv422p10le", ".mov"),
-    "ffv1": Codec("ffv1", None, "yuv420p", ".mov"),
+    "ffv1": Codec("ffv1", None, "yuv420p", ".nut"),
 }
 
 
@@ -131,6 +132,7 @@ CONTAINERS = {  # what they may hold and players play
                       frozenset({"subrip", "ass", "webvtt", "hdmv_pgs_subtitle", "dvd_subtitle"}), "subrip"),
     ".webm": Container("webm", ("vp9",), _WEB_SOUNDS, "libopus", frozenset({"webvtt"}), "webvtt"),
 }  # fmt: skip
+PART_FILES = CONTAINERS | {".nut": Container("nut", ("ffv1",), frozenset(), "aac", frozenset(), "subrip")}
 USUAL = {"h264": ".mp4", "h265": ".mp4", "vp9": ".webm", "prores": ".mov", "ffv1": ".mkv"}  # ending of each codec
 MOVING = (".gif", ".webp")  # pictures that move: short and without sound
 SEQUENCES = ("png", "jpg")  # folders of pictures
@@ -179,16 +181,21 @@ def _lossless(codec: str, what: str, wanted: Target) -> Target:
     return wanted
 
 
-def working_encoder(encoding: Encoding) -> str:
-    """The encoder to use: the one named, or for "auto" the first in hardware that works here, else software.
-    MediaError where one that is named does not work."""
+def encoding_of(codec: str, settings: ConvertSettings) -> Encoding:
+    """How to encode by the settings ``encoder``, ``crf`` and ``preset``: with the encoder named, or for "auto" the
+    first in hardware that works here, else software. MediaError where one that is named does not work."""
+    asked = Encoding(codec, settings.encoder, settings.crf, settings.preset)
+    return replace(asked, encoder=_working(asked))
+
+
+def _working(encoding: Encoding) -> str:
     if encoding.encoder == "software":
         return "software"
     family = CODECS[encoding.codec].family
     names = HARDWARE if encoding.encoder == "auto" else (encoding.encoder,)
     problem = f"{encoding.codec} is encoded in software only"
     for name in names if family else ():
-        problem = _trial(Encoding(encoding.codec, name, encoding.crf, encoding.preset))
+        problem = _trial(replace(encoding, encoder=name))
         if problem is None:
             return name
     if encoding.encoder == "auto":

@@ -1,12 +1,14 @@
 """The rest of a source beside its new pictures: its sound, subtitles, chapters and metadata, in one file with them."""
 
 import os
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from faceit.errors import MediaError
 from faceit.media import process
-from faceit.media.formats import CONTAINERS, Container
+from faceit.media.formats import CONTAINERS, PART_FILES, Container
+from faceit.media.subtitles import cut_subtitles
 from faceit.media.video import SEEK_MARGIN_S, clock_jumps, decodable, late_by, opened, seek
 
 SOUND_BITRATE = "192k"
@@ -32,7 +34,7 @@ def mux(
     ``duration``, seconds on the source's clock, say which part of it belongs to the pictures. ``out`` is whole or
     unchanged. Raises MediaError when the sound cannot be put in.
     """
-    kind = CONTAINERS[out.suffix.lower()]
+    kind = PART_FILES[out.suffix.lower()]
     rest = _Rest(source, start or 0.0, length if duration is None else min(length, duration))
     streams = _streams(source) if source else []
     sounds = [s for s in streams if s.kind == "audio"]
@@ -82,6 +84,7 @@ class _Stream:
     index: int  # in the file
     codec: str
     late_s: float
+    language: str
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,8 @@ def _streams(path: Path) -> list[_Stream]:
     with opened(path) as container:
         moves = clock_jumps(container)
         return [
-            _Stream(s.type, s.index, s.codec_context.name, late_by(container, s) if moves else 0.0)
+            _Stream(s.type, s.index, s.codec_context.codec.canonical_name, late_by(container, s) if moves else 0.0,
+                    s.metadata.get("language", "und"))  # fmt: skip
             for s in (*container.streams.audio, *container.streams.subtitles)
             if decodable(s)
         ]
@@ -124,17 +128,34 @@ def _input(rest: _Rest, streams: list[_Stream]):
 def _written(picture: Path, sounds: list[_Stream], texts: list[_Stream], rest: _Rest, kind: Container, part: Path,
              tags: list[str], *, copy: bool) -> str | None:  # fmt: skip
     """Write ``part``; the reason when ffmpeg fails. ``copy`` False encodes every sound anew."""
+    with tempfile.TemporaryDirectory(prefix="faceit-") as folder:
+        cut = {}  # subtitles of a part of the source, by the number of their stream
+        for stream in (s for s in texts if rest.start > 0 and s.codec in TEXTS):
+            cut[stream.index] = Path(folder) / f"{stream.index}.srt"
+            problem = cut_subtitles(rest.path, stream.index, rest.start, rest.length, cut[stream.index])
+            if problem is not None:
+                return problem
+        return _run(picture, sounds, texts, cut, rest, kind, part, tags, copy=copy)
+
+
+def _run(picture: Path, sounds: list[_Stream], texts: list[_Stream], cut: dict[int, Path], rest: _Rest,
+         kind: Container, part: Path, tags: list[str], *, copy: bool) -> str | None:  # fmt: skip
     import ffmpeg
 
     options = {"c:v": "copy", "format": kind.muxer, "map_chapters": -1, **kind.options}
     inputs = [ffmpeg.input(process.file_name(picture))["v:0"]]
     if rest.path:
         source = _input(rest, [*sounds, *texts])
-        inputs += [source[str(s.index)] for s in (*sounds, *texts)] or [source[NOTHING]]
+        inputs += [source[str(s.index)] for s in sounds] or [source[NOTHING]]
         for n, stream in enumerate(sounds):
             options |= _sound_options(n, kind, copy and stream.codec in kind.sounds)
         for n, stream in enumerate(texts):
-            options[f"c:s:{n}"] = "copy" if stream.codec in kind.texts else kind.text
+            options[f"c:s:{n}"] = "copy" if stream.codec in kind.texts and stream.index not in cut else kind.text
+            if stream.index in cut:
+                inputs.append(ffmpeg.input(process.file_name(cut[stream.index]))["s:0"])
+                options[f"metadata:s:s:{n}"] = f"language={stream.language}"
+            else:
+                inputs.append(source[str(stream.index)])
         options |= {"map_chapters": 1, "map_metadata": 1, "t": rest.length}
         if rest.start > 0:
             options["copypriorss"] = 0  # else seconds from before the start come along, hidden by an edit list

@@ -1,7 +1,7 @@
 """Saying that a video was changed: a label that people see and a note that programs read.
 
 "AI MODIFIED" at the top right is what the EU's Code of Practice for Art. 50 of the AI Act suggests for a video of real
-people that was changed by AI. The note is the mp4's ``comment`` tag, so that any player and file browser can show it.
+people that was changed by AI. The note is the file's comment, so that any player and file browser can show it.
 """
 
 import json
@@ -82,12 +82,13 @@ def read_note(path: Path | str) -> dict | None:
     file."""
     import av
 
-    if Path(path).suffix.lower() in PICTURE_ENDINGS:
+    if Path(path).suffix.lower() in PICTURE_ENDINGS | {".gif"}:
         comment = comment_of(Path(path))
     else:
         try:
             with av.open(str(Path(path).absolute()), metadata_errors="replace") as container:
-                comment = container.metadata.get("comment", "")
+                told = {key.lower(): said for key, said in container.metadata.items()}  # Matroska's are in capitals
+                comment = told.get("comment", "")
         except (av.error.FFmpegError, OSError) as error:
             raise MediaError(f"{path} cannot be read: {error.strerror or error}.") from error
     _, mark, packed = comment.partition(NOTE_MARK)

@@ -13,7 +13,7 @@ import time as clock
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
 
@@ -25,12 +25,14 @@ from faceit.faces.faceset import read_json, write_text
 from faceit.faces.follow import Follower
 from faceit.faces.identity import Identity
 from faceit.faces.seen import Seen, load_seen, look, save_seen
+from faceit.media.formats import Encoding, Target
 from faceit.media.join import join
-from faceit.media.mux import check_sound, mux, part_path
+from faceit.media.moving import write_moving, write_sequence
+from faceit.media.mux import check_sound, mux
 from faceit.media.provenance import Label
 from faceit.media.video import VideoInfo, frame_count, frame_size, read_frames, read_planes
 from faceit.media.writer import VideoWriter
-from faceit.planes import Planes
+from faceit.planes import Layer, Planes
 from faceit.progress import Progress, say
 from faceit.settings import ConvertSettings
 from faceit.stages.crew import Crew, Stopped, outcome
@@ -88,7 +90,7 @@ class View:
 @dataclass
 class Conversion:
     """``start`` and ``end`` are seconds of the source; ``key`` says all that the result depends on: parts made for
-    another are made anew. ``beside``: the untouched frames are encoded too."""
+    another are made anew. ``beside``: the untouched frames are encoded too; ``layer``: so are the faces alone."""
 
     source: Path
     info: VideoInfo
@@ -96,15 +98,18 @@ class Conversion:
     end: float | None
     settings: ConvertSettings
     output: Path
+    target: Target
+    encoding: Encoding
     key: str
     beside: bool = False
+    layer: Path | None = None
     seconds: float = 0.0  # that this and earlier runs took
     frames: list[int] = field(default_factory=list)  # of each part, as far as there is something to read
 
     @property
     def folder(self) -> Path:
         """Where the parts are."""
-        return self.output.with_name(f".{self.output.stem}.parts")
+        return self.output.with_name(f".{self.output.name}.parts")
 
     @contextlib.contextmanager
     def opened(self) -> Iterator[None]:
@@ -148,7 +153,8 @@ class Conversion:
     def look(self, detector: str, identify: bool, workers: int | None, meanwhile: Callable[[], object]) -> object:
         """Find and follow all faces, with ``workers`` processes; what ``meanwhile()`` gives, which is called once they
         are at work. MediaError where nothing can be read."""
-        check_sound(self.source, self.start)
+        if self.target.is_video:
+            check_sound(self.source, self.start, self.target.ending)
         views = [self._view(n, detector, identify) for n in range(self._count())]
         known = [load_seen(view.out) for view in views]
         self.frames = [seen.frames if seen else 0 for seen in known]
@@ -243,57 +249,69 @@ class Conversion:
                 self.seconds = before + clock.monotonic() - began
                 self._note()
 
+    def _lines(self) -> dict[str, Encoding]:
+        """How the files of each kind are encoded: the result's, and those of what is wanted beside it."""
+        lines = {"part": self.encoding}
+        if self.beside:
+            lines["plain"] = Encoding(crf=PLAIN_CRF, preset=PLAIN_PRESET)
+        if self.layer:
+            lines["layer"] = Encoding("prores", alpha=True)
+        return lines
+
     def _files(self, number: int) -> list[Path]:
-        names = ["part", "plain"] if self.beside else ["part"]
-        return [self.folder / f"{name}-{number:04d}.mp4" for name in names]
+        return [self.folder / f"{name}-{number:04d}{how.part}" for name, how in self._lines().items()]
 
     def _painted(self, number: int, painter: Painter, cast: Cast | Casts, label: Label | None, size: tuple[int, int]):
         """Paint and encode a part; yields once a frame."""
         begin, end, count = self._span(number)
         last = number + 1 == len(self.frames)
         faces = cast.faces(number)
-        quality = [{"crf": self.settings.crf, "preset": self.settings.preset},
-                   {"crf": PLAIN_CRF, "preset": PLAIN_PRESET}]  # fmt: skip
         with contextlib.ExitStack() as stack:
-            lines = []
-            for path, how in zip(self._files(number), quality, strict=False):
-                writer = stack.enter_context(VideoWriter(path, *size, self.info.fps, planes=True, **how))
-                lines.append(stack.enter_context(Behind(writer.write, WRITE_BEHIND)))
+            lines = {}
+            for path, (name, how) in zip(self._files(number), self._lines().items(), strict=True):
+                writer = stack.enter_context(VideoWriter(path, *size, self.info.fps, planes=True, **asdict(how)))
+                lines[name] = stack.enter_context(Behind(writer.write, WRITE_BEHIND))
             frames = ()
             if self.frames[number]:
                 frames = _first(read_planes(self.source, start=begin, end=end, height=self.settings.height), count)
             frames = stack.enter_context(contextlib.closing(ahead(frames, READ_AHEAD)))
-            done, pair = 0, (Planes.black(*size),) * 2
-            for frame, swapped in painter.painted(_with_faces(frames, faces)):
-                pair = _stamped(frame, swapped, label), frame
-                for line, picture in zip(lines, pair, strict=False):
-                    line.put(picture)
+            black = Planes.black(*size)
+            done, pictures = 0, {"part": black, "plain": black, "layer": Layer.empty(*size).data}
+            for frame, swapped, layer in painter.painted(_with_faces(frames, faces), layers=self.layer is not None):
+                pictures = {"part": _stamped(frame, swapped, label), "plain": frame, "layer": layer and layer.data}
+                for name, line in lines.items():
+                    line.put(pictures[name])
                 done += 1
                 yield
             if not last:  # what cannot be read: the sound goes on, so the last picture stays
                 for _ in range(count - done):
-                    for line, picture in zip(lines, pair, strict=False):
-                        line.put(picture)
+                    for name, line in lines.items():
+                        line.put(pictures[name])
 
     # --- one file ---
 
-    def finish(self, comment: str) -> Path | None:
-        """Join the parts and put the sound in: the output, whole. Gives the untouched video, where there is one, which
-        lies among the parts."""
-        fps = self.info.fps
-        joined = part_path(self.output, "joined")
-        plain = self.folder / "plain.mp4" if self.beside else None
-        try:
-            every = [self._files(number) for number in range(len(self.frames))]
-            count = join([files[0] for files in every], joined, fps)
-            if plain:
-                join([files[1] for files in every], plain, fps)
+    def finish(self, comment: str) -> dict[str, Path]:
+        """Join the parts and put in what belongs to them: the output, and the layer, whole. Gives the videos without
+        sound that these were made from, which lie among the parts: "part", the swapped one, and "plain"."""
+        fps, whole, count = self.info.fps, {}, 0
+        every = [self._files(number) for number in range(len(self.frames))]
+        for files, (name, how) in zip(zip(*every, strict=True), self._lines().items(), strict=True):
+            whole[name] = self.folder / f"{name}{how.part}"
+            count = join(list(files), whole[name], fps)
+        length = float(count / fps)
+        if self.target.is_video:
             span = None if self.end is None else self.end - (self.start or 0.0)
-            mux(joined, self.source if self.info.has_sound else None, self.output, length=float(count / fps),
-                      start=self.start, duration=span, comment=comment)  # fmt: skip
-        finally:
-            joined.unlink(missing_ok=True)
-        return plain
+            for said in mux(whole["part"], self.source, self.output, length=length, start=self.start, duration=span,
+                            comment=comment):  # fmt: skip
+                say(f"  ! {self.source.name}: {said}.")
+        elif self.target.pictures:
+            with Progress(f"write {self.output.name}", count) as progress:
+                write_sequence(whole["part"], self.output, self.target.pictures, comment, progress.update)
+        else:
+            write_moving(whole["part"], self.output, comment)
+        if self.layer:
+            mux(whole["layer"], None, self.layer, length=length, comment=comment)
+        return whole
 
     def _note(self) -> None:
         write_text(self.folder / STATE, json.dumps({"key": self.key, "seconds": round(self.seconds, 1)}))

@@ -13,9 +13,10 @@ from faceit.errors import FaceitError, MediaError
 from faceit.faces.faceset import write_text
 from faceit.images import fit_within, grid, with_caption, write_image
 from faceit.media.fetch import fetch
+from faceit.media.formats import CONTAINERS, LONGEST_MOVING, MOVING, Target
 from faceit.media.provenance import Label, note
 from faceit.media.side_by_side import side_by_side
-from faceit.media.video import frame_size, probe, read_frames
+from faceit.media.video import VideoInfo, frame_size, probe, read_frames
 from faceit.pages.values import clock
 from faceit.progress import Progress, duration, say
 from faceit.project import Project, Video, video_name
@@ -36,7 +37,8 @@ class Result:
     side_by_side: Path | None
     counts: Counts
     seconds: float
-    still: bool = False  # photos
+    layer: Path | None = None
+    is_video: bool = True  # else photos, or a video as pictures
 
 
 def convert(project: Project, task: Task, settings: ConvertSettings | None = None,
@@ -44,18 +46,22 @@ def convert(project: Project, task: Task, settings: ConvertSettings | None = Non
     """Convert one video, or a photo, or a folder of them. FaceitError for whatever stands in the way; no half-written
     file is left."""
     wanted = Wanted(project, task, settings)
-    settings = wanted.settings
     source = _source(project, task)
     if (stills := stills_in(source)) is not None:
         began = time.monotonic()
         output, beside, counts = convert_stills(wanted, source, stills, portraits)
-        return Result(output, beside, counts, time.monotonic() - began, still=True)
-    info, output = probe(source), _output(project, task, source)
+        return Result(output, beside, counts, time.monotonic() - began, is_video=False)
+    info, kind = probe(source), wanted.target()
+    output = _output(project, task, source, kind)
     beside = output.with_name(f"{output.stem}-side-by-side.mp4") if task.side_by_side else None
-    _refuse_to_overwrite([output, beside], source, task.overwrite)
+    layer = output.with_name(f"{output.stem}-layer.mov") if task.layer else None
+    _refuse_to_overwrite([output, beside, layer], source, task.overwrite)
+    _refuse_too_long(kind, info, task)
+    encoding, settings = wanted.encoding(kind), wanted.settings
     wanted.learn(portraits)
     key = wanted.key([source])
-    conversion = Conversion(source, info, task.start, task.end, settings, output, key, task.side_by_side)
+    conversion = Conversion(source, info, task.start, task.end, settings, output, kind, encoding, key,
+                            beside=task.side_by_side, layer=layer)  # fmt: skip
     counts = Counts()
     with conversion.opened():
         painter = conversion.look(project.preprocess.detector, not task.everyone, project.preprocess.workers,
@@ -66,14 +72,15 @@ def convert(project: Project, task: Task, settings: ConvertSettings | None = Non
             facts = wanted.facts()
             comment = note(facts)
             conversion.paint(painter, casts)
-            plain = conversion.finish(comment)
+            whole = conversion.finish(comment)
             if beside:
                 captions = ("original" if task.everyone else facts["from"], f"as {facts['to']}")
-                side_by_side(plain, output, beside, captions=captions, comment=comment, crf=settings.crf)
+                right = output if kind.is_video else whole["part"]
+                side_by_side(whole["plain"], right, beside, captions=captions, comment=comment, crf=settings.crf)
     conversion.drop()
     if not counts.swapped:
         raise wanted.nobody(counts, f"the {counts.frames:,} frames of {source.name}")
-    result = Result(output, beside, counts, conversion.seconds)
+    result = Result(output, beside, counts, conversion.seconds, layer, is_video=kind.is_video)
     _report(project, task, result, facts | {"yaw": wanted.yaw()}, settings, source, portraits)
     return result
 
@@ -86,7 +93,7 @@ def preview(project: Project, task: Task, count: int, settings: ConvertSettings 
     source = _source(project, task)
     if stills_in(source) is not None:
         raise FaceitError(f"{source} is no video: --preview is for those; convert it as it is.")
-    info, output, height = probe(source), _output(project, task, source), wanted.settings.height
+    info, output, height = probe(source), _output(project, task, source, wanted.target()), wanted.settings.height
     wanted.learn(portraits)
     converter = wanted.converter()
     begin = task.start or 0.0
@@ -141,23 +148,29 @@ def _source(project: Project, task: Task) -> Path:
     return inside if not path.exists() and inside.is_file() else path
 
 
-def _output(project: Project, task: Task, source: Path) -> Path:
+def _output(project: Project, task: Task, source: Path, kind: Target) -> Path:
     if task.output is not None:
-        return task.output / f"{source.stem}.mp4" if task.output.is_dir() else task.output
+        return task.output / f"{source.stem}{kind.ending}" if task.output.is_dir() else task.output
     span = ""
     if task.start is not None or task.end is not None:
         span = f"-{task.start or 0:g}-{'end' if task.end is None else format(task.end, 'g')}"
-    return project.output_dir(task.swap) / f"{source.stem}{span}{'-reverse' if task.reverse else ''}.mp4"
+    return project.output_dir(task.swap) / f"{source.stem}{span}{'-reverse' if task.reverse else ''}{kind.ending}"
 
 
 def _refuse_to_overwrite(outputs: list[Path | None], source: Path, overwrite: bool) -> None:
     for path in filter(None, outputs):
-        if path.suffix.lower() != ".mp4":
-            raise FaceitError(f"{path}: videos are written as .mp4; give a name that ends so.")
         if path.resolve() == source.resolve():
             raise FaceitError(f"{path} is the video itself: give the result another name with --output.")
         if path.exists() and not overwrite:
             raise FaceitError(f"{path} is there already: add --overwrite, or another name with --output.")
+
+
+def _refuse_too_long(kind: Target, info: VideoInfo, task: Task) -> None:
+    """Pictures that move are for a few seconds: a minute of them is larger than an hour of video."""
+    length = min(task.end or info.duration, info.duration) - (task.start or 0.0)
+    if kind.ending in MOVING and length > LONGEST_MOVING:
+        raise FaceitError(f"{length:.0f} s are too long for {kind.ending[1:]}: take up to {LONGEST_MOVING:.0f} s with "
+                          "--start and --duration, or write a video.")  # fmt: skip
 
 
 def _report(project: Project, task: Task, result: Result, facts: dict, settings: ConvertSettings,
@@ -170,7 +183,12 @@ def _report(project: Project, task: Task, result: Result, facts: dict, settings:
         "counts": asdict(counts), "settings": asdict(settings),
         "seconds": round(result.seconds, 1),
     }  # fmt: skip
-    write_text(result.output.with_suffix(".json"), json.dumps(story, indent=1))
+    write_text(_story(result.output), json.dumps(story, indent=1))
     say(f"{source.name}: {counts.frames:,} frames, {counts.words()}; {duration(result.seconds)}, "
         f"{counts.frames / max(result.seconds, 1e-9):.1f} frames/s.")  # fmt: skip
-    say(f"Wrote {result.output}" + (f" and {result.side_by_side}" if result.side_by_side else ""))
+    say(f"Wrote {' and '.join(str(path) for path in (result.output, result.side_by_side, result.layer) if path)}")
+
+
+def _story(output: Path) -> Path:
+    """Where a result's story is: a video's where evaluate seeks it, others' under another name."""
+    return output.with_suffix(".json") if output.suffix in CONTAINERS else output.with_name(f"{output.name}.json")

@@ -8,7 +8,7 @@ import math
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import cycle, islice
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from faceit.faces.detect import FaceFinder
 from faceit.faces.identity import Identity, encode
 from faceit.faces.seen import look
 from faceit.images import resize
+from faceit.media.formats import encoding_of, target
 from faceit.media.provenance import Label
 from faceit.media.video import VideoInfo, frame_size, probe, read_frames, read_planes
 from faceit.media.writer import VideoWriter
@@ -211,7 +212,8 @@ def _convert(project: Project, swap: Swap, clip: Clip, model: SwapModel, folder:
     settings = swap.convert
     width, height = frame_size(clip.info, settings.height)
     label = Label(width, height) if settings.label else None
-    out, pace = folder / "out.mp4", Pace()
+    encoding = encoding_of(target(settings.format, settings.codec).codec, settings)
+    out, pace = folder / f"out{encoding.part}", Pace()
     detector = project.preprocess.detector
     view = View(clip.info.path, 0, clip.start, clip.end, None, settings.height, detector, True, folder / "seen.npz")
     with Crew(project.preprocess.workers) as crew:
@@ -219,9 +221,8 @@ def _convert(project: Project, swap: Swap, clip: Clip, model: SwapModel, folder:
     seen = look(islice(clip.frames(MEASURE_S, height=settings.height), BATCH), FaceFinder(detector), identify=False)
     painter = Painter(Swapper(model, settings))
     frames = (frame for _, frame in clip.frames(MEASURE_S, read_planes, height=settings.height))
-    options = {"crf": settings.crf, "preset": settings.preset, "planes": True}
-    with VideoWriter(out, width, height, clip.info.fps, **options) as writer:
-        for _, swapped in painter.painted(zip(frames, cycle(seen.faces()), strict=False)):
+    with VideoWriter(out, width, height, clip.info.fps, planes=True, **asdict(encoding)) as writer:
+        for _, swapped, _ in painter.painted(zip(frames, cycle(seen.faces()), strict=False)):
             if label:
                 label.stamp(swapped)
             writer.write(swapped)

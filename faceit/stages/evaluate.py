@@ -22,6 +22,7 @@ from faceit.measure.expression import EXPRESSIONS
 from faceit.measure.table import FrameTable
 from faceit.measure.words import summary as words
 from faceit.media.fetch import find_video
+from faceit.media.formats import encoding_of
 from faceit.media.video import probe, read_frames, read_planes
 from faceit.media.writer import VideoWriter
 from faceit.network.swapmodel import SIDES, about_crop, load_model, read_about, turns_of
@@ -309,9 +310,10 @@ def _codec(videos: list[Converted]) -> float | None:
     """PSNR in dB of driving frames after the same encoder, untouched: short runs spread over the videos."""
     squared = []
     with tempfile.TemporaryDirectory(prefix="faceit-") as folder:
-        path = Path(folder) / "codec.mp4"
         for video in videos[:: max(1, len(videos) // CODEC_RUNS)]:
             info, settings = probe(video.file), video.settings
+            encoding = encoding_of("h264" if settings.codec == "auto" else settings.codec, settings)
+            path = Path(folder) / f"codec{encoding.part}"
             runs = max(1, CODEC_RUNS // len(videos))
             for i in range(runs):
                 begin = (video.start or 0.0) + info.duration * i / runs
@@ -320,8 +322,7 @@ def _codec(videos: list[Converted]) -> float | None:
                     kept = [frame for _, frame in islice(frames, CODEC_FRAMES)]
                 if not kept:
                     continue
-                with (VideoWriter(path, info.width, info.height, info.fps, crf=settings.crf, preset=settings.preset,
-                                  planes=True) as writer,
+                with (VideoWriter(path, info.width, info.height, info.fps, planes=True, **asdict(encoding)) as writer,
                       contextlib.closing(read_planes(video.source, **span)) as planes):  # fmt: skip
                     for _, frame in islice(planes, CODEC_FRAMES):
                         writer.write(frame)

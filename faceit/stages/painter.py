@@ -9,7 +9,7 @@ from faceit.compose.occlusion import occluded
 from faceit.faces.load import reduced, work_size
 from faceit.geometry import ALIGNED_MARGIN, Face, align, crop_points, filled_outline
 from faceit.network.swapmodel import BATCH, SwapModel
-from faceit.planes import Planes, cut
+from faceit.planes import Layer, Planes, cut
 from faceit.settings import ConvertSettings
 
 SAVED_SIZE = 256  # pixels; a face is cut out at the size of training pictures, then reduced as they are
@@ -23,30 +23,33 @@ class Painter:
     def __init__(self, *swappers: "Swapper"):
         self.swappers = swappers
 
-    def painted(self, frames: Iterable[tuple[Frame, list[Face]]]) -> Iterator[tuple[Frame, Frame]]:
-        """(frame, faces to swap) -> (frame, swapped frame), in order, up to ``BATCH`` of them later. A frame without
-        faces comes back as itself, others are left as they were and come back changed in a copy."""
+    def painted(self, frames: Iterable[tuple[Frame, list[Face]]],
+                layers: bool = False) -> Iterator[tuple[Frame, Frame, Layer | None]]:  # fmt: skip
+        """(frame, faces to swap) -> (frame, swapped frame, its faces alone), in order, up to ``BATCH`` of them later. A
+        frame without faces comes back as itself, others are left as they were and come back changed in a copy. There
+        are ``layers`` where they are asked for, of planes only."""
         waiting: list[tuple[Frame, list[Face]]] = []
         count = 0
         for frame, faces in frames:
             waiting.append((frame, faces))
             count += len(faces)
             if count >= BATCH or len(waiting) >= BATCH:
-                yield from self._batch(waiting)
+                yield from self._batch(waiting, layers)
                 waiting, count = [], 0
-        yield from self._batch(waiting)
+        yield from self._batch(waiting, layers)
 
-    def _batch(self, frames: list[tuple[Frame, list[Face]]]) -> Iterator[tuple[Frame, Frame]]:
+    def _batch(self, frames: list[tuple[Frame, list[Face]]], layers: bool) -> Iterator[tuple]:
         swapped = [iter(swapper.swapped([(frame, face) for frame, faces in frames for face in faces if face.swap == i]))
                    for i, swapper in enumerate(self.swappers)]  # fmt: skip
         for frame, faces in frames:
             out = frame.copy() if faces else frame
+            layer = Layer.empty(frame.y.shape[1], frame.y.shape[0]) if layers else None
             for face in faces:
                 made, front = next(swapped[face.swap])
                 swapper = self.swappers[face.swap]
-                put_back(out, face.landmarks, made, swapper.settings, swapper.model.crop, face.light, face.strength,
-                         front)  # fmt: skip
-            yield frame, out
+                put_back(out, face.landmarks, made, swapper.settings, swapper.model.crop, light=face.light,
+                         strength=face.strength, front=front, layer=layer)  # fmt: skip
+            yield frame, out, layer
 
 
 class Swapper:

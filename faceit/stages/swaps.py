@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from faceit.faces.cast import Cast, Casts, Limits
 from faceit.faces.detect import FaceFinder
 from faceit.faces.identity import Identity, Tally, learn_identity
 from faceit.faces.seen import look
+from faceit.media.formats import Encoding, Target, encoding_of, target
 from faceit.network.swapmodel import MODEL, WEIGHTS, about_crop, about_turns, load_model, read_about
 from faceit.project import Person, Project
 from faceit.settings import ConvertSettings
@@ -38,6 +39,7 @@ class Task:
     output: Path | None = None
     overwrite: bool = False
     others: tuple[str, ...] = ()  # swaps that are made in the same video
+    layer: bool = False  # the faces alone, too
 
 
 @dataclass
@@ -85,13 +87,31 @@ class Wanted:
     def __init__(self, project: Project, task: Task, settings: ConvertSettings | None):
         self.project, self.task = project, task
         self.swaps = [_Swap(project, task, task.swap, settings), *(_Swap(project, task, name) for name in task.others)]
-        self.settings = self.swaps[0].settings
         if task.others and task.everyone:
             raise FaceitError("With --swap each swap finds its own person: leave --everyone out.")
         drivers = [swap.driver.name for swap in self.swaps]
         for name in drivers:
             if drivers.count(name) > 1:
                 raise FaceitError(f"Two of these swaps replace {name}: one face takes one swap.")
+
+    def target(self) -> Target:
+        """What the result is. FaceitError where what is asked for does not fit together."""
+        asked = self.task.output
+        named = None if asked is None or asked.is_dir() else asked
+        return target(self.settings.format, self.settings.codec, named)
+
+    def encoding(self, kind: Target) -> Encoding:
+        """How the result's parts are encoded; from now on the settings say it too. MediaError where the encoder that is
+        named does not work here."""
+        encoding = encoding_of(kind.codec, self.settings)
+        first = self.swaps[0]
+        first.settings = replace(first.settings, codec=encoding.codec, encoder=encoding.encoder)
+        return encoding
+
+    @property
+    def settings(self) -> ConvertSettings:
+        """Those of the first swap, which are for all where they are not a face's."""
+        return self.swaps[0].settings
 
     def learn(self, portraits: tuple[Path, ...]) -> None:
         """Learn who is looked for; ``portraits`` are of the first swap's person, instead of their own."""
@@ -172,7 +192,7 @@ class Converter:
         height, width = frames[0].shape[:2]
         casts = self.casts(lambda *who: Cast(lambda part: seen, 1, self.fps, *who), (width, height))
         self.counts.swapped += casts.count(self.counts)
-        return [swapped for _, swapped in self.painter.painted(zip(frames, casts.faces(0), strict=True))]
+        return [swapped for _, swapped, _ in self.painter.painted(zip(frames, casts.faces(0), strict=True))]
 
 
 def limits_of(settings: ConvertSettings, turns: tuple[float, float] | None, size: tuple[int, int]) -> Limits:

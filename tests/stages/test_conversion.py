@@ -125,7 +125,7 @@ def test_a_full_disk_keeps_what_was_done_and_it_goes_on(project, people, monkeyp
     assert main(words(project, people / "talk.mp4")) == 1
     assert "No space left" in capsys.readouterr().err
     assert not result(project).exists()
-    kept = sorted(path.name for path in (result(project).parent / ".talk.parts").glob("part-*"))
+    kept = sorted(path.name for path in (result(project).parent / ".talk.mp4.parts").glob("part-*"))
     assert kept == ["part-0000.mp4", "part-0001.mp4"]
     assert main(words(project, people / "talk.mp4")) == 0
     assert opened[3] == "part-0002.mp4" and "7 of 10 pieces" in capsys.readouterr().out
@@ -168,7 +168,7 @@ def test_other_settings_begin_anew(project, people, monkeypatch):
 
 
 def test_two_runs_never_write_one_video(project, people, capsys):
-    folder = result(project).parent / ".talk.parts"
+    folder = result(project).parent / ".talk.mp4.parts"
     with only_one(folder / conversion.LOCK, "it is held"):
         assert main(words(project, people / "talk.mp4")) == 1
         assert "is being made by another process" in capsys.readouterr().err

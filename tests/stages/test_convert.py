@@ -216,7 +216,7 @@ def test_what_the_model_sees_is_where_it_is_put_back(people, tmp_path, name):
     network = Mirror()
     model = SwapModel(network, {"align": name}, tmp_path)
     [face] = FaceFinder().find(frame)
-    [(_, out)] = Painter(Swapper(model, ConvertSettings(color="none"))).painted([(frame, [face])])
+    [(_, out, _)] = Painter(Swapper(model, ConvertSettings(color="none"))).painted([(frame, [face])])
     changed = (out != frame).any(2)
     error = ((out.astype(float) - frame)[changed] ** 2).mean()
     assert changed.mean() > 0.05 and 10 * np.log10(255**2 / error) > 31

@@ -1,0 +1,50 @@
+"""Subtitles of a part of a video.
+
+ffmpeg moves what begins before the start to the start, and then all other streams with it; so a part's own subtitles
+are cut here, from the whole video's as SubRip text.
+"""
+
+import re
+from pathlib import Path
+
+from faceit.media import process
+
+TIME = re.compile(r"(\d+):(\d\d):(\d\d),(\d{3}) --> (\d+):(\d\d):(\d\d),(\d{3})")
+
+
+def cut_subtitles(path: Path, index: int, start: float, length: float, out: Path) -> str | None:
+    """Write what of a video's subtitle stream is to be seen within these seconds to the .srt file ``out``; the reason
+    where ffmpeg cannot."""
+    import ffmpeg
+
+    whole = ffmpeg.input(process.file_name(path))[str(index)].output(process.file_name(out), format="srt")
+    ended, log = process.run(process.command(whole))
+    with log:
+        if ended.returncode != 0:
+            return process.why(ended, log)
+    out.write_text(cut_text(out.read_text("utf-8", errors="replace"), start, length), "utf-8")
+    return None
+
+
+def cut_text(text: str, start: float, length: float) -> str:
+    """SubRip text of a part: its times count from ``start``, seconds, and end with ``length``."""
+    blocks = []
+    for block in re.split(r"\n\s*\n", text.replace("\r\n", "\n")):
+        found = TIME.search(block)
+        if found is None:
+            continue
+        begin, end = (_seconds(found.groups()[i : i + 4]) - start for i in (0, 4))
+        if end > 0 and begin < length:
+            times = f"{_stamp(max(0.0, begin))} --> {_stamp(min(end, length))}"
+            blocks.append(f"{len(blocks) + 1}\n{times}{block[found.end() :].rstrip()}\n")
+    return "\n".join(blocks)
+
+
+def _seconds(parts: tuple[str, ...]) -> float:
+    hours, minutes, seconds, thousandths = map(int, parts)
+    return 3600 * hours + 60 * minutes + seconds + thousandths / 1000
+
+
+def _stamp(seconds: float) -> str:
+    whole = round(seconds * 1000)
+    return f"{whole // 3600000:02d}:{whole // 60000 % 60:02d}:{whole // 1000 % 60:02d},{whole % 1000:03d}"

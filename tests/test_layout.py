@@ -116,6 +116,21 @@ def test_the_command_line_imports_nothing_heavy_at_its_top():
     assert {name for name in tops if name.startswith("faceit")} <= {"faceit", "faceit.errors"}
 
 
+@pytest.mark.parametrize("module", [name for name in SOURCES if room_of(name) == "stages"])
+def test_stages_begin_without_keras(module):
+    """It comes with pages of its own words, which ``start_backend`` keeps off the terminal."""
+    reached, waiting = set(), [module]
+    while waiting:
+        name = waiting.pop()
+        if name not in reached:
+            reached.add(name)
+            tree = ast.parse(SOURCES[name].read_text(encoding="utf-8"))
+            tops = {node.module for node in tree.body if isinstance(node, ast.ImportFrom) and node.module}
+            tops |= {alias.name for node in tree.body if isinstance(node, ast.Import) for alias in node.names}
+            assert not {top.split(".")[0] for top in tops} & {"keras", "tensorflow"}, f"{name} imports Keras"
+            waiting += tops & SOURCES.keys()
+
+
 @pytest.mark.parametrize("module", sorted(set(SOURCES) - {"faceit.images"}))
 def test_bgr_is_known_in_one_place(module):
     text = SOURCES[module].read_text(encoding="utf-8")

@@ -17,6 +17,8 @@ SAYS_NOTHING = (
     "Exiting normally",
     "Nothing was written into output file",
     "Task finished with error code",
+    "Could not open encoder before EOF",
+    "Error while opening encoder - maybe incorrect parameters",
     "Terminating thread with return code",
     "Error sending frames to consumers",
     "Error while filtering",

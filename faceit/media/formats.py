@@ -166,6 +166,8 @@ def target(form: str, codec: str, output: Path | None = None) -> Target:
     ending = named or ending or USUAL.get(codec, ".mp4")
     if ending in MOVING:
         return _lossless(codec, ending[1:], Target(ending, "ffv1"))
+    if ending[1:] in SEQUENCES:
+        raise FaceitError(f"{output}: for a folder of pictures add --format {ending[1:]} and leave the ending out.")
     if ending not in CONTAINERS:
         known = ", ".join([*CONTAINERS, *MOVING])
         raise FaceitError(f"{output}: videos are written as {known}; give a name that ends so.")

@@ -12,7 +12,7 @@ import numpy as np
 from faceit import __version__
 from faceit.errors import MediaError
 from faceit.images import PICTURE_ENDINGS, comment_of
-from faceit.planes import TO_YUV, Planes
+from faceit.planes import TO_YUV, Layer, Planes
 
 LABEL_TEXT = "AI MODIFIED"
 LABEL_HEIGHT = 0.045  # of the text's em, as a part of the frame's height
@@ -43,9 +43,18 @@ class Label:
         around = around.reshape(height // 2, 2, width // 2, 2).mean((1, 3)) if not (height % 2 or width % 2) else around
         self._colours = around[top // 2 : (top + rows + 1) // 2, left // 2 : (right + 1) // 2], TO_YUV[1, 3]
 
-    def stamp(self, frame: np.ndarray | Planes) -> None:
-        """Draw the label into ``frame``, (height, width, 3) uint8 RGB or planes, in place; nothing outside ``box``
-        changes, but for colours of the pixels next to it."""
+    def stamp(self, frame: np.ndarray | Planes | Layer) -> None:
+        """Draw the label into ``frame``, (height, width, 3) uint8 RGB, planes or a layer, in place; nothing outside
+        ``box`` changes, but for colours of the pixels next to it."""
+        if isinstance(frame, Layer):
+            left, top, right, bottom = self.box
+            opacity, colour = self._y
+            frame.planes.y[top:bottom, left:right] = np.rint(colour)
+            for plane in (frame.planes.u, frame.planes.v):
+                plane[top // 2 : (bottom + 1) // 2, left // 2 : (right + 1) // 2] = self._colours[1]
+            alpha = frame.alpha[top:bottom, left:right]
+            np.maximum(alpha, np.rint(255 * opacity).astype(np.uint8), out=alpha)
+            return
         if isinstance(frame, Planes):
             left, top, right, bottom = self.box
             _cover(frame.y[top:bottom, left:right], *self._y)

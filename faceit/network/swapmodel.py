@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from faceit.errors import WeightsError
+from faceit.errors import FaceitError, WeightsError
 from faceit.geometry import ALIGNED_MARGIN, CROPS, FACE, Crop
 from faceit.network.presets import Preset, from_json
 from faceit.project import NAME
@@ -40,7 +40,7 @@ def start_backend() -> bool:
 
 @contextlib.contextmanager
 def silent_stderr():
-    """Hold back what C++ code writes to the terminal; it is shown when an exception goes through."""
+    """Hold back what C++ code writes to the terminal; it is shown when a bug goes through."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's, where it is imported within this
     sys.stderr.flush()
     own = os.dup(2)
@@ -48,6 +48,8 @@ def silent_stderr():
         os.dup2(held.fileno(), 2)
         try:
             yield
+        except FaceitError:  # it says all that there is to know
+            raise
         except BaseException:
             held.seek(0)
             os.write(own, held.read())

@@ -278,6 +278,8 @@ class Conversion:
             black = Planes.black(*size)
             done, pictures = 0, {"part": black, "plain": black, "layer": Layer.empty(*size).data}
             for frame, swapped, layer in painter.painted(_with_faces(frames, faces), layers=self.layer is not None):
+                if layer and label:  # whoever lays it over the untouched video has the label too
+                    label.stamp(layer)
                 pictures = {"part": _stamped(frame, swapped, label), "plain": frame, "layer": layer and layer.data}
                 for name, line in lines.items():
                     line.put(pictures[name])

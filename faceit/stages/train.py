@@ -14,7 +14,6 @@ from faceit.network.cluster import cluster, follow, join
 from faceit.network.devices import FEWEST_AT_ONCE
 from faceit.network.presets import to_json
 from faceit.network.swapmodel import SIDES, STATE, SwapModel, load_model
-from faceit.network.training import mirrors
 from faceit.progress import Progress, duration, say
 from faceit.project import Project, Swap
 from faceit.settings import TrainSettings
@@ -313,6 +312,8 @@ class _Run:
 
     def _about_text(self) -> str:
         """What model.json says."""
+        from faceit.network.training import mirrors
+
         people, pair, goal = zip(SIDES, (self.swap.a, self.swap.b), strict=True), self.learner.pair, self.learner.goal
         more = {"people": {side: {"name": person.name, "consent": person.consent} for side, person in people},
                 "preset": to_json(self.learner.preset), "grows_to": to_json(goal) if goal else None,

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ from faceit.media.video import probe, read_frames
 
 FASTEST_GIF = 34  # frames a second; its clock has hundredths, and browsers slow down what is shorter than two of them
 WEBP_QUALITY = 80
+NUMBERED = re.compile(r"[0-9]{6,}\.(png|jpg)")
 
 
 def write_moving(video: Path, out: Path, comment: str) -> None:
@@ -58,9 +60,17 @@ def _run(video: Path, out: Path, changed: Callable, muxer: str, **options) -> No
             raise MediaError(f"{out.name} cannot be written: {process.why(ended, log)}.")
 
 
+def check_sequence(folder: Path) -> None:
+    """MediaError where a folder holds anything but pictures of a video: it would be replaced as a whole."""
+    if folder.exists() and not (folder.is_dir() and all(NUMBERED.fullmatch(path.name) for path in folder.iterdir())):
+        raise MediaError(f"{folder} holds other files than pictures of a video: name another folder with --output.")
+
+
 def write_sequence(video: Path, folder: Path, kind: str, comment: str, on_frame: Callable[[int], None]) -> int:
     """Write each picture of a video to ``folder``, which is whole or as it was, as 000001.png (or .jpg, by ``kind``)
-    and so on, each with the comment; how many. ``on_frame(count)`` follows each."""
+    and so on, each with the comment; how many. ``on_frame(count)`` follows each. MediaError for a folder that holds
+    anything else."""
+    check_sequence(folder)
     part = folder.with_name(f".{folder.name}.part")
     count = 0
     shutil.rmtree(part, ignore_errors=True)

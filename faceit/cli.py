@@ -176,6 +176,8 @@ def _add_convert(command) -> None:
     sub.add_argument("--side-by-side", action="store_true", help="also write the original and the result together")
     sub.add_argument("--preview", type=_count, metavar="N",
                      help="only N frames, spread over the video, in one picture: a look before a long run")  # fmt: skip
+    sub.add_argument("--faces", action="store_true",
+                     help="only a page with everyone in the video, and who would be swapped: a look, too")  # fmt: skip
     sub.add_argument("--output", type=_path, metavar="FILE", help="where to (default: data/output/NAME/)")
     sub.add_argument("--overwrite", action="store_true", help="replace results that are there")
     sub.add_argument("--report", action="store_true", help="measure the result, and write its report")
@@ -342,7 +344,7 @@ def _convert(args) -> None:
         raise FaceitError(f"The end ({end:g} s) is not after the start ({args.start or 0:g} s).")
     if args.output is not None and len(args.videos) > 1 and not args.output.is_dir():
         raise FaceitError("With several videos --output is a folder that is there.")
-    from faceit.stages.convert import convert, preview
+    from faceit.stages.convert import convert, page_of_faces, preview
     from faceit.stages.swaps import Task
 
     failed, done = [], []
@@ -350,7 +352,9 @@ def _convert(args) -> None:
         task = Task(args.name, video, args.reverse, args.everyone, args.start, end, args.side_by_side, args.output,
                     args.overwrite, tuple(args.swap))  # fmt: skip
         try:
-            if args.preview:
+            if args.faces:
+                page_of_faces(project, task, settings, tuple(args.portrait))
+            elif args.preview:
                 preview(project, task, args.preview, settings, tuple(args.portrait))
             else:
                 result = convert(project, task, settings, tuple(args.portrait))

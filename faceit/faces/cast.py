@@ -77,6 +77,10 @@ class Cast:
         if self.identity is not None:
             self._judged = {track: self.identity.judge(np.stack(some)) for track, some in encodings.items()}
 
+    def judgement(self, track: int) -> Judgement | None:
+        """Whose a track is; None where nobody is looked for."""
+        return self._judged.get(track)
+
     def faces(self, part: int) -> list[list[Face]]:
         """Those to be swapped in each frame of a part, with the distance of their track, placed steadily in a steady
         light, and with their strength; those of none are left out."""

@@ -1,6 +1,5 @@
 """convert: a video in which one person's face has become another's, with its sound."""
 
-import contextlib
 import json
 import re
 import time
@@ -9,17 +8,19 @@ from pathlib import Path
 
 import numpy as np
 
-from faceit.errors import FaceitError, MediaError
+from faceit.errors import FaceitError
 from faceit.faces.faceset import write_text
 from faceit.images import fit_within, grid, with_caption, write_image
 from faceit.media.fetch import fetch
+from faceit.media.moment import frame_at
 from faceit.media.provenance import Label, note
 from faceit.media.side_by_side import side_by_side
-from faceit.media.video import frame_size, probe, read_frames
+from faceit.media.video import frame_size, probe
 from faceit.pages.values import clock
 from faceit.progress import Progress, duration, say
 from faceit.project import Project, Video, video_name
 from faceit.settings import ConvertSettings
+from faceit.stages.casting import write_page
 from faceit.stages.conversion import Conversion
 from faceit.stages.downloads import DownloadNews, cookie_options, fetch_job
 from faceit.stages.stills import convert_stills, stills_in
@@ -55,7 +56,8 @@ def convert(project: Project, task: Task, settings: ConvertSettings | None = Non
     _refuse_to_overwrite([output, beside], source, task.overwrite)
     wanted.learn(portraits)
     key = wanted.key([source])
-    conversion = Conversion(source, info, task.start, task.end, settings, output, key, task.side_by_side)
+    conversion = Conversion(source, info, task.start, task.end, settings, output, key, task.side_by_side,
+                            wanted.look_key(source))  # fmt: skip
     counts = Counts()
     with conversion.opened():
         painter = conversion.look(project.preprocess.detector, not task.everyone, project.preprocess.workers,
@@ -96,7 +98,7 @@ def preview(project: Project, task: Task, count: int, settings: ConvertSettings 
     with Progress(f"preview {source.name}", count) as progress:
         for i in range(count):
             at = max(0.0, begin + (i + 0.5) / count * length)
-            frame = _frame_at(source, at, height)
+            frame = frame_at(source, at, height)
             if frame is None:
                 continue
             [swapped] = converter.convert([frame])
@@ -117,14 +119,19 @@ def preview(project: Project, task: Task, count: int, settings: ConvertSettings 
     return path
 
 
-def _frame_at(source: Path, at: float, height: int | None) -> np.ndarray | None:
-    """The frame at a time of the video; None where it has none."""
-    frames = read_frames(source, start=at, height=height)
-    try:
-        with contextlib.closing(frames):
-            return next(frames)[1]
-    except (MediaError, StopIteration):
-        return None
+def page_of_faces(project: Project, task: Task, settings: ConvertSettings | None = None,
+                  portraits: tuple[Path, ...] = ()) -> Path:  # fmt: skip
+    """A page with everyone in the video and what would become of them, after the first pass alone; the conversion goes
+    on from there. Written beside where the video would be, over an earlier one. FaceitError as in ``convert``."""
+    wanted = Wanted(project, task, settings)
+    source = _source(project, task)
+    if stills_in(source) is not None:
+        raise FaceitError(f"{source} is no video: --faces is for those; convert it as it is.")
+    info, output = probe(source), _output(project, task, source)
+    wanted.learn(portraits)
+    conversion = Conversion(source, info, task.start, task.end, wanted.settings, output, wanted.key([source]),
+                            looked=wanted.look_key(source), only_look=True)  # fmt: skip
+    return write_page(wanted, conversion)
 
 
 def _source(project: Project, task: Task) -> Path:

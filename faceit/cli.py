@@ -173,7 +173,11 @@ def _add_convert(command) -> None:
     looks.add_argument("--height", type=_count, help="pixels of the result, at most the source's")
     for name, (kind, metavar, said) in LOOKS.items():
         looks.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar=metavar, help=said)
-    sub.add_argument("--side-by-side", action="store_true", help="also write the original and the result together")
+    both = sub.add_mutually_exclusive_group()
+    both.add_argument("--side-by-side", action="store_const", dest="compare", const="side",
+                      help="also write the original and the result together: --compare side")  # fmt: skip
+    both.add_argument("--compare", choices=("side", "stacked", "wipe"),
+                      help="likewise; one above the other, or split by a moving line")  # fmt: skip
     sub.add_argument("--preview", type=_count, metavar="N",
                      help="only N frames, spread over the video, in one picture: a look before a long run")  # fmt: skip
     sub.add_argument("--faces", action="store_true",
@@ -349,7 +353,7 @@ def _convert(args) -> None:
 
     failed, done = [], []
     for video in args.videos:
-        task = Task(args.name, video, args.reverse, args.everyone, args.start, end, args.side_by_side, args.output,
+        task = Task(args.name, video, args.reverse, args.everyone, args.start, end, args.compare, args.output,
                     args.overwrite, tuple(args.swap))  # fmt: skip
         try:
             if args.faces:

@@ -49,9 +49,14 @@ class Tracked:
             self.swapped[swap] += 1
         self.turned += swap is None and turned
         self.others += swap is None and not turned
-        score = face.width * (1 - abs(yaw(face.landmarks))) / (1 + SPREAD_COUNTS * face.spread)
+        score = showing(face)
         if score > self._score:
             self.best, self.best_at, self._score = face, at, score
+
+
+def showing(face: Face) -> float:
+    """How good a face is to look at: large, turned to the camera, its landmarks sure. Pixels, about its width."""
+    return face.width * (1 - abs(yaw(face.landmarks))) / (1 + SPREAD_COUNTS * face.spread)
 
 
 def roster(casts: Casts) -> list[Tracked]:

@@ -14,13 +14,13 @@ from faceit.images import fit_within, grid, with_caption, write_image
 from faceit.media.fetch import fetch
 from faceit.media.moment import frame_at
 from faceit.media.provenance import Label, note
-from faceit.media.side_by_side import side_by_side
 from faceit.media.video import frame_size, probe
 from faceit.pages.values import clock
 from faceit.progress import Progress, duration, say
 from faceit.project import Project, Video, video_name
 from faceit.settings import ConvertSettings
 from faceit.stages.casting import write_page
+from faceit.stages.comparison import beside_name, write_comparison
 from faceit.stages.conversion import Conversion
 from faceit.stages.downloads import DownloadNews, cookie_options, fetch_job
 from faceit.stages.stills import convert_stills, stills_in
@@ -52,11 +52,11 @@ def convert(project: Project, task: Task, settings: ConvertSettings | None = Non
         output, beside, counts = convert_stills(wanted, source, stills, portraits)
         return Result(output, beside, counts, time.monotonic() - began, still=True)
     info, output = probe(source), _output(project, task, source)
-    beside = output.with_name(f"{output.stem}-side-by-side.mp4") if task.side_by_side else None
+    beside = beside_name(output, task.compare)
     _refuse_to_overwrite([output, beside], source, task.overwrite)
     wanted.learn(portraits)
     key = wanted.key([source])
-    conversion = Conversion(source, info, task.start, task.end, settings, output, key, task.side_by_side,
+    conversion = Conversion(source, info, task.start, task.end, settings, output, key, beside is not None,
                             wanted.look_key(source))  # fmt: skip
     counts = Counts()
     with conversion.opened():
@@ -70,8 +70,7 @@ def convert(project: Project, task: Task, settings: ConvertSettings | None = Non
             conversion.paint(painter, casts)
             plain = conversion.finish(comment)
             if beside:
-                captions = ("original" if task.everyone else facts["from"], f"as {facts['to']}")
-                side_by_side(plain, output, beside, captions=captions, comment=comment, crf=settings.crf)
+                write_comparison(wanted, plain, output, beside, casts, facts)
     conversion.drop()
     if not counts.swapped:
         raise wanted.nobody(counts, f"the {counts.frames:,} frames of {source.name}")

@@ -21,7 +21,7 @@ from faceit.project import Person, Project
 from faceit.settings import ConvertSettings
 from faceit.stages.painter import Painter, Swapper
 
-NO_PICTURE = ("video", "output", "overwrite", "side_by_side")  # of a task: what no swapped picture depends on
+NO_PICTURE = ("video", "output", "overwrite", "compare")  # of a task: what no swapped picture depends on
 TURNED_ON = 15.0  # degrees; so much further than it was seen a face can be turned before it fades
 
 
@@ -35,7 +35,7 @@ class Task:
     everyone: bool = False
     start: float | None = None
     end: float | None = None
-    side_by_side: bool = False
+    compare: str | None = None  # a way of ``media.side_by_side``, to see before and after together
     output: Path | None = None
     overwrite: bool = False
     others: tuple[str, ...] = ()  # swaps that are made in the same video

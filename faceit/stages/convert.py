@@ -25,6 +25,7 @@ from faceit.stages.conversion import Conversion
 from faceit.stages.downloads import DownloadNews, cookie_options, fetch_job
 from faceit.stages.stills import convert_stills, stills_in
 from faceit.stages.swaps import Counts, Task, Wanted
+from faceit.stages.weakest import write_worst
 
 PREVIEW_SIDE = 480  # pixels of the longer side of a preview's frames
 
@@ -71,11 +72,14 @@ def convert(project: Project, task: Task, settings: ConvertSettings | None = Non
             plain = conversion.finish(comment)
             if beside:
                 write_comparison(wanted, plain, output, beside, casts, facts)
+            worst, sheet = write_worst(output, casts, settings.label, comment)
     conversion.drop()
     if not counts.swapped:
         raise wanted.nobody(counts, f"the {counts.frames:,} frames of {source.name}")
     result = Result(output, beside, counts, conversion.seconds)
-    _report(project, task, result, facts | {"yaw": wanted.yaw()}, settings, source, portraits)
+    _report(project, task, result, facts | {"yaw": wanted.yaw(), "worst": worst}, settings, source, portraits)
+    if sheet:
+        say(f"Where the swap is likely weakest: {sheet}")
     return result
 
 

@@ -12,7 +12,7 @@ from faceit.geometry import FACE, Face, anchors, eye_distance
 MOST, MOST_ALIKE, APART_S = 12, 4, 1.0  # moments in all, moments of one reason, seconds between two
 # From where on a face counts as weak: the landmarks' spread (of free faces it stays below, see ``curate``); pixels of
 # the face crop; eye distances by which a face is beside the middle of where it was and will be; part of the tolerance.
-UNSURE_SPREAD, SMALL, SHIFT, NEAR = 0.015, 48.0, 0.12, 0.9
+UNSURE_SPREAD, SMALL, SHIFT, NEAR = 0.015, 48.0, 0.2, 0.9
 LANDMARKS, TURNED, TINY, SHAKING, DOUBTFUL = (
     "landmarks unsure", "turned far", "small face", "sudden move", "near the tolerance",
 )  # fmt: skip

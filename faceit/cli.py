@@ -184,9 +184,15 @@ def _add_convert(command) -> None:
     for group, words in ((looks, LOOKS), (writes, WRITES)):
         for name, (kind, metavar, said) in words.items():
             group.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar=metavar, help=said)
-    sub.add_argument("--side-by-side", action="store_true", help="also write the original and the result together")
+    both = sub.add_mutually_exclusive_group()
+    both.add_argument("--side-by-side", action="store_const", dest="compare", const="side",
+                      help="also write the original and the result together: --compare side")  # fmt: skip
+    both.add_argument("--compare", choices=("side", "stacked", "wipe"),
+                      help="likewise; one above the other, or split by a moving line")  # fmt: skip
     sub.add_argument("--preview", type=_count, metavar="N",
                      help="only N frames, spread over the video, in one picture: a look before a long run")  # fmt: skip
+    sub.add_argument("--faces", action="store_true",
+                     help="only a page with everyone in the video, and who would be swapped: a look, too")  # fmt: skip
     sub.add_argument("--output", type=_path, metavar="FILE", help="where to (default: data/output/NAME/)")
     sub.add_argument("--overwrite", action="store_true", help="replace results that are there")
     sub.add_argument("--report", action="store_true", help="measure the result, and write its report")
@@ -353,15 +359,17 @@ def _convert(args) -> None:
         raise FaceitError(f"The end ({end:g} s) is not after the start ({args.start or 0:g} s).")
     if args.output is not None and len(args.videos) > 1 and not args.output.is_dir():
         raise FaceitError("With several videos --output is a folder that is there.")
-    from faceit.stages.convert import convert, preview
+    from faceit.stages.convert import convert, page_of_faces, preview
     from faceit.stages.swaps import Task
 
     failed, done = [], []
     for video in args.videos:
-        task = Task(args.name, video, args.reverse, args.everyone, args.start, end, args.side_by_side, args.output,
+        task = Task(args.name, video, args.reverse, args.everyone, args.start, end, args.compare, args.output,
                     args.overwrite, tuple(args.swap), args.layer)  # fmt: skip
         try:
-            if args.preview:
+            if args.faces:
+                page_of_faces(project, task, settings, tuple(args.portrait))
+            elif args.preview:
                 preview(project, task, args.preview, settings, tuple(args.portrait))
             else:
                 result = convert(project, task, settings, tuple(args.portrait))

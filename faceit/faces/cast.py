@@ -77,6 +77,10 @@ class Cast:
         if self.identity is not None:
             self._judged = {track: self.identity.judge(np.stack(some)) for track, some in encodings.items()}
 
+    def judgement(self, track: int) -> Judgement | None:
+        """Whose a track is; None where nobody is looked for."""
+        return self._judged.get(track)
+
     def faces(self, part: int) -> list[list[Face]]:
         """Those to be swapped in each frame of a part, with the distance of their track, placed steadily in a steady
         light, and with their strength; those of none are left out."""
@@ -91,7 +95,7 @@ class Cast:
 
     def _strength(self, at: int, face: Face) -> float:
         """How much of the swap is seen in the frame ``at``."""
-        return min(self._come(at, face.track), self._turned(face))
+        return min(self._come(at, face.track), self.turned(face))
 
     def _come(self, at: int, track: int) -> float:
         """1, but less where the track begins or ends within a shot."""
@@ -101,7 +105,7 @@ class Cast:
         until = steps if last == self.frames - 1 or last + 1 in self._cuts else last - at + 1
         return min(1.0, since / steps, until / steps)
 
-    def _turned(self, face: Face) -> float:
+    def turned(self, face: Face) -> float:
         """1, but less where the head is turned too far."""
         if self.limits.yaw is None:
             return 1.0
@@ -115,7 +119,7 @@ class Cast:
         that are not turned too far."""
         for faces in self._all(part):
             chosen = self._choose(faces)
-            yield faces, chosen, [face for face in chosen if self._turned(face)]
+            yield faces, chosen, [face for face in chosen if self.turned(face)]
 
     def _all(self, part: int) -> list[list[Face]]:
         numbers, out = self._numbers[part], []

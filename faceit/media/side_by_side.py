@@ -1,4 +1,4 @@
-"""Before and after in one picture, by moviepy.
+"""Before and after in one picture, next to each other, one above the other or split by a moving line, by moviepy.
 
 Only for mp4 files of our own making: of other files moviepy loses rotation, pixel shape and late starts. Its
 CompositeVideoClip takes several times as long as encoding does, and its way with sound shifts a late one; so the
@@ -8,6 +8,7 @@ pictures are put together here, frame by frame, and ffmpeg copies the sound.
 import importlib.util
 import os
 import warnings
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
@@ -16,11 +17,15 @@ import numpy as np
 from faceit.errors import MediaError
 from faceit.media.ffmpeg import ffmpeg_exe, last_line
 from faceit.media.mux import mux, part_path
+from faceit.media.provenance import Label
 from faceit.media.video import SCALING, VideoInfo, probe
 
 CAPTION_HEIGHT = 0.045  # of a letter's em, as a part of the picture's height
 SMALLEST_EM = 16  # px
 BOX_OPACITY, TEXT_OPACITY = 0.55, 0.95
+WAYS = {"side": "side-by-side", "stacked": "stacked", "wipe": "wipe"}  # and what names of files end with
+WIPE_S, WIPE_REACH = 6.0, 0.4  # seconds, to and fro; part of the width to either side of the middle
+LINE = 1 / 320  # of the picture's height
 VERY_WIDE = 2.2  # width by height from which one above the other is easier to look at
 
 
@@ -29,13 +34,17 @@ def side_by_side(
     right: Path | str,
     out: Path | str,
     *,
+    way: str = "side",
     captions: tuple[str, str] = ("original", "faceit"),
+    label: bool = False,
     fps: Fraction | float | None = None,
     crf: int = 18,
     preset: str = "medium",
     comment: str | None = None,
 ) -> Path:
-    """Write ``out``: two videos next to each other (very wide ones above each other), each with its caption.
+    """Write ``out``: two videos, each with its caption, in one of ``WAYS``. "side": next to each other (very wide ones
+    above each other); "stacked": above each other; "wipe": ``left`` to the left of a line that moves to and fro, and
+    ``right`` to the right of it; with ``label`` the place of the label is always that of ``right``.
 
     ``left`` and ``right`` are mp4 files as VideoWriter writes them: constant rate, square pixels, from zero on. The
     sound is that of ``right``, untouched, and so are the size (``left`` is scaled to it) and, unless ``fps`` is given,
@@ -51,7 +60,7 @@ def side_by_side(
     picture = part_path(out, "picture")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        _write_picture(videos, captions, picture, rate, frames, ["-crf", str(crf)], preset)
+        _write_picture(videos, _drawing(way, captions, label), picture, rate, frames, ["-crf", str(crf)], preset)
         _check(picture, frames, out)
         sound_from = right if videos[1].has_sound else None
         mux(picture, sound_from, out, length=float(frames / rate), comment=comment)
@@ -81,15 +90,67 @@ class _Canvas:
         """The frame at ``time``: (h, w, 3) uint8 RGB, overwritten by the next call."""
         for clip, pixels, ink in self._parts:
             pixels[:] = clip.get_frame(time)
-            box = pixels[: ink.shape[0], : ink.shape[1]]
-            opacity = BOX_OPACITY + (TEXT_OPACITY - BOX_OPACITY) * ink
-            box[:] = np.rint(box * (1 - opacity) + 255 * ink * opacity).astype(np.uint8)
+            _write(ink, pixels[: ink.shape[0], : ink.shape[1]])
         return self._pixels
+
+
+class _Wipe:
+    """One picture, to the left of a line from the first clip and to the right of it from the second. The captions are
+    below, each in its own half, since the label is above."""
+
+    def __init__(self, clips: list, captions: list[np.ndarray], label: bool):
+        self._clips = clips
+        self._width, self._height = clips[1].size
+        self._inks = [ink[: self._height, : self._width // 2] for ink in captions]
+        self._label = Label(self._width, self._height).box if label else (0, 0, 0, 0)
+
+    def draw(self, time: float) -> np.ndarray:
+        """As ``_Canvas.draw``."""
+        before, after = (np.array(clip.get_frame(time)) for clip in self._clips)
+        left, top, right, bottom = self._label
+        labelled = after[top:bottom, left:right].copy()
+        for picture, ink, last in zip((before, after), self._inks, (False, True), strict=True):
+            box = picture[self._height - ink.shape[0] :, :]
+            _write(ink, box[:, self._width - ink.shape[1] :] if last else box[:, : ink.shape[1]])
+        split(before, after, line_at(time, self._width))
+        after[top:bottom, left:right] = labelled
+        return after
+
+
+def line_at(time: float, width: int) -> int:
+    """Where a wipe's line is in a picture of ``width`` pixels: in the middle at first, moving as a sine."""
+    return round(width * (0.5 + WIPE_REACH * np.sin(2 * np.pi * time / WIPE_S)))
+
+
+def split(before: np.ndarray, after: np.ndarray, at: int) -> None:
+    """Put what is left of column ``at`` of ``before`` into ``after``, (h, w, 3) uint8 both, with a line between."""
+    after[:, :at] = before[:, :at]
+    thick = max(1, round(LINE * after.shape[0]))
+    after[:, max(0, at - 2 * thick) : at + 2 * thick] //= 2  # so that a white line is seen before white
+    after[:, max(0, at - thick) : at + thick] = 255
+
+
+def _drawing(way: str, captions: tuple[str, str], label: bool) -> Callable:
+    """What makes a canvas out of moviepy and the clips."""
+    def canvas(moviepy, clips: list) -> _Canvas | _Wipe:
+        width, height = clips[1].size
+        inks = [_caption(moviepy, text, height) for text in captions]
+        if way == "wipe":
+            return _Wipe(clips, inks, label)
+        return _Canvas(clips, inks, stacked=way == "stacked" or width > VERY_WIDE * height)
+
+    return canvas
+
+
+def _write(ink: np.ndarray, box: np.ndarray) -> None:
+    """Write a caption (h, w, 1) over the pixels of ``box`` (h, w, 3), in place."""
+    opacity = BOX_OPACITY + (TEXT_OPACITY - BOX_OPACITY) * ink
+    box[:] = np.rint(box * (1 - opacity) + 255 * ink * opacity).astype(np.uint8)
 
 
 def _write_picture(
     videos: tuple[VideoInfo, VideoInfo],
-    captions: tuple[str, str],
+    drawing: Callable,
     picture: Path,
     rate: Fraction,
     frames: int,
@@ -103,8 +164,7 @@ def _write_picture(
     try:
         for video in videos:
             clips.append(_clip(moviepy, video, size))
-        inks = [_caption(moviepy, text, size[1]) for text in captions]
-        canvas = _Canvas(clips, inks, stacked=size[0] > VERY_WIDE * size[1])
+        canvas = drawing(moviepy, clips)
         half = 0.5 / float(rate)  # of a frame's time: moviepy rounds down, both frame numbers and their count
         film = moviepy.VideoClip(lambda t: canvas.draw(t + half), duration=float(frames / rate) + half)
         with warnings.catch_warnings():

@@ -22,6 +22,7 @@ NARROWEST = 310  # pixels; the width of a drawing on a small telephone, for labe
 LETTER = 6.3  # pixels; the usual width of one in a label
 LABEL_ROW = 15  # pixels
 LONGEST_LABEL = 24  # letters
+MOST_LANES, LANE_ROW, NARROWEST_LANE = 12, 18, 0.35  # rows; pixels; percent of the width
 NARROWEST_HEATMAP, WIDEST_DEGREES = 260, 44  # pixels
 EMPTY_CELL = 'class="cell none"'
 
@@ -218,7 +219,11 @@ def _grid(down, along, top, height, across) -> str:
         at = top + down(y)
         parts.append(f'<line class="grid" x1="0" x2="100%" y1="{at:.1f}" y2="{at:.1f}"/>'
                      f'<text x="-7" y="{at + 4:.1f}" text-anchor="end">{said}</text>')  # fmt: skip
-    bottom = top + height
+    return "".join(parts) + _axis(along, top + height, across)
+
+
+def _axis(along, bottom, across) -> str:
+    parts = []
     places = [along.low] if along.single else [x for x, _ in ticks(along.low, along.high, 5)]
     for x in places:
         at = along(x) / 10
@@ -395,6 +400,40 @@ def shares(parts: Sequence[tuple[str, str, float]], label: str) -> Markup:
                     f'<title>{escape(name)}: {shown(count, 0)}</title></rect>')  # fmt: skip
         at += width
     return _svg("shares", "".join(body), 18, label)
+
+
+# ------------------------------------------------------------------------------------------------------------ lanes
+
+
+@dataclass(frozen=True)
+class Lane:
+    """A stretch of the axis with a place to go to; ``kind`` is its CSS class and ``name`` its words."""
+
+    start: float
+    end: float
+    kind: str
+    name: str
+    href: str
+
+
+def lanes(drawn: Sequence[Lane], label: str, *, span: tuple[float, float],
+          across: Callable[[float], str] = str) -> Markup:  # fmt: skip
+    """Stretches of an axis, those that overlap below one another; more than ``MOST_LANES`` share the last row."""
+    if not drawn:
+        return Markup("")
+    along, parts, ends = _Across(*span), [], []
+    for lane in sorted(drawn, key=lambda lane: (lane.start, lane.end)):
+        row = next((i for i, end in enumerate(ends) if end < lane.start), len(ends))
+        row = min(row, MOST_LANES - 1)
+        ends[row : row + 1] = [max([lane.end, *ends[row : row + 1]])]
+        left, right = along(lane.start) / 10, along(lane.end) / 10
+        width = max(right - left, NARROWEST_LANE)
+        left = min(left, 100 - width)
+        parts.append(f'<a href="{escape(lane.href)}"><rect class="mark lane {lane.kind}" x="{left:.3f}%" '
+                     f'y="{row * LANE_ROW + 2}" width="{width:.3f}%" height="{LANE_ROW - 4}" rx="2">'
+                     f'<title>{escape(lane.name)}</title></rect></a>')  # fmt: skip
+    bottom = len(ends) * LANE_ROW + 2
+    return _svg("lanes", "".join(parts) + _axis(along, bottom, across), bottom + 22, label)
 
 
 # ------------------------------------------------------------------------------------------- heatmaps and histograms

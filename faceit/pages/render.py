@@ -3,8 +3,10 @@
 import base64
 import hashlib
 import io
+import os
 from functools import cache
 from pathlib import Path
+from urllib.parse import quote
 
 import jinja2
 import numpy as np
@@ -36,6 +38,17 @@ def script(name: str) -> tuple[Markup, str]:
     """A script of this room to be put into a page, and the word by which the page's policy allows it and no other."""
     text = (TEMPLATES / name).read_text(encoding="utf-8")
     return Markup(text), f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode('ascii')}"
+
+
+def link(folder: Path, path: Path | None, time: float) -> str | None:
+    """Where a browser finds a video at ``time``, as seen from a page in ``folder``; None where no file is."""
+    if path is None or not path.is_file():
+        return None
+    try:
+        address = quote(Path(os.path.relpath(path, folder)).as_posix().encode("utf-8", "replace"), safe="/")
+    except ValueError:  # another drive
+        address = path.absolute().as_uri()
+    return f"{address}#t={time:.1f}"
 
 
 def picture(rgb: np.ndarray, most_kb: float = 40.0) -> str:

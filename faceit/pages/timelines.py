@@ -77,11 +77,11 @@ def stretches(frames: Frames) -> list[Stretch]:
 def _chart(frames: Frames, drawn: list[Line], title: str, **more) -> Markup:
     span = float(frames.time[0]), float(frames.time[-1])
     label = f"{title} over time: {', '.join(line.name for line in drawn)}"
-    return lines(drawn, label, across=_second_word(span[1]), span=span, stretches=stretches(frames), **more)
+    return lines(drawn, label, across=second_word(span[1]), span=span, stretches=stretches(frames), **more)
 
 
-def _second_word(last: float):
-    """How places on the axis are said: 4 s, or 1:20 in longer videos."""
+def second_word(last: float):
+    """How places on an axis of seconds are said: 4 s, or 1:20 in longer videos."""
     def said(seconds: float) -> str:
         if last < 90:
             return f"{seconds:g}\u202fs"

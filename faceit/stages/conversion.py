@@ -90,7 +90,9 @@ class View:
 @dataclass
 class Conversion:
     """``start`` and ``end`` are seconds of the source; ``key`` says all that the result depends on: parts made for
-    another are made anew. ``beside``: the untouched frames are encoded too; ``layer``: so are the faces alone."""
+    another are made anew; ``looked`` all that the first pass depends on: with it the same, nobody looks twice.
+    ``beside``: the untouched frames are encoded too; ``layer``: so are the faces alone. ``only_look``: what was
+    painted, for whatever key, stays."""
 
     source: Path
     info: VideoInfo
@@ -103,6 +105,8 @@ class Conversion:
     key: str
     beside: bool = False
     layer: Path | None = None
+    looked: str = ""
+    only_look: bool = False
     seconds: float = 0.0  # that this and earlier runs took
     frames: list[int] = field(default_factory=list)  # of each part, as far as there is something to read
 
@@ -130,10 +134,14 @@ class Conversion:
 
     def _resume(self) -> None:
         state = read_json(self.folder / STATE) or {}
-        if state.get("key") != self.key:
-            for path in self.folder.iterdir():
-                if path.name != LOCK:
-                    path.unlink()
+        if self.only_look and any(self.folder.glob("part-*")):
+            self.key = state.get("key", self.key)
+        same_key, same_look = state.get("key") == self.key, state.get("looked") == self.looked
+        for path in self.folder.iterdir():
+            stays = same_look if path.name.startswith("seen-") else same_key
+            if path.name != LOCK and not stays:
+                path.unlink()
+        if not same_key:
             state = {}
         self.seconds = float(state.get("seconds", 0.0))
         self._note()
@@ -316,7 +324,8 @@ class Conversion:
         return whole
 
     def _note(self) -> None:
-        write_text(self.folder / STATE, json.dumps({"key": self.key, "seconds": round(self.seconds, 1)}))
+        state = {"key": self.key, "looked": self.looked, "seconds": round(self.seconds, 1)}
+        write_text(self.folder / STATE, json.dumps(state))
 
 
 def _first(frames: Iterator, count: int | None) -> Iterator:

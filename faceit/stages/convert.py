@@ -1,6 +1,5 @@
 """convert: a video in which one person's face has become another's, with its sound."""
 
-import contextlib
 import json
 import re
 import time
@@ -9,22 +8,26 @@ from pathlib import Path
 
 import numpy as np
 
-from faceit.errors import FaceitError, MediaError
+from faceit.errors import FaceitError
 from faceit.faces.faceset import write_text
 from faceit.images import fit_within, grid, with_caption, write_image
 from faceit.media.fetch import fetch
 from faceit.media.formats import CONTAINERS, LONGEST_MOVING, MOVING, Target
+from faceit.media.moment import frame_at
+from faceit.media.moving import check_sequence
 from faceit.media.provenance import Label, note
-from faceit.media.side_by_side import side_by_side
-from faceit.media.video import VideoInfo, frame_size, probe, read_frames
+from faceit.media.video import VideoInfo, frame_size, probe
 from faceit.pages.values import clock
 from faceit.progress import Progress, duration, say
 from faceit.project import Project, Video, video_name
 from faceit.settings import ConvertSettings
+from faceit.stages.casting import write_page
+from faceit.stages.comparison import beside_name, write_comparison
 from faceit.stages.conversion import Conversion
 from faceit.stages.downloads import DownloadNews, cookie_options, fetch_job
 from faceit.stages.stills import convert_stills, stills_in
 from faceit.stages.swaps import Counts, Task, Wanted
+from faceit.stages.weakest import write_worst
 
 PREVIEW_SIDE = 480  # pixels of the longer side of a preview's frames
 
@@ -53,15 +56,14 @@ def convert(project: Project, task: Task, settings: ConvertSettings | None = Non
         return Result(output, beside, counts, time.monotonic() - began, is_video=False)
     info, kind = probe(source), wanted.target()
     output = _output(project, task, source, kind)
-    beside = output.with_name(f"{output.stem}-side-by-side.mp4") if task.side_by_side else None
+    beside = beside_name(output, task.compare)
     layer = output.with_name(f"{output.stem}-layer.mov") if task.layer else None
     _refuse_to_overwrite([output, beside, layer], source, task.overwrite)
+    if kind.pictures:
+        check_sequence(output)
     _refuse_too_long(kind, info, task)
-    encoding, settings = wanted.encoding(kind), wanted.settings
-    wanted.learn(portraits)
-    key = wanted.key([source])
-    conversion = Conversion(source, info, task.start, task.end, settings, output, kind, encoding, key,
-                            beside=task.side_by_side, layer=layer)  # fmt: skip
+    conversion = _conversion(wanted, source, output, portraits, beside=beside is not None, layer=layer)
+    settings = wanted.settings
     counts = Counts()
     with conversion.opened():
         painter = conversion.look(project.preprocess.detector, not task.everyone, project.preprocess.workers,
@@ -73,15 +75,17 @@ def convert(project: Project, task: Task, settings: ConvertSettings | None = Non
             comment = note(facts)
             conversion.paint(painter, casts)
             whole = conversion.finish(comment)
+            made = output if kind.is_video else whole["part"]
             if beside:
-                captions = ("original" if task.everyone else facts["from"], f"as {facts['to']}")
-                right = output if kind.is_video else whole["part"]
-                side_by_side(whole["plain"], right, beside, captions=captions, comment=comment, crf=settings.crf)
+                write_comparison(wanted, whole["plain"], made, beside, casts, facts)
+            worst, sheet = write_worst(made, output, casts, settings.label, comment)
     conversion.drop()
     if not counts.swapped:
         raise wanted.nobody(counts, f"the {counts.frames:,} frames of {source.name}")
     result = Result(output, beside, counts, conversion.seconds, layer, is_video=kind.is_video)
-    _report(project, task, result, facts | {"yaw": wanted.yaw()}, settings, source, portraits)
+    _report(project, task, result, facts | {"yaw": wanted.yaw(), "worst": worst}, settings, source, portraits)
+    if sheet:
+        say(f"Where the swap is likely weakest: {sheet}")
     return result
 
 
@@ -103,7 +107,7 @@ def preview(project: Project, task: Task, count: int, settings: ConvertSettings 
     with Progress(f"preview {source.name}", count) as progress:
         for i in range(count):
             at = max(0.0, begin + (i + 0.5) / count * length)
-            frame = _frame_at(source, at, height)
+            frame = frame_at(source, at, height)
             if frame is None:
                 continue
             [swapped] = converter.convert([frame])
@@ -124,14 +128,25 @@ def preview(project: Project, task: Task, count: int, settings: ConvertSettings 
     return path
 
 
-def _frame_at(source: Path, at: float, height: int | None) -> np.ndarray | None:
-    """The frame at a time of the video; None where it has none."""
-    frames = read_frames(source, start=at, height=height)
-    try:
-        with contextlib.closing(frames):
-            return next(frames)[1]
-    except (MediaError, StopIteration):
-        return None
+def page_of_faces(project: Project, task: Task, settings: ConvertSettings | None = None,
+                  portraits: tuple[Path, ...] = ()) -> Path:  # fmt: skip
+    """A page with everyone in the video and what would become of them, after the first pass alone; the conversion goes
+    on from there. Written beside where the video would be, over an earlier one. FaceitError as in ``convert``."""
+    wanted = Wanted(project, task, settings)
+    source = _source(project, task)
+    if stills_in(source) is not None:
+        raise FaceitError(f"{source} is no video: --faces is for those; convert it as it is.")
+    output = _output(project, task, source, wanted.target())
+    return write_page(wanted, _conversion(wanted, source, output, portraits, only_look=True))
+
+
+def _conversion(wanted: Wanted, source: Path, output: Path, portraits: tuple[Path, ...], **more) -> Conversion:
+    """What is to be done to a video; ``wanted`` learns who is looked for."""
+    kind, task = wanted.target(), wanted.task
+    encoding = wanted.encoding(kind)
+    wanted.learn(portraits)
+    return Conversion(source, probe(source), task.start, task.end, wanted.settings, output, kind, encoding,
+                      wanted.key([source]), looked=wanted.look_key(source), **more)  # fmt: skip
 
 
 def _source(project: Project, task: Task) -> Path:

@@ -51,7 +51,7 @@ def demo(folder: Path, minutes: float) -> None:
         train(project, swap, None, settings)
         say("4/4 convert: a talk of Collins, with Hopper's face")
         output = project.output_dir(SWAP) / "collins_talk.mp4"
-        task = Task(SWAP, str(clips / TALK), side_by_side=True, output=output, overwrite=True)
+        task = Task(SWAP, str(clips / TALK), compare="side", output=output, overwrite=True)
         if not _converted(project, output):
             convert(project, task)
     _still(folder / "demo.jpg", output)

@@ -4,13 +4,11 @@ The page holds everything it shows, asks the network for nothing, and runs one s
 as a file that the browser saves. Nothing counts before that file is in its place.
 """
 
-import os
 import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import quote
 
 import numpy as np
 
@@ -22,7 +20,7 @@ from faceit.faces.tracks import BEST, TRACKS, Track, read_tracks
 from faceit.images import fit_within, read_image
 from faceit.media.fetch import find_video
 from faceit.pages import facesets
-from faceit.pages.render import picture, render, script
+from faceit.pages.render import link, picture, render, script
 from faceit.pages.tracks import Seen, count, groups
 from faceit.pages.values import shown, text
 from faceit.progress import Progress, say
@@ -209,7 +207,7 @@ def _seen(project: Project, person: Person, choices: Choices, counted: Mapping) 
             yield Seen(
                 video.name, title or video.name, track.name, track.begin, track.end, track.frames, track.width,
                 track.distance, track.tolerance, track.refused, track.verdict, track.doubtful, chosen,
-                chosen is not None and chosen != done, _link(project.faces_dir(person), path, track.begin),
+                chosen is not None and chosen != done, link(project.faces_dir(person), path, track.begin),
                 reasons[""], {reason: n for reason, n in reasons.items() if reason and reason not in BY_TRACK},
             )  # fmt: skip
 
@@ -218,17 +216,6 @@ def _words(reason: str) -> str:
     """A reason in words; "" is none, for the faces that are kept."""
     return {"": "these train, or are held out to measure by", DELETED: "you deleted these pictures", **REASONS}.get(
         reason, reason)  # fmt: skip
-
-
-def _link(folder: Path, path: Path | None, time: float) -> str | None:
-    """Where a browser finds the video at ``time``, as seen from the page."""
-    if path is None or not path.is_file():
-        return None
-    try:
-        address = quote(Path(os.path.relpath(path, folder)).as_posix().encode("utf-8", "replace"), safe="/")
-    except ValueError:  # another drive
-        address = path.as_uri()
-    return f"{address}#t={time:.1f}"
 
 
 def _sources(project: Project, person: Person) -> str:

@@ -8,9 +8,10 @@ import numpy as np
 
 from faceit.errors import FaceitError, MediaError
 from faceit.faces.faceset import write_text
-from faceit.images import PICTURE_ENDINGS, read_image, resize, with_caption, write_image
+from faceit.images import PICTURE_ENDINGS, read_image, resize, write_image
 from faceit.media.provenance import Label, note, read_note
 from faceit.progress import Progress, say
+from faceit.stages.comparison import beside_name, captions_of, together
 from faceit.stages.swaps import Converter, Counts, Wanted
 
 WRITTEN = {".jpg", ".jpeg", ".png"}  # others become .png
@@ -56,7 +57,7 @@ def convert_stills(wanted: Wanted, source: Path, stills: list[Path],
     if not stills:
         raise FaceitError(f"No photo is in {source}: name a folder of JPEG or PNG files, or a video.")
     target = _target(wanted, source)
-    jobs = [_job(still, target / _name(still) if folder else target, task.side_by_side) for still in stills]
+    jobs = [_job(still, target / _name(still) if folder else target, task.compare) for still in stills]
     _check(jobs)
     if not folder:
         _refuse(jobs, [], task.overwrite)  # before anything is loaded
@@ -112,14 +113,13 @@ def _convert(wanted: Wanted, converter: Converter, picture: np.ndarray, job: _Jo
         Label(picture.shape[1], picture.shape[0]).stamp(swapped)
     comment = note(facts)
     if job.beside:
-        captions = ("original" if wanted.task.everyone else facts["from"], f"as {facts['to']}")
-        both = [with_caption(image, said) for image, said in zip((picture, swapped), captions, strict=True)]
-        write_image(job.beside, np.hstack(both), comment=comment)
+        both = together(picture, swapped, captions_of(wanted, facts), wanted.task.compare, wanted.settings.label)
+        write_image(job.beside, both, comment=comment)
     write_image(job.out, swapped, comment=comment)
 
 
-def _job(still: Path, out: Path, side_by_side: bool) -> _Job:
-    return _Job(still, out, out.with_name(f"{out.stem}-side-by-side{out.suffix}") if side_by_side else None)
+def _job(still: Path, out: Path, compare: str | None) -> _Job:
+    return _Job(still, out, beside_name(out, compare, out.suffix))
 
 
 def _is_done(job: _Job, key: str) -> bool:

@@ -22,6 +22,7 @@ from faceit.project import Person, Project
 from faceit.settings import ConvertSettings
 from faceit.stages.painter import Painter, Swapper
 
+NO_PICTURE = ("video", "output", "overwrite", "compare", "layer")  # of a task: what no swapped picture depends on
 TURNED_ON = 15.0  # degrees; so much further than it was seen a face can be turned before it fades
 
 
@@ -35,7 +36,7 @@ class Task:
     everyone: bool = False
     start: float | None = None
     end: float | None = None
-    side_by_side: bool = False
+    compare: str | None = None  # a way of ``media.side_by_side``, to see before and after together
     output: Path | None = None
     overwrite: bool = False
     others: tuple[str, ...] = ()  # swaps that are made in the same video
@@ -142,12 +143,15 @@ class Wanted:
             refused = [] if identity.refused is None else identity.refused.tolist()
             who.append([identity.encodings.tolist(), refused, identity.tolerance])
         paths = [*files, *(swap.folder / name for swap in self.swaps for name in (WEIGHTS, MODEL))]
-        states = [(path.name, path.stat()) for path in paths]
-        stamps = [(name, state.st_size, state.st_mtime_ns) for name, state in states]
-        task = asdict(self.task) | dict.fromkeys(("video", "output", "overwrite"))
+        task = asdict(self.task) | dict.fromkeys(NO_PICTURE)
         settings = [asdict(swap.settings) for swap in self.swaps]
-        told = [__version__, settings, task, stamps, self.project.preprocess.detector, who]
-        return hashlib.sha256(json.dumps(told, default=str).encode()).hexdigest()
+        return _hash(settings, task, _stamps(paths), self.project.preprocess.detector, who)
+
+    def look_key(self, source: Path) -> str:
+        """A hash of all that the first pass over a video depends on: not who is looked for, nor the models."""
+        task = self.task
+        return _hash(_stamps([source]), task.start, task.end, task.everyone, self.settings.height,
+                     self.project.preprocess.detector)  # fmt: skip
 
     def facts(self) -> dict:
         """What the result's note and story tell of it; of several swaps the first is named as the swap."""
@@ -193,6 +197,16 @@ class Converter:
         casts = self.casts(lambda *who: Cast(lambda part: seen, 1, self.fps, *who), (width, height))
         self.counts.swapped += casts.count(self.counts)
         return [swapped for _, swapped, _ in self.painter.painted(zip(frames, casts.faces(0), strict=True))]
+
+
+def _stamps(paths: list[Path]) -> list[tuple[str, int, int]]:
+    """What tells that a file is another one."""
+    states = [(path.name, path.stat()) for path in paths]
+    return [(name, state.st_size, state.st_mtime_ns) for name, state in states]
+
+
+def _hash(*told) -> str:
+    return hashlib.sha256(json.dumps([__version__, *told], default=str).encode()).hexdigest()
 
 
 def limits_of(settings: ConvertSettings, turns: tuple[float, float] | None, size: tuple[int, int]) -> Limits:

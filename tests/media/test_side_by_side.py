@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from faceit.errors import MediaError
+from faceit.media.provenance import Label
 from faceit.media.side_by_side import side_by_side
 from faceit.media.video import probe, read_frames
 from faceit.media.writer import VideoWriter
@@ -74,6 +75,32 @@ def test_captions_are_drawn_with_accents_too(tmp_path):
 def test_very_wide_ones_are_stacked(tmp_path):
     out = side_by_side(*both(tmp_path, size=(320, 120), count=3), tmp_path / "out.mp4", preset="ultrafast")
     assert (probe(out).width, probe(out).height) == (320, 240)
+
+
+def test_stacked_ones_are_above_each_other(tmp_path):
+    out = side_by_side(*both(tmp_path, count=3), tmp_path / "out.mp4", way="stacked", preset="ultrafast")
+    frame = frames_of(out)[1]
+    assert frame.shape == (240, 160, 3)
+    assert np.abs(frame[60:100, 20:100] - LEFT).max() <= 3 and np.abs(frame[180:220, 20:100] - RIGHT).max() <= 3
+
+
+def test_a_wipe_moves_to_and_fro_and_the_label_stays(tmp_path):
+    size = (320, 180)
+    left, right = (video(tmp_path / f"{name}.mp4", colour, size, 18, 3) for name, colour in
+                   (("left", LEFT), ("right", RIGHT)))  # fmt: skip
+    out = side_by_side(left, right, tmp_path / "out.mp4", way="wipe", label=True, preset="ultrafast", crf=10)
+    frames = frames_of(out)
+    assert len(frames) == 18 and frames[0].shape == (180, 320, 3)
+    lines = []
+    for frame in frames:
+        row = frame[90]
+        assert np.abs(row[:20] - LEFT).max() <= 4 and np.abs(row[-20:] - RIGHT).max() <= 4
+        lines.append(int(np.abs(row - 255).sum(1).argmin()))
+    assert max(lines) > 280 and min(lines) < 40 and abs(lines[0] - 160) < 40  # there and back in six seconds
+    assert lines.index(max(lines)) in (3, 4, 5) and lines.index(min(lines)) in (12, 13, 14)
+    away, place = frames[lines.index(max(lines))], Label(*size).box
+    assert np.abs(away[place[1] + 2 : place[3] - 2, place[0] + 2 : place[2] - 2] - RIGHT).max() <= 25
+    assert (frames[0][-20:, :80] > 220).all(2).any() and (frames[0][-20:, -80:] > 220).all(2).any()  # the captions
 
 
 def test_portraits_stay_side_by_side_and_the_left_takes_the_size_of_the_right(tmp_path):

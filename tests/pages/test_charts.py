@@ -11,12 +11,14 @@ from faceit.pages.charts import (
     LABEL_ROW,
     MOST_POINTS,
     NARROWEST,
+    Lane,
     Line,
     Mark,
     Stretch,
     bar,
     heatmap,
     histograms,
+    lanes,
     lines,
     shares,
     slim_bar,
@@ -168,6 +170,18 @@ def test_histograms_are_shares_of_their_own():
     assert first.get("d") == second.get("d")
     assert histograms([0, 1], [("a", "from", [0]), ("b", "to", [])], "light", ends=("", "")) == ""
     assert len(marks(histograms([0, 1], [("a", "from", [None]), ("b", "to", [3])], "x", ends=("", "")), "path")) == 1
+
+
+def test_lanes_that_overlap_lie_below_one_another_and_lead_somewhere():
+    some = [Lane(0, 4, "swapped", "a <b>", "#one"), Lane(2, 6, "other", "b", "#two"), Lane(5, 9, "other", "c", "#3")]
+    svg = lanes(some, "when", span=(0, 10))
+    rects = [mark for mark in drawn(svg).iter() if mark.tag.endswith("rect")]
+    assert [rect.get("y") for rect in rects] == ["2", "20", "2"]
+    assert [rect.get("width") for rect in rects] == ["40.000%"] * 3
+    assert 'href="#two"' in svg and "a &lt;b&gt;" in svg
+    assert lanes([], "when", span=(0, 10)) == ""
+    crowd = lanes([Lane(0, 9, "other", "x", "#") for _ in range(40)], "when", span=(0, 10))
+    assert float(drawn(crowd).get("height")) < 300
 
 
 def test_shares_fill_the_bar():

@@ -1,0 +1,90 @@
+"""Where a swap is likely to be weak, by what the first pass knows: no pixel is looked at."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+
+from faceit.faces.cast import Casts
+from faceit.faces.roster import showing
+from faceit.geometry import FACE, Face, anchors, eye_distance
+
+MOST, MOST_ALIKE, APART_S = 12, 4, 1.0  # moments in all, moments of one reason, seconds between two
+# From where on a face counts as weak: the landmarks' spread (of free faces it stays below, see ``curate``); pixels of
+# the face crop; eye distances by which a face is beside the middle of where it was and will be; part of the tolerance.
+UNSURE_SPREAD, SMALL, SHIFT, NEAR = 0.015, 48.0, 0.2, 0.9
+LANDMARKS, TURNED, TINY, SHAKING, DOUBTFUL = (
+    "landmarks unsure", "turned far", "small face", "sudden move", "near the tolerance",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Weak:
+    """A face that is likely swapped badly: in frame ``at`` of the whole video, for ``reason``. ``score`` is 1 where
+    weak begins, and more for what is weaker."""
+
+    at: int
+    reason: str
+    score: float
+    face: Face
+
+
+def weakest(casts: Casts, fps: float) -> list[Weak]:
+    """Up to ``MOST`` moments in the order of time, the weakest ones that are ``APART_S`` from each other."""
+    chosen: list[Weak] = []
+    alike: Counter[str] = Counter()
+    for weak in sorted(_candidates(casts), key=lambda weak: -weak.score):
+        near = any(abs(weak.at - other.at) < APART_S * fps for other in chosen)
+        if near or alike[weak.reason] == MOST_ALIKE:
+            continue
+        alike[weak.reason] += 1
+        chosen.append(weak)
+        if len(chosen) == MOST:
+            break
+    return sorted(chosen, key=lambda weak: weak.at)
+
+
+def _candidates(casts: Casts) -> list[Weak]:
+    """Every weak face, each with its worst reason; of a track near the tolerance the face that shows best, too."""
+    found: list[Weak] = []
+    doubtful: dict[int, tuple[float, Weak]] = {}
+    before: dict[int, Face] = {}
+    last: dict[int, Face] = {}
+    at = 0
+    for part in range(casts.parts):
+        for faces in casts.faces(part):
+            here = {face.track: face for face in faces}
+            for track in before.keys() & last.keys() & here.keys():
+                shift = _shift(before[track], last[track], here[track])
+                if shift > SHIFT:
+                    found.append(Weak(at - 1, SHAKING, shift / SHIFT, last[track]))
+            for face in faces:
+                score, reason = max(_scores(casts, face))
+                if score >= 1:
+                    found.append(Weak(at, reason, score, face))
+                near = _nearness(casts, face)
+                if near >= 1 and showing(face) > doubtful.get(face.track, (-1.0,))[0]:
+                    doubtful[face.track] = showing(face), Weak(at, DOUBTFUL, near, face)
+            before, last = last, here
+            at += 1
+    return found + [weak for _, weak in doubtful.values()]
+
+
+def _scores(casts: Casts, face: Face) -> list[tuple[float, str]]:
+    """How weak a face is by each reason that a frame alone tells."""
+    width = FACE.eyes * eye_distance(face.landmarks)
+    seen = casts.casts[face.swap].turned(face)
+    return [(face.spread / UNSURE_SPREAD, LANDMARKS), (SMALL / max(width, 1.0), TINY),
+            (2 - seen if seen < 1 else 0.0, TURNED)]  # fmt: skip
+
+
+def _nearness(casts: Casts, face: Face) -> float:
+    """How near to the tolerance the face's track is; 0 where nobody is looked for."""
+    identity = casts.casts[face.swap].identity
+    return 0.0 if identity is None else (face.distance or 0.0) / (NEAR * identity.tolerance)
+
+
+def _shift(before: Face, now: Face, after: Face) -> float:
+    """How far a face lies beside the middle of its neighbours in time, in eye distances."""
+    places = [anchors(face.landmarks).mean(0) for face in (before, now, after)]
+    return float(np.linalg.norm(places[1] - (places[0] + places[2]) / 2) / max(eye_distance(now.landmarks), 1e-6))

@@ -1,0 +1,70 @@
+"""Before and after together: the video that --compare asks for, and the still beside it."""
+
+from pathlib import Path
+
+import numpy as np
+
+from faceit.faces.cast import Casts
+from faceit.faces.roster import showing
+from faceit.images import with_caption, write_image
+from faceit.media.moment import frame_at
+from faceit.media.provenance import Label, note
+from faceit.media.side_by_side import VERY_WIDE, WAYS, side_by_side, split
+from faceit.media.video import probe
+from faceit.progress import say
+from faceit.stages.swaps import Wanted
+
+CAPTION = 1 / 18  # of a still's height
+
+
+def beside_name(output: Path, compare: str | None, ending: str = ".mp4") -> Path | None:
+    """Where the comparison goes that is beside ``output``; None where none is asked for."""
+    return output.with_name(f"{output.stem}-{WAYS[compare]}{ending}") if compare else None
+
+
+def captions_of(wanted: Wanted, facts: dict) -> tuple[str, str]:
+    """What is written on the original and on the result; ``facts`` as ``Wanted.facts``."""
+    return "original" if wanted.task.everyone else facts["from"], f"as {facts['to']}"
+
+
+def write_comparison(wanted: Wanted, plain: Path, swapped: Path, beside: Path, casts: Casts, facts: dict) -> None:
+    """Write the two videos as one, and beside it a still of the frame that shows the swap best. MediaError where the
+    disk refuses."""
+    settings, captions, comment = wanted.settings, captions_of(wanted, facts), note(facts)
+    side_by_side(plain, swapped, beside, way=wanted.task.compare, captions=captions, label=settings.label,
+                 comment=comment, crf=settings.crf)  # fmt: skip
+    at = float(typical(casts) / probe(swapped).fps)
+    pair = frame_at(plain, at), frame_at(swapped, at)
+    if pair[0] is not None and pair[1] is not None:
+        still = beside.with_name(f"{beside.stem.removesuffix(WAYS[wanted.task.compare])}before-after.png")
+        way = "stacked" if pair[0].shape[1] > VERY_WIDE * pair[0].shape[0] else "side"
+        write_image(still, together(*pair, captions, way), comment=comment)
+        say(f"Before and after as a picture: {still}")
+
+
+def typical(casts: Casts) -> int:
+    """The number of the frame that shows a swap best: large, frontal, with sure landmarks, and all of it."""
+    best, best_at, at = -1.0, 0, 0
+    for part in range(casts.parts):
+        for faces in casts.faces(part):
+            score = max((face.strength * showing(face) for face in faces), default=-1.0)
+            if score > best:
+                best, best_at = score, at
+            at += 1
+    return best_at
+
+
+def together(before: np.ndarray, after: np.ndarray, captions: tuple[str, str], way: str,
+             label: bool = False) -> np.ndarray:  # fmt: skip
+    """Two pictures (h, w, 3) uint8 as one, with their captions above; ``way`` and ``label`` as ``side_by_side``."""
+    height = max(22, round(CAPTION * after.shape[0]))
+    pictures = [before, after]
+    if way == "wipe":
+        middle, whole = after.shape[1] // 2, after.copy()
+        split(before, whole, middle)
+        if label:
+            left, top, right, bottom = Label(after.shape[1], after.shape[0]).box
+            whole[top:bottom, left:right] = after[top:bottom, left:right]
+        pictures = [whole[:, :middle], whole[:, middle:]]
+    drawn = [with_caption(picture, said, height) for picture, said in zip(pictures, captions, strict=True)]
+    return np.vstack(drawn) if way == "stacked" else np.hstack(drawn)

@@ -17,7 +17,7 @@ TRIAL_SIZE = 256  # pixels; some chips take nothing smaller
 @dataclass(frozen=True)
 class Codec:
     """``software`` is ffmpeg's encoder, ``family`` begins the names of those in hardware. Encoders are fed ``pixels``,
-    and parts of a video are kept as ``part`` files, whose clocks hold any rate."""
+    and parts of a video are kept as ``part`` files."""
 
     software: str
     family: str | None
@@ -30,7 +30,7 @@ CODECS = {
     "h265": Codec("libx265", "hevc", "yuv420p", ".mp4"),
     "vp9": Codec("libvpx-vp9", "vp9", "yuv420p", ".mp4"),
     "prores": Codec("prores_ks", None, "yuv422p10le", ".mov"),
-    "ffv1": Codec("ffv1", None, "yuv420p", ".nut"),
+    "ffv1": Codec("ffv1", None, "yuv420p", ".mkv"),
 }
 
 
@@ -132,7 +132,6 @@ CONTAINERS = {  # what they may hold and players play
                       frozenset({"subrip", "ass", "webvtt", "hdmv_pgs_subtitle", "dvd_subtitle"}), "subrip"),
     ".webm": Container("webm", ("vp9",), _WEB_SOUNDS, "libopus", frozenset({"webvtt"}), "webvtt"),
 }  # fmt: skip
-PART_FILES = CONTAINERS | {".nut": Container("nut", ("ffv1",), frozenset(), "aac", frozenset(), "subrip")}
 USUAL = {"h264": ".mp4", "h265": ".mp4", "vp9": ".webm", "prores": ".mov", "ffv1": ".mkv"}  # ending of each codec
 MOVING = (".gif", ".webp")  # pictures that move: short and without sound
 SEQUENCES = ("png", "jpg")  # folders of pictures

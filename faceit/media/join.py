@@ -5,10 +5,11 @@ from fractions import Fraction
 from pathlib import Path
 
 from faceit.errors import MediaError
+from faceit.media.formats import CONTAINERS
 
 
 def join(parts: list[Path], out: Path, fps: Fraction) -> int:
-    """Put the pictures of mp4 or mov files, which were encoded alike, one behind the other into ``out``, which ends as
+    """Put the pictures of video files, which were encoded alike, one behind the other into ``out``, which ends as
     they do; how many there are. ``out`` is in the making until this returns. MediaError when a part is damaged, unlike
     the first, or the disk refuses."""
     import av
@@ -16,7 +17,7 @@ def join(parts: list[Path], out: Path, fps: Fraction) -> int:
     done = 0
     path = None
     try:
-        with av.open(os.path.abspath(out), "w", format=out.suffix[1:]) as whole:
+        with av.open(os.path.abspath(out), "w", format=CONTAINERS[out.suffix].muxer) as whole:
             stream = None
             held_back = max(_held_back(path := part, fps) for part in parts)
             for path in parts:
@@ -46,16 +47,14 @@ def _held_back(path: Path, fps: Fraction) -> int:
 
 def _copied(part, given, whole, stream, first: int, held_back: int, fps: Fraction) -> int:
     """Copy a part's packets to where its frames are, of which ``first`` is the number of the first; how many."""
-    ticks = 1 / (fps * given.time_base)  # of a frame
-    if ticks.denominator != 1:
-        raise MediaError(f"{part.name}: a frame's time is no whole number of its clock's ticks.")
+    ticks = 1 / (fps * given.time_base)  # of a frame; Matroska's clock, of milliseconds, has no whole number of them
     count = 0
     for packet in part.demux(given):
         if packet.dts is None:  # the end
             continue
-        packet.pts += first * int(ticks)
+        packet.pts = round((first + round(packet.pts / ticks)) * ticks)
         # parts of a frame or two need no reordering and come without that delay: all get the same
-        packet.dts = min(packet.pts, (first + count - held_back) * int(ticks))
+        packet.dts = min(packet.pts, round((first + count - held_back) * ticks))
         packet.stream = stream
         whole.mux(packet)
         count += 1

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from faceit.errors import MediaError
 from faceit.media import process
-from faceit.media.formats import CONTAINERS, PART_FILES, Container
+from faceit.media.formats import CONTAINERS, Container
 from faceit.media.subtitles import cut_subtitles
 from faceit.media.video import SEEK_MARGIN_S, clock_jumps, decodable, late_by, opened, seek
 
@@ -34,7 +34,7 @@ def mux(
     ``duration``, seconds on the source's clock, say which part of it belongs to the pictures. ``out`` is whole or
     unchanged. Raises MediaError when the sound cannot be put in.
     """
-    kind = PART_FILES[out.suffix.lower()]
+    kind = CONTAINERS[out.suffix.lower()]
     rest = _Rest(source, start or 0.0, length if duration is None else min(length, duration))
     streams = _streams(source) if source else []
     sounds = [s for s in streams if s.kind == "audio"]

@@ -9,7 +9,7 @@ import numpy as np
 
 from faceit.errors import MediaError
 from faceit.media import process
-from faceit.media.formats import CONTAINERS, PART_FILES, Encoding
+from faceit.media.formats import CONTAINERS, Encoding
 from faceit.media.mux import check_sound, mux, part_path
 from faceit.media.video import AS_BT709, rate_of
 from faceit.planes import Planes
@@ -51,7 +51,7 @@ class VideoWriter:
         if width < 2 or height < 2 or width % 2 or height % 2:
             raise ValueError(f"a video needs an even width and height, not {width}x{height}")
         self.path = Path(path)
-        if self.path.suffix.lower() not in PART_FILES:
+        if self.path.suffix.lower() not in CONTAINERS:
             raise MediaError(f"{self.path}: videos are written as {', '.join(CONTAINERS)}; give a name that ends so.")
         self.width, self.height, self.fps = width, height, rate_of(fps)
         self.sound_from = None if sound_from is None else Path(sound_from)
@@ -151,6 +151,6 @@ class VideoWriter:
             "setparams", range="tv", color_primaries="bt709", color_trc="bt709", colorspace="bt709"
         )
         encoded = self.encoding.filtered(pictures).output(
-            process.file_name(self._picture), format=self.encoding.part[1:], **self.encoding.options()
+            process.file_name(self._picture), format=CONTAINERS[self.encoding.part].muxer, **self.encoding.options()
         )
         return process.command(encoded, self.encoding.before())

@@ -15,6 +15,7 @@ from faceit.media.video import probe, read_frames
 from faceit.media.writer import VideoWriter
 from faceit.settings import CHOICES, ConvertSettings
 
+BT709 = 1  # ITU-T H.273
 NTSC = Fraction(30000, 1001)
 LENGTHS = (14, 1, 6)
 NAMES = {"h264": "h264", "h265": "hevc", "vp9": "vp9", "prores": "prores", "ffv1": "ffv1"}  # ffmpeg's
@@ -32,7 +33,8 @@ def test_parts_in_any_codec_become_one_video_of_any_kind(tmp_path, codec, ending
     assert join(parts, joined, NTSC) == sum(LENGTHS)
     assert mux(joined, None, out, length=float(sum(LENGTHS) / NTSC), comment="a note") == []
     with av.open(str(out)) as container:
-        assert container.streams.video[0].codec_context.codec.canonical_name == NAMES[codec]
+        context = container.streams.video[0].codec_context
+        assert context.codec.canonical_name == NAMES[codec] and context.colorspace == BT709
         times = sorted(packet.pts * packet.time_base for packet in container.demux(video=0) if packet.size)
         np.testing.assert_allclose([float(t) for t in times], [float(i / NTSC) for i in range(21)], atol=0.002)
         assert {key.lower(): said for key, said in container.metadata.items()}["comment"] == "a note"

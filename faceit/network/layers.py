@@ -5,6 +5,7 @@ import numpy as np
 from keras import ops
 
 LANDMARKS = 68
+REACH = 3.0  # deviations; what lies further out is taken for so far
 
 
 def leaky(slope: float = 0.1):
@@ -63,7 +64,7 @@ class PersonInput(keras.layers.Layer):
 
 
 class LandmarkCode(keras.layers.Layer):
-    """Landmarks in crop units, standardised for a person and clipped: (n, 68, 2) -> (n, 136) within +-3."""
+    """Landmarks in crop units, standardised for a person and clipped: (n, 68, 2) -> (n, 136) within +-``REACH``."""
 
     FLOOR = 0.004  # crop widths; added to the deviation, so that a point that never moves does not shout
 
@@ -74,7 +75,12 @@ class LandmarkCode(keras.layers.Layer):
 
     def call(self, points):
         code = (points - self.mean) / (self.deviation + self.FLOOR)
-        return ops.reshape(ops.clip(code, -3.0, 3.0), (-1, LANDMARKS * 2))
+        return ops.reshape(ops.clip(code, -REACH, REACH), (-1, LANDMARKS * 2))
+
+    def points_of(self, code: np.ndarray) -> np.ndarray:
+        """The landmarks that a code (n, 136) means for this person, (n, 68, 2) in crop units."""
+        deviation = ops.convert_to_numpy(self.deviation) + self.FLOOR
+        return code.reshape(-1, LANDMARKS, 2) * deviation + ops.convert_to_numpy(self.mean)
 
 
 class StartAtMean(keras.layers.Layer):

@@ -90,14 +90,31 @@ class SwapModel:
 
     def drawn(self, crops: np.ndarray, points: np.ndarray, from_side: str, to_side: str) -> np.ndarray:
         """As ``swap``, of ``crops``."""
+        return self.drawn_masked(crops, points, from_side, to_side)[..., :3]
+
+    def drawn_masked(self, crops: np.ndarray, points: np.ndarray, from_side: str, to_side: str) -> np.ndarray:
+        """The same, with the learned mask as a fourth channel where the preset has one."""
         from keras import ops
 
-        made = [np.empty((0, self.preset.size, self.preset.size, 3), np.float32)]
+        channels = 4 if self.preset.mask_decoder else 3
+        made = [np.empty((0, self.preset.size, self.preset.size, channels), np.float32)]
         for i in range(0, len(crops), BATCH):
             some, at = crops[i : i + BATCH], points[i : i + BATCH].astype(np.float32)
-            out = self.network.reconstruct(ops.convert_to_tensor(some), ops.convert_to_tensor(at), from_side, to_side)
+            given = ops.convert_to_tensor(some), ops.convert_to_tensor(at)
+            out = self.network.reconstruct_masked(*given, from_side, to_side)
             made.append(ops.convert_to_numpy(out))
         return np.concatenate(made)
+
+    def drawn_points(self, points: np.ndarray, from_side: str, to_side: str) -> np.ndarray | None:
+        """Where the landmarks of the face lie that is drawn for a face with these: (n, 68, 2) in crop units -> the
+        same. Each person's are standardised for the network, so the mouth follows but the jaw is their own. None where
+        the preset tells the network no landmarks."""
+        if not self.preset.landmark_code or not len(points):
+            return None
+        from keras import ops
+
+        code = ops.convert_to_numpy(self.network.code(points.astype(np.float32), from_side))
+        return getattr(self.network, f"code_{to_side}").points_of(code)
 
 
 def read_about(folder: Path) -> dict:

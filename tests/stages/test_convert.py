@@ -204,7 +204,7 @@ class Mirror:
 
     preset = replace(LITE, size=128)
 
-    def reconstruct(self, faces, points, from_side, to_side):
+    def reconstruct_masked(self, faces, points, from_side, to_side):
         self.points = np.array(points)
         return faces
 

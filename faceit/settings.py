@@ -82,7 +82,7 @@ class ConvertSettings:
     feather: float = 0.08  # of the face crop's width
     erode: float = 0.0  # likewise; how much further inside the mask's edge lies, below 0: outside
     keep: str = "none"  # none | mouth | eyes | both: what stays the frame's
-    occlusion: str = "none"  # none | residual: what stands before the face stays there
+    occlusion: str = "none"  # none | residual | hands: what stands before the face stays there
     blend: str = "bands"  # bands | alpha | seamless
     sharpen: float = 1.0  # up to the frame's own detail, by so much of the swapped face's at the most; 0: not
     scale: float = 1.0  # of the swapped face
@@ -109,7 +109,7 @@ CHOICES = {
     "mask": ("extended", "hull"),
     "keep": ("none", "mouth", "eyes", "both"),
     "blend": ("bands", "alpha", "seamless"),
-    "occlusion": ("none", "residual"),
+    "occlusion": ("none", "residual", "hands"),
     "ConvertSettings.preset": (
         "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow",
     ),

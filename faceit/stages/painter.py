@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from faceit.compose.blend import put_back
+from faceit.compose.hands import hands_before
 from faceit.compose.occlusion import occluded
 from faceit.faces.load import reduced, work_size
 from faceit.geometry import ALIGNED_MARGIN, Face, align, crop_points, filled_outline
@@ -68,6 +69,8 @@ class Swapper:
         made = self.model.drawn(crops, points, *self.sides)
         if self.settings.occlusion == "none":
             return [(each, None) for each in made]
+        if self.settings.occlusion == "hands":
+            return [(each, hands_before(face, crop)) for each, (_, face) in zip(made, faces, strict=True)]
         own = self.model.drawn(crops, points, self.sides[0], self.sides[0])
         outlines = [filled_outline(each * size - 0.5, size, crop=crop) > 127 for each in points]
         return [(each, occluded(*seen)) for each, *seen in zip(made, crops, own, outlines, strict=True)]

@@ -5,9 +5,9 @@ hand; prints a table.
     python -m benchmarks.hands --clips DIR [--seconds S]
 
 DIR holds the clips of docs/quality.md. A hand is found in a frame where it covers at least one hundredth of a face. In
-one clip a hand comes before the face, stays and goes; in another a finger touches the chin for a moment: their first and
-last frames were told by eye. The other clips show faces and no hand, so what is found there is a false alarm. The last
-one, a singer with his microphone and an audience, has hands at chins in many frames that nobody has counted: it is
+one clip a hand comes before the face, stays and goes; in another a finger touches the chin for a moment: their first
+and last frames were told by eye. The other clips show faces and no hand, so what is found there is a false alarm. The
+last one, a singer with his microphone and an audience, has hands at chins in many frames that nobody has counted: it is
 listed, and left out of the last line. The columns: frames with a face; those in which a hand is found; how much of what
 it covers is the same as in the frame before (intersection over union, the median and the least: a hand that moves is no
 fault); milliseconds a frame for hands, and for all.

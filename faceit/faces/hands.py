@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
+from faceit.errors import FaceitError
 from faceit.geometry import Alignment, Face, Hand, eye_distance
 from faceit.packaged import checked_file
 
@@ -32,8 +33,8 @@ PRESENT = 0.5  # of the second network's answer, from which it is a hand
 
 AROUND = (4.5, 6.0, 8.0)  # eye distances: sides of the squares about a face in which palms are looked for, in turn
 WINDOW = 448  # pixels of the largest of them, in which everything happens
-SEARCH_EVERY, SEARCH_MORE = 2, 8  # frames between two searches: without a hand, with one
-BACK = 24  # frames: so far back a hand is followed that was found late
+SEARCH_EVERY, SEARCH_MORE = 4, 8  # frames between two searches: without a hand, with one
+BACK = 36  # frames, 0.6 MB each: so far back a hand is followed that was found late
 HELD = 5  # frames: so long a hand is looked for where it was lost
 MOST_HANDS = 2  # a face
 MOST_FACES = 4  # about which hands are looked for, the largest
@@ -51,9 +52,14 @@ HANDS = np.dtype([("frame", "i4"), ("track", "i4"), ("presence", "f4"), ("scale"
 
 
 class HandFinder:
-    """Both networks; one thread at a time. FaceitError where their weights are not installed."""
+    """Both networks; one thread at a time. FaceitError where their weights, or the OpenCV for them, are missing."""
 
     def __init__(self):
+        if int(cv2.__version__.split(".")[0]) < 5:  # its points tremble: 4.11 moves them by up to 2 % of the hand
+            raise FaceitError(
+                f"`occlusion: hands` needs OpenCV 5, and {cv2.__version__} is installed: run `pip install --upgrade "
+                "opencv-python-headless`."
+            )
         self._palms, self._points = _net("palm"), _net("hand")
         self._anchors = anchors()
 

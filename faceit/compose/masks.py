@@ -31,6 +31,11 @@ def face_mask(
     return np.minimum(mask, _inside(size))
 
 
+def of_crop(points: np.ndarray, size: int) -> np.ndarray:
+    """Landmarks in units of the crop as pixels of it at ``size``."""
+    return points.astype(np.float64) * size - 0.5
+
+
 def skin_area(points: np.ndarray, size: int, crop: Crop = FACE) -> np.ndarray:
     """Where a face's light is measured, (size, size) bool: inside its outline up to the brows. Hair falls into the
     forehead."""

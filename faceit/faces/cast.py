@@ -11,6 +11,7 @@ from math import ceil
 import numpy as np
 
 from faceit.faces.follow import STEADY_REACH, steadied
+from faceit.faces.hands import hands_of, judged
 from faceit.faces.identity import Identity, Judgement, Tally
 from faceit.faces.seen import Seen
 from faceit.faces.tracks import JOINED_PLACE, JOINED_SAME
@@ -122,8 +123,11 @@ class Cast:
             yield faces, chosen, [face for face in chosen if self.turned(face)]
 
     def _all(self, part: int) -> list[list[Face]]:
-        numbers, out = self._numbers[part], []
-        for faces in self._load(part).faces():
+        numbers, out, seen = self._numbers[part], [], self._load(part)
+        hands = judged(seen.hands, self.fps, seen.frames)
+        for at, faces in enumerate(seen.faces()):
+            here = hands[slice(*np.searchsorted(hands["frame"], [at, at + 1]))]
+            faces = [replace(face, hands=hands_of(face, here)) for face in faces] if len(here) else faces
             faces = [replace(face, track=numbers[face.track]) for face in faces]
             if self.identity is not None:
                 faces = [replace(face, distance=self._judged[face.track].distance) for face in faces]

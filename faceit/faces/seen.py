@@ -8,13 +8,14 @@ import io
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 import numpy as np
 
 from faceit.faces.detect import FaceFinder
 from faceit.faces.follow import Follower
+from faceit.faces.hands import HANDS, HandFollower
 from faceit.faces.identity import encode
 from faceit.geometry import Face
 from faceit.images import write_bytes
@@ -32,7 +33,8 @@ class Seen:
     ``frame`` (n,) counts from the first of these frames, ``track`` (n,) numbers those that are one face; ``boxes``
     (n, 4) and ``landmarks`` (n, 68, 2) in pixels, ``spread`` (n,) as in ``geometry.Face``. ``encoded`` (m,) says which
     of the n were encoded, ``encodings`` (m, 128). ``light`` (n, 6) as in ``geometry.Face``, NaN where it was not
-    measured; ``cuts`` are the frames with which another shot begins.
+    measured; ``cuts`` are the frames with which another shot begins. ``hands`` (k,) of ``hands.HANDS`` are those about
+    the faces, where they were looked for.
     """
 
     frames: int
@@ -45,6 +47,7 @@ class Seen:
     encodings: np.ndarray
     light: np.ndarray
     cuts: np.ndarray
+    hands: np.ndarray = field(default_factory=lambda: np.zeros(0, HANDS))
 
     def faces(self) -> list[list[Face]]:
         """The faces of each frame."""
@@ -58,15 +61,17 @@ class Seen:
 
 
 def look(frames: Iterable, finder: FaceFinder, identify: bool = True, on_frame: Callable = lambda: None,
-         light_of: Callable = lambda frame, landmarks: UNKNOWN) -> Seen:  # fmt: skip
+         light_of: Callable = lambda frame, landmarks: UNKNOWN, hands: HandFollower | None = None) -> Seen:  # fmt: skip
     """Follow the faces of (time, frame) pairs. Without ``identify`` none is encoded; ``on_frame()`` follows each;
-    ``light_of(frame, landmarks)`` measures a face's light."""
+    ``light_of(frame, landmarks)`` measures a face's light; ``hands`` follows hands as well."""
     count, rows, encoded, encodings, lights, cuts = 0, [], [], [], [], []
     ages: Counter[int] = Counter()
     follower = Follower(finder)
     for _, frame, faces in follower.follow(frames):
-        if follower.cuts > len(cuts):
+        if cut := follower.cuts > len(cuts):
             cuts.append(count)
+        if hands is not None:
+            hands.step(frame, faces, cut)
         for face in faces:
             age = ages[face.track]
             if identify and (age in ENCODED_AT or age % ENCODED_EVERY == 0):
@@ -83,7 +88,7 @@ def look(frames: Iterable, finder: FaceFinder, identify: bool = True, on_frame: 
         np.array([face.landmarks for _, face in rows], np.float32).reshape(-1, 68, 2),
         np.array([face.spread for _, face in rows], np.float32), np.array(encoded, np.int32),
         np.array(encodings, np.float64).reshape(-1, 128), np.array(lights, np.float32).reshape(-1, 6),
-        np.array(cuts, np.int32),
+        np.array(cuts, np.int32), np.zeros(0, HANDS) if hands is None else hands.hands(),
     )  # fmt: skip
 
 

@@ -26,7 +26,8 @@ def write_page(wanted: Wanted, conversion: Conversion) -> Path:
     seen stays among the conversion's parts. FaceitError as ``Conversion.look``."""
     project, task, output = wanted.project, wanted.task, conversion.output
     with conversion.opened():
-        conversion.look(project.preprocess.detector, not task.everyone, project.preprocess.workers, lambda: None)
+        conversion.look(project.preprocess.detector, not task.everyone, project.preprocess.workers, lambda: None,
+                        wanted.hands)  # fmt: skip
         casts = wanted.casts(conversion.cast, frame_size(conversion.info, wanted.settings.height))
         counts = Counts()
         counts.swapped = casts.count(counts)

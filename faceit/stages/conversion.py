@@ -23,6 +23,7 @@ from faceit.faces.cast import Cast, Casts, Limits
 from faceit.faces.detect import FaceFinder
 from faceit.faces.faceset import read_json, write_text
 from faceit.faces.follow import Follower
+from faceit.faces.hands import HandFinder, HandFollower
 from faceit.faces.identity import Identity
 from faceit.faces.seen import Seen, load_seen, look, save_seen
 from faceit.media.formats import Encoding, Target
@@ -61,6 +62,7 @@ class View:
     detector: str
     identify: bool
     out: Path
+    hands: bool = False  # are looked for as well
 
     def do(self, stopped: Callable[[], bool]) -> int:
         """See ``crew.Job``; how many frames there are, 0 where nothing can be read."""
@@ -70,7 +72,8 @@ class View:
                 raise Stopped
 
         try:
-            seen = look(self._read(), FaceFinder(self.detector), self.identify, watch, face_light)
+            hands = HandFollower(HandFinder()) if self.hands else None
+            seen = look(self._read(), FaceFinder(self.detector), self.identify, watch, face_light, hands)
         except MediaError as error:
             if "killed by signal" in str(error):
                 raise
@@ -158,12 +161,13 @@ class Conversion:
 
     # --- the first pass: who is where ---
 
-    def look(self, detector: str, identify: bool, workers: int | None, meanwhile: Callable[[], object]) -> object:
-        """Find and follow all faces, with ``workers`` processes; what ``meanwhile()`` gives, which is called once they
-        are at work. MediaError where nothing can be read."""
+    def look(self, detector: str, identify: bool, workers: int | None, meanwhile: Callable[[], object],
+             hands: bool = False) -> object:  # fmt: skip
+        """Find and follow all faces, and ``hands`` too, with ``workers`` processes; what ``meanwhile()`` gives, which
+        is called once they are at work. MediaError where nothing can be read."""
         if self.target.is_video:
             check_sound(self.source, self.start, self.target.ending)
-        views = [self._view(n, detector, identify) for n in range(self._count())]
+        views = [self._view(n, detector, identify, hands) for n in range(self._count())]
         known = [load_seen(view.out) for view in views]
         self.frames = [seen.frames if seen else 0 for seen in known]
         total, done = frame_count(self.info, None, self.start, self.end), sum(self.frames)
@@ -224,10 +228,10 @@ class Conversion:
             return begin, self.end, None
         return begin, begin + float((self._length + 2) / self.info.fps), self._length
 
-    def _view(self, number: int, detector: str, identify: bool) -> View:
+    def _view(self, number: int, detector: str, identify: bool, hands: bool) -> View:
         begin, end, count = self._span(number)
         return View(self.source, number, begin, end, count, self.settings.height, detector, identify,
-                    self._seen_file(number))  # fmt: skip
+                    self._seen_file(number), hands)  # fmt: skip
 
     def _seen(self, number: int) -> Seen:
         """What was seen in a part: nothing where nothing can be read."""

@@ -67,7 +67,7 @@ def convert(project: Project, task: Task, settings: ConvertSettings | None = Non
     counts = Counts()
     with conversion.opened():
         painter = conversion.look(project.preprocess.detector, not task.everyone, project.preprocess.workers,
-                                  wanted.painter)  # fmt: skip
+                                  wanted.painter, wanted.hands)  # fmt: skip
         casts = wanted.casts(conversion.cast, frame_size(info, settings.height))
         counts.swapped = casts.count(counts)
         if counts.swapped:

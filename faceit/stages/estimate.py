@@ -215,7 +215,8 @@ def _convert(project: Project, swap: Swap, clip: Clip, model: SwapModel, folder:
     encoding = encoding_of(target(settings.format, settings.codec).codec, settings)
     out, pace = folder / f"out{encoding.part}", Pace()
     detector = project.preprocess.detector
-    view = View(clip.info.path, 0, clip.start, clip.end, None, settings.height, detector, True, folder / "seen.npz")
+    view = View(clip.info.path, 0, clip.start, clip.end, None, settings.height, detector, True, folder / "seen.npz",
+                settings.occlusion == "hands")  # fmt: skip
     with Crew(project.preprocess.workers) as crew:
         looking = crew.pace(view, MEASURE_S)
     seen = look(islice(clip.frames(MEASURE_S, height=settings.height), BATCH), FaceFinder(detector), identify=False)

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import tempfile
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -200,8 +201,11 @@ def _evaluate(project: Project, swapped: Swapped, videos: list[Converted], path:
     known = {side: learn(project, person) for side, person in swapped.people.items()}
     driver, giver = (known["b"], known["a"]) if swapped.reverse else (known["a"], known["b"])
     meter = Meter(driver, giver, project.preprocess.detector)
-    listed, identities = [], {}
+    listed, identities, drawn = [], {}, None
     for i, video in enumerate(videos):
+        if video.settings.mask == "shared":
+            drawn = drawn or _drawn(project, swapped)
+            video = replace(video, drawn=drawn)
         identity, which = None, (video.portraits, video.settings.tolerance)
         if not video.everyone:
             if which not in identities:
@@ -233,6 +237,15 @@ def _evaluate(project: Project, swapped: Swapped, videos: list[Converted], path:
         say(line)
     say(f"Figures are in {path} and {table.name}.")
     return path
+
+
+def _drawn(project: Project, swapped: Swapped) -> Callable | None:
+    """The model's ``drawn_points`` for this swap; None where it is not here, or its network knows no landmarks."""
+    model = None if swapped.about is None else load_model(project.model_dir(swapped.name))
+    if model is None or not model.preset.landmark_code:
+        return None
+    sides = ("b", "a") if swapped.reverse else SIDES
+    return lambda points: model.drawn_points(points, *sides)
 
 
 def _seen_in_training(project: Project, swapped: Swapped) -> bool:

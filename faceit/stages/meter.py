@@ -3,7 +3,7 @@
 import contextlib
 import os
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import count, zip_longest
@@ -13,14 +13,14 @@ import cv2
 import numpy as np
 
 from faceit.compose.blend import put_back
-from faceit.compose.masks import face_mask
+from faceit.compose.masks import face_mask, of_crop
 from faceit.errors import FaceitError
 from faceit.faces import recogniser
 from faceit.faces.cast import Cast, Limits
 from faceit.faces.detect import FaceFinder, find_landmarks
 from faceit.faces.identity import Identity, encode
 from faceit.faces.seen import Seen, look
-from faceit.geometry import FACE, Crop, Face, align, eye_distance, head_angles, outline, overlap
+from faceit.geometry import FACE, Crop, Face, align, crop_points, eye_distance, head_angles, outline, overlap
 from faceit.measure import pixels
 from faceit.measure.expression import ANGLES, expressions, shift_between
 from faceit.measure.table import FrameTable
@@ -54,6 +54,7 @@ class Converted:
     frames_per_second: float | None = None  # of the conversion
     crop: Crop = FACE  # of the model that made it: how far up the forehead the mask reaches
     yaw: tuple[float, float] | None = None  # degrees of a turned head, beyond which convert faded the swap
+    drawn: Callable | None = None  # ``SwapModel.drawn_points`` of the swap, where its face ends with them
 
 
 @dataclass
@@ -97,7 +98,7 @@ class Meter:
         was swapped; returns what evaluation.json says of it."""
         info, source = probe(video.file), probe(video.source)
         self._label = Label(info.width, info.height).box if video.settings.label else None
-        self._settings, self._crop = video.settings, video.crop
+        self._settings, self._crop, self._drawn = video.settings, video.crop, video.drawn
         total = frame_count(info)
         every = max(1, total // FLOOR_FRAMES)
         there = self._looked(video, total, identity is not None)
@@ -244,8 +245,11 @@ class Meter:
         """Put the seam into ``values``; returns the mean colours inside the mask, driving and swapped."""
         place = align(face.landmarks, SEAM_SIZE, crop=self._crop)
         points = place.points(face.landmarks.astype(np.float64))
-        wide = self._settings.mask == "extended"
-        mask = face_mask(points, SEAM_SIZE, wide, self._settings.feather, self._crop, self._settings.erode)
+        how = self._settings.mask != "hull", self._settings.feather, self._crop, self._settings.erode
+        mask = face_mask(points, SEAM_SIZE, *how)
+        if self._drawn is not None:  # the edge is where the swap ends
+            there = self._drawn(crop_points(face.landmarks, self._crop)[None])
+            mask = np.minimum(mask, face_mask(of_crop(there[0], SEAM_SIZE), SEAM_SIZE, *how))
         crops = [place.warp(frame) for frame in (job.driving, job.swapped)]
         driving, swapped = (pixels.seam_steps(crop, mask) for crop in crops)
         values |= {"seam": pixels.length_of(swapped), "seam_driving": pixels.length_of(driving),

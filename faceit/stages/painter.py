@@ -5,7 +5,10 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from faceit.compose.blend import put_back
+from faceit.compose.hands import hands_before
+from faceit.compose.masks import face_mask, of_crop
 from faceit.compose.occlusion import occluded
+from faceit.errors import FaceitError
 from faceit.faces.load import reduced, work_size
 from faceit.geometry import ALIGNED_MARGIN, Face, align, crop_points, filled_outline
 from faceit.network.swapmodel import BATCH, SwapModel
@@ -57,10 +60,13 @@ class Swapper:
 
     def __init__(self, model: SwapModel, settings: ConvertSettings, reverse: bool = False):
         self.model, self.settings = model, settings
+        if settings.mask == "learned" and not model.preset.mask_decoder:
+            raise FaceitError(f"A {model.preset.name} learns no mask: take `mask: shared`.")
         self.sides = ("b", "a") if reverse else ("a", "b")
 
     def swapped(self, faces: list[tuple[Frame, Face]]) -> list[tuple[np.ndarray, np.ndarray | None]]:
-        """(what the network made, what lies before the face) of each."""
+        """(what the network made, with how much of it is the face in a fourth channel where that is known; what lies
+        before the face) of each."""
         if not faces:
             return []
         size, crop = self.model.preset.size, self.model.crop
@@ -68,9 +74,23 @@ class Swapper:
         pictures = np.stack([reduced(picture, work_size(size)) for picture in saved])
         points = np.stack([crop_points(face.landmarks, crop) for _, face in faces])
         crops = self.model.crops(pictures)
-        made = self.model.drawn(crops, points, *self.sides)
+        made = self._made(crops, points)
         if self.settings.occlusion == "none":
             return [(each, None) for each in made]
+        if self.settings.occlusion == "hands":
+            return [(each, hands_before(face, crop)) for each, (_, face) in zip(made, faces, strict=True)]
         own = self.model.drawn(crops, points, self.sides[0], self.sides[0])
-        outlines = [filled_outline(each * size - 0.5, size, crop=crop) > 127 for each in points]
+        outlines = [filled_outline(of_crop(each, size), size, crop=crop) > 127 for each in points]
         return [(each, occluded(*seen)) for each, *seen in zip(made, crops, own, outlines, strict=True)]
+
+    def _made(self, crops: np.ndarray, points: np.ndarray) -> np.ndarray:
+        """What the network makes of these: (n, s, s, 3), or 4 with what of it is the face."""
+        if self.settings.mask == "learned":
+            return self.model.drawn_masked(crops, points, *self.sides)
+        made = self.model.drawn(crops, points, *self.sides)
+        there = self.model.drawn_points(points, *self.sides) if self.settings.mask == "shared" else None
+        if there is None:
+            return made
+        how = {"feather": self.settings.feather, "crop": self.model.crop, "erode": self.settings.erode}
+        masks = [face_mask(of_crop(each, self.model.preset.size), self.model.preset.size, **how) for each in there]
+        return np.concatenate([made, np.stack(masks)[..., None]], axis=-1)

@@ -14,6 +14,7 @@ from faceit.compose.blend import face_light
 from faceit.errors import FaceitError
 from faceit.faces.cast import Cast, Casts, Limits
 from faceit.faces.detect import FaceFinder
+from faceit.faces.hands import HandFinder, HandFollower
 from faceit.faces.identity import Identity, Tally, learn_identity
 from faceit.faces.seen import look
 from faceit.media.formats import Encoding, Target, encoding_of, target
@@ -88,6 +89,8 @@ class Wanted:
     def __init__(self, project: Project, task: Task, settings: ConvertSettings | None):
         self.project, self.task = project, task
         self.swaps = [_Swap(project, task, task.swap, settings), *(_Swap(project, task, name) for name in task.others)]
+        if self.hands:
+            HandFinder()  # where its weights are missing, that is said before the work begins
         if task.others and task.everyone:
             raise FaceitError("With --swap each swap finds its own person: leave --everyone out.")
         drivers = [swap.driver.name for swap in self.swaps]
@@ -114,6 +117,11 @@ class Wanted:
         """Those of the first swap, which are for all where they are not a face's."""
         return self.swaps[0].settings
 
+    @property
+    def hands(self) -> bool:
+        """Whether hands are looked for."""
+        return any(swap.settings.occlusion == "hands" for swap in self.swaps)
+
     def learn(self, portraits: tuple[Path, ...]) -> None:
         """Learn who is looked for; ``portraits`` are of the first swap's person, instead of their own."""
         for swap in self.swaps if not self.task.everyone else ():
@@ -126,7 +134,7 @@ class Wanted:
 
     def converter(self) -> "Converter":
         finder = FaceFinder(self.project.preprocess.detector)
-        return Converter(self.painter(), self.casts, finder, not self.task.everyone)
+        return Converter(self.painter(), self.casts, finder, not self.task.everyone, hands=self.hands)
 
     def casts(self, cast: Callable, size: tuple[int, int]) -> Casts:
         """Who is swapped by which in frames of ``size``; ``cast(identity, limits)`` gives a swap's."""
@@ -151,7 +159,7 @@ class Wanted:
         """A hash of all that the first pass over a video depends on: not who is looked for, nor the models."""
         task = self.task
         return _hash(_stamps([source]), task.start, task.end, task.everyone, self.settings.height,
-                     self.project.preprocess.detector)  # fmt: skip
+                     self.project.preprocess.detector, self.hands)  # fmt: skip
 
     def facts(self) -> dict:
         """What the result's note and story tell of it; of several swaps the first is named as the swap."""
@@ -185,14 +193,17 @@ class Wanted:
 class Converter:
     """Swaps faces in frames that are in memory; what it did is in ``counts``. ``casts`` as ``Wanted.casts``."""
 
-    def __init__(self, painter: Painter, casts: Callable, finder: FaceFinder, identify: bool = True, fps: float = 25.0):
+    def __init__(self, painter: Painter, casts: Callable, finder: FaceFinder, identify: bool = True, fps: float = 25.0,
+                 hands: bool = False):  # fmt: skip
         self.painter, self.casts, self.finder, self.identify, self.fps = painter, casts, finder, identify, fps
         self.counts = Counts()
+        self._hands = HandFinder() if hands else None
 
     def convert(self, frames: list[np.ndarray]) -> list[np.ndarray]:
         """Consecutive frames (h, w, 3) uint8 RGB -> the swapped ones; those without a face to swap come as they are."""
         timed = ((i / self.fps, frame) for i, frame in enumerate(frames))
-        seen = look(timed, self.finder, self.identify, light_of=face_light)
+        hands = HandFollower(self._hands) if self._hands else None
+        seen = look(timed, self.finder, self.identify, light_of=face_light, hands=hands)
         height, width = frames[0].shape[:2]
         casts = self.casts(lambda *who: Cast(lambda part: seen, 1, self.fps, *who), (width, height))
         self.counts.swapped += casts.count(self.counts)

@@ -6,9 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from faceit import packaged
 from faceit.cli import main
 from faceit.faces.cast import Casts, Limits
 from faceit.faces.detect import FaceFinder
+from faceit.faces.hands import HandFinder
 from faceit.faces.identity import Identity, encode, learn_identity
 from faceit.geometry import CROPS, crop_points
 from faceit.images import read_image
@@ -18,10 +20,12 @@ from faceit.media.writer import VideoWriter
 from faceit.network.presets import LITE
 from faceit.network.swapmodel import MODEL, SwapModel, about_turns, load_model, read_about
 from faceit.settings import ConvertSettings
+from faceit.stages import swaps
 from faceit.stages.painter import Painter, Swapper
 from faceit.stages.swaps import Converter
 
 from ..conftest import copied, write_project
+from ..drawn_hand import POINTS
 from ..media.flash_beep import make_flash_beep, offsets, run_ffmpeg
 
 
@@ -102,6 +106,36 @@ def test_the_command_line_says_how_the_face_goes_in(project, people, capsys):
     assert "--blend: 'band' is not one of bands, alpha, seamless" in capsys.readouterr().err
     assert convert(project, people / "talk.mp4", "--scale", "nan") == 1
     assert "--scale: nan is out of range" in capsys.readouterr().err
+
+
+def test_hands_are_looked_for_where_they_are_asked_for(project, people, monkeypatch, capsys):
+    """A finder that sees a hand before every mouth."""
+
+    class Hands(HandFinder):
+        def __init__(self):
+            pass
+
+        def palms(self, picture):
+            return [(np.array([80.0, 100, 110, 130]), np.tile([[95.0, 115]], (7, 1)) + [[0, 20], *[[0, -20]] * 6])]
+
+        def hand(self, picture, square):
+            return POINTS * 160 + [223, 270], 160 * 0.49 / 0.09, 0.95
+
+    monkeypatch.setattr(swaps, "HandFinder", Hands)
+    pictures = []
+    for more in ([], ["--occlusion", "hands"]):
+        assert convert(project, people / "talk.mp4", "--preview", "1", *more) == 0
+        pictures.append(read_image(result(project, "talk-preview.jpg")).astype(int))
+    changed = np.abs(pictures[1] - pictures[0]).max(2)
+    half = changed.shape[1] // 2
+    assert changed[:, : half - 8].max() < 12 and (changed[:, half:] > 12).sum() > 100  # the frame itself is the same
+    monkeypatch.undo()
+    find = packaged.importlib.util.find_spec
+    monkeypatch.setattr(packaged.importlib.util, "find_spec", lambda name: None if name == "mediapipe" else find(name))
+    capsys.readouterr()
+    assert convert(project, people / "talk.mp4", "--occlusion", "hands") == 1
+    assert "run `pip install --no-deps mediapipe==0.10.21`" in capsys.readouterr().err
+    assert not parts(result(project).parent)
 
 
 def test_a_head_that_is_turned_too_far_is_left_and_said(project, people, capsys):

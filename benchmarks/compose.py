@@ -17,7 +17,7 @@ from benchmarks.pairs import pair_1, pair_2, write_project
 from faceit.cli import main as faceit
 from faceit.network.swapmodel import MODEL
 
-PLAIN = {"blend": "alpha", "sharpen": 0.0}
+PLAIN = {"mask": "extended", "blend": "alpha", "sharpen": 0.0}
 VARIANTS = {
     "defaults": {},
     "plain": PLAIN,
@@ -33,6 +33,8 @@ VARIANTS = {
     "feather: 0.16": PLAIN | {"feather": 0.16},
     "erode: 0.03": PLAIN | {"erode": 0.03},
     "mask: hull": PLAIN | {"mask": "hull"},
+    "mask: shared": PLAIN | {"mask": "shared"},
+    "mask: extended, the rest as by default": {"mask": "extended"},
     "keep: mouth": PLAIN | {"keep": "mouth"},
     "scale: 1.05": PLAIN | {"scale": 1.05},
 }

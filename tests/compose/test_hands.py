@@ -85,6 +85,9 @@ def test_the_hand_stays_in_the_frame_and_the_network_is_asked_once(portrait):
         def crops(self, faces):
             return np.zeros((len(faces), 64, 64, 3), np.float32)
 
+        def drawn_points(self, points, *sides):
+            return None
+
         def drawn(self, crops, points, *sides):
             asked.append(sides)
             return np.zeros((len(crops), 64, 64, 3), np.float32)

@@ -86,6 +86,9 @@ def test_a_swapper_asks_the_driving_persons_own_decoder(portrait):
             self.shape = faces.shape
             return np.stack([align(landmarks, SIZE).warp(hidden)]).astype(np.float32) / 255
 
+        def drawn_points(self, points, *sides):
+            return None
+
         def drawn(self, crops, points, from_side, to_side):
             self.asked.append((from_side, to_side))
             return np.stack([align(landmarks, SIZE).warp(picture)]).astype(np.float32) / 255

@@ -12,7 +12,7 @@ from faceit.faces.cast import Casts, Limits
 from faceit.faces.detect import FaceFinder
 from faceit.faces.hands import HandFinder
 from faceit.faces.identity import Identity, encode, learn_identity
-from faceit.geometry import CROPS, crop_points
+from faceit.geometry import CROPS, align, crop_points
 from faceit.images import read_image
 from faceit.media.provenance import read_note
 from faceit.media.video import frame_size, probe, read_frames
@@ -236,11 +236,43 @@ def test_a_face_that_the_detector_loses_is_bridged_but_a_cut_is_not(trained, peo
 class Mirror:
     """A network that gives back what it sees, at 128 pixels, and remembers the landmarks."""
 
-    preset = replace(LITE, size=128)
+    preset = replace(LITE, size=128, landmark_code=False)
 
     def reconstruct_masked(self, faces, points, from_side, to_side):
         self.points = np.array(points)
         return faces
+
+
+def test_the_mask_ends_where_either_face_ends(trained, people):
+    """A giver whose jaw is narrower by a tenth: what her picture shows beside it is not put in."""
+    model = load_model(trained.parent / "models" / "c2h")
+    frame = read_image(people / "collins.png")
+    [face] = FaceFinder().find(frame)
+    points = crop_points(face.landmarks, model.crop)[None]
+    code = model.network.code_b
+    assert model.drawn_points(points, "a", "a") == pytest.approx(points, abs=0.02)
+    at_rest = np.array(model.network.code_a.mean)[None]
+    assert model.drawn_points(at_rest, "a", "b") == pytest.approx(np.array(code.mean)[None], abs=1e-5)
+    narrow = np.array(points[0])
+    narrow[:17, 0] += 0.1 * (0.5 - narrow[:17, 0])
+    narrow[:17, 1] -= 0.05
+    code.mean.assign(narrow - (model.drawn_points(points, "a", "b") - np.array(code.mean))[0])
+    changed = {}
+    for mask in ("extended", "shared"):
+        [(_, out, _)] = Painter(Swapper(model, ConvertSettings(mask=mask))).painted([(frame, [face])])
+        changed[mask] = (out != frame).any(2)
+    place = align(face.landmarks, 256)
+    back = place.inverse()
+    jaw = np.round((narrow * 256 - 0.5) @ back[:, :2].T + back[:, 2]).astype(int)
+    assert (changed["shared"] & ~changed["extended"]).mean() < 0.002  # but for rounding
+    inside, outside = jaw[8] - [0, 12], np.round((jaw[8] + face.landmarks[8]) / 2).astype(int)
+    assert changed["shared"][inside[1], inside[0]]
+    assert changed["extended"][outside[1], outside[0]] and not changed["shared"][outside[1], outside[0]]
+
+
+def test_a_mask_that_nobody_learned_is_said(project, people, capsys):
+    assert convert(project, people / "talk.mp4", "--mask", "learned") == 1
+    assert "A lite learns no mask: take `mask: shared`" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", CROPS)

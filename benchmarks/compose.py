@@ -34,7 +34,7 @@ VARIANTS = {
     "erode: 0.03": PLAIN | {"erode": 0.03},
     "mask: hull": PLAIN | {"mask": "hull"},
     "mask: shared": PLAIN | {"mask": "shared"},
-    "mask: extended, the rest as by default": {"mask": "extended"},
+    "defaults but mask: extended": {"mask": "extended"},
     "keep: mouth": PLAIN | {"keep": "mouth"},
     "scale: 1.05": PLAIN | {"scale": 1.05},
 }

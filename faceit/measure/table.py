@@ -8,7 +8,7 @@ import numpy as np
 
 from faceit.measure.expression import ANGLES, EXPRESSIONS
 
-STATES = ("swapped", "no_face", "someone_else", "lost")
+STATES = ("swapped", "no_face", "someone_else", "lost", "turned")
 PAIRED = (*EXPRESSIONS, *ANGLES)  # measured in the driving and in the swapped frame
 COLUMNS = (
     "distance_to", "distance_from", "second_to", "second_from",

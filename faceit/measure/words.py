@@ -33,8 +33,8 @@ def _coverage(said: dict) -> str:
     if not counts or not counts["frames"]:
         return ""
     rest = [f"{counts[key]:,} {text}" for key, text in (
-        ("no_face", "without a face"), ("someone_else", "with only other people"),
-        ("lost", "where the result shows no face")) if counts[key]]  # fmt: skip
+        ("no_face", "without a face"), ("someone_else", "with only other people"), ("turned", "turned too far"),
+        ("lost", "where the result shows no face")) if counts.get(key)]  # fmt: skip
     others = f" ({', '.join(rest)})" if rest else ""
     return f"{counts['swapped']:,} of {counts['frames']:,} frames are swapped{others}."
 

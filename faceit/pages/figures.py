@@ -15,7 +15,7 @@ EXPRESSIONS = {
     "left_brow": "Left brow", "right_brow": "Right brow",
 }  # fmt: skip
 STATES = {
-    "swapped": "swapped", "lost": "face lost in the result", "no_face": "no face",
+    "swapped": "swapped", "lost": "face lost in the result", "turned": "turned too far", "no_face": "no face",
     "someone_else": "only someone else",
 }  # fmt: skip
 

@@ -10,7 +10,8 @@ from faceit.pages.charts import Line, Mark, Stretch, lines
 from faceit.pages.figures import People, floors, people
 from faceit.pages.values import number, part, text
 
-SHADED = {"no_face": "no face", "someone_else": "only someone else", "lost": "face lost in the result"}
+SHADED = {"no_face": "no face", "someone_else": "only someone else", "turned": "turned too far",
+          "lost": "face lost in the result"}  # fmt: skip
 MOST_STRETCHES = 400  # shaded ones in a chart
 
 

@@ -63,7 +63,7 @@ class _Job:
 
     driving: np.ndarray
     swapped: np.ndarray
-    state: str  # swapped, no_face, someone_else
+    state: str  # swapped, turned, no_face, someone_else
     faces: list[Face]  # those that were swapped
     before: tuple[np.ndarray, np.ndarray] | None  # the frames before, of the same shot
     encoded: bool
@@ -103,10 +103,11 @@ class Meter:
         every = max(1, total // FLOOR_FRAMES)
         there = self._looked(video, total, identity is not None)
         limits = Limits(yaw=video.yaw, size=(info.width, info.height))
-        chosen = Cast(lambda part: there, 1, float(info.fps), identity, limits).faces(0)  # as convert chose them
+        cast = Cast(lambda part: there, 1, float(info.fps), identity, limits)
+        chosen, states = cast.faces(0), [_state(*look) for look in cast.looks(0)]  # as convert chose them
         window: deque[tuple[int, _Measured, bool]] = deque(maxlen=3)
         with Progress(f"measure {video.file.name}", total) as progress:
-            for i, (job, seen) in enumerate(self._measured(self._jobs(video, there, chosen, every))):
+            for i, (job, seen) in enumerate(self._measured(self._jobs(video, states, chosen, every))):
                 row = self.table.add(number, i, i / float(info.fps), seen.state, seen.values)
                 self.squared.append(seen.squared)
                 window.append((row, seen, job.before is not None))
@@ -127,14 +128,13 @@ class Meter:
             done = count(1)
             return look(frames, self.finder, identify, lambda: progress.update(next(done)))
 
-    def _jobs(self, video: Converted, there: Seen, chosen: list[list[Face]], every: int) -> Iterator[_Job]:
+    def _jobs(self, video: Converted, states: list[str], chosen: list[list[Face]], every: int) -> Iterator[_Job]:
         encode_every = max(1, round(float(probe(video.file).fps) / ENCODED_PER_S))
-        found, before, swaps = np.bincount(there.frame, minlength=there.frames), None, 0
+        before, swaps = None, 0
         for i, (driving, swapped) in enumerate(self._pairs(video)):
             faces = chosen[i] if i < len(chosen) else []
             same = before is not None and faces and overlap(before[0].box, faces[0].box) > SAME_SHOT
-            others = i < len(found) and found[i]
-            state = "swapped" if faces else "someone_else" if others else "no_face"
+            state = "swapped" if faces else states[i] if i < len(states) else "no_face"
             job = _Job(driving, swapped, state, faces, before[1:] if same else None,
                        bool(faces) and swaps % encode_every == 0, bool(faces) and swaps % every == 0)  # fmt: skip
             before = (faces[0], driving, swapped) if faces else None
@@ -294,6 +294,13 @@ class Meter:
         values = compared(driving, made, size) | self._identity(still, made)
         values["sharpness"] = self._sharpness(still, made)
         return {"unswapped": unswapped, "mean_face": values}
+
+
+def _state(faces: list[Face], chosen: list[Face], seen: list[Face]) -> str:
+    """Of a frame's faces, those to be swapped, and of these those that are not turned too far: what became of it."""
+    if chosen:
+        return "swapped" if seen else "turned"
+    return "someone_else" if faces else "no_face"
 
 
 def compared(driving: np.ndarray, swapped: np.ndarray, frame: tuple[int, int]) -> dict[str, float]:

@@ -30,7 +30,7 @@ def table(rng):
 
 
 def test_gaps_do_not_count(table):
-    assert summary.coverage(table) == {"frames": 60, "swapped": 50, "no_face": 10, "someone_else": 0, "lost": 0}
+    assert summary.coverage(table) == {"frames": 60, "swapped": 50, "no_face": 10, "someone_else": 0, "lost": 0, "turned": 0}
     identity = summary.identity(table)
     assert identity["frames"] == 25 and identity["nearer_to"] == pytest.approx(24 / 25)
     assert identity["dlib"]["to"] == pytest.approx(0.3) and np.isnan(identity["second"]["from"])
@@ -81,7 +81,7 @@ def test_identity_is_never_said_without_the_mouth():
                   for name in ("mouth_opening", "left_eye", "right_eye")}  # fmt: skip
     said = {
         "from": {"name": "ann"}, "to": {"name": "bob"}, "videos": [{"file": "x.mp4"}],
-        "coverage": {"frames": 100, "swapped": 97, "no_face": 3, "someone_else": 0, "lost": 0},
+        "coverage": {"frames": 100, "swapped": 97, "no_face": 3, "someone_else": 0, "lost": 0, "turned": 0},
         "identity": {"nearer_to": 0.97, "dlib": {"to": 0.41, "floors": {"real_to": 0.25, "mean_face": 0.44}},
                      "second": {"name": "SFace", "to": 0.6, "floors": {}}},
         "expression": expression,

@@ -192,6 +192,14 @@ def test_a_face_that_is_gone_from_the_result_is_lost(stage):
     assert all(not 10 <= frame["frame"] < 14 for frame in best)
 
 
+def test_a_head_that_was_turned_too_far_is_not_somebody_else(stage):
+    source = stage["folder"] / "collins.mp4"
+    meter = Meter(stage["known"]["collins"], stage["known"]["hopper"])
+    meter.measure(0, Converted(source, source, settings=SETTINGS, yaw=(70.0, 80.0)), stage["identity"])
+    said = summary.coverage(meter.table)
+    assert (said["turned"], said["someone_else"], said["swapped"]) == (SECONDS * FPS, 0, 0)
+
+
 def test_another_source_is_refused(stage, people):
     meter = Meter(stage["known"]["collins"], stage["known"]["hopper"])
     other = Converted(stage["folder"] / "collins.mp4", people / "talk.mp4", settings=SETTINGS)

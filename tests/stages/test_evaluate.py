@@ -80,7 +80,7 @@ def test_a_converted_video_is_measured_against_its_source_the_same_twice(convert
     assert written[0] == written[1]
     said = json.loads(written[0][0])
     assert (said["kind"], said["videos"][0]["file"], said["videos"][0]["frames"]) == ("video", "talk.mp4", 30)
-    assert said["coverage"] == {"frames": 30, "swapped": 30, "no_face": 0, "someone_else": 0, "lost": 0}
+    assert said["coverage"] == {"frames": 30, "swapped": 30, "no_face": 0, "someone_else": 0, "lost": 0, "turned": 0}
     assert said["identity"]["dlib"]["floors"].keys() == {"real_to", "real_from", "unswapped", "mean_face"}
     assert said["identity"]["dlib"]["floors"]["real_to"] < 0.3 < 0.6 < said["identity"]["dlib"]["floors"]["unswapped"]
     assert said["expression"].keys() == set(EXPRESSIONS) and said["speed"]["frames_per_second"] > 0
@@ -161,7 +161,7 @@ def test_nobody_swapped_is_counted_and_no_figure_is_made_up(converted, tmp_path)
     file = copied(converted, tmp_path)
     assert run(file, "evaluate", "c2h", "talk.mp4", "--reverse") == 0  # as if Hopper had been in the talk
     said = read(output(file).with_name("talk.evaluation.json"))
-    assert said["coverage"] == {"frames": 30, "swapped": 0, "no_face": 0, "someone_else": 30, "lost": 0}
+    assert said["coverage"] == {"frames": 30, "swapped": 0, "no_face": 0, "someone_else": 30, "lost": 0, "turned": 0}
     assert said["identity"]["nearer_to"] is None and said["expression"]["mouth_opening"]["r"] is None
     assert said["worst"] == said["best"] == [] and nothing_is_nan(said)
     assert said["summary"][0] == "0 of 30 frames are swapped (30 with only other people)."

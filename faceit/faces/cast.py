@@ -15,12 +15,13 @@ from faceit.faces.hands import hands_of, judged
 from faceit.faces.identity import Identity, Judgement, Tally
 from faceit.faces.seen import Seen
 from faceit.faces.tracks import JOINED_PLACE, JOINED_SAME
-from faceit.geometry import Face, head_angles, overlap
+from faceit.geometry import Face, align, head_angles, overlap
 
 # Light changes slowly, and what is measured of it trembles: seconds, deviation of the weights that smooth it; and how
 # far it may lie from another frame's to count, in LAB, so that a lamp that is switched on lights the face at once.
 LIGHT_S, LIGHT_STEP = 0.25, 3.0
 LIGHT_REACH = 2.0  # deviations to either side
+TOLD_S, TOLD_REACH = 0.03, 3.0  # seconds, deviation of the weights that smooth what networks are told; deviations
 YAW_FADE = 15.0  # degrees in which a face that turns away fades out
 
 
@@ -89,7 +90,7 @@ class Cast:
         reach = max(STEADY_REACH, ceil(LIGHT_REACH * LIGHT_S * self.fps))  # smoothing needs a few on either side
         before = self._numbered(part - 1)[-reach:] if part else []
         after = self._numbered(part + 1)[:reach] if part + 1 < self.parts else []
-        placed = _lit(steadied((at / self.fps, at, chosen) for at, chosen in before + here + after))
+        placed = _told(_lit(steadied((at / self.fps, at, chosen) for at, chosen in before + here + after)))
         mine = placed[len(before) : len(before) + len(here)]
         return [[replace(face, strength=strength) for face in faces if (strength := self._strength(at, face)) > 0]
                 for _, at, faces in mine]  # fmt: skip
@@ -189,17 +190,39 @@ def _shared(frame: list[list[Face]]) -> list[Face]:
 def _lit(placed: Iterable) -> list[tuple]:
     """(time, number, faces) with the light of each track smoothed over time, both ways."""
     placed = list(placed)
-    tracks: dict[int, list[tuple[int, int]]] = {}  # where its measured faces are
-    for i, (_, _, faces) in enumerate(placed):
-        for k, face in enumerate(faces):
-            if face.light is not None:
-                tracks.setdefault(face.track, []).append((i, k))
-    for where in tracks.values():
+    for where in _by_track(placed, lambda face: face.light is not None):
         times = np.array([placed[i][0] for i, _ in where])
         lights = np.stack([placed[i][2][k].light for i, k in where])
         for (i, k), light in zip(where, _smoothed(times, lights), strict=True):
             placed[i][2][k] = replace(placed[i][2][k], light=light)
     return placed
+
+
+def _told(placed: list[tuple]) -> list[tuple]:
+    """The same with the landmarks that networks are told: in the aligned face, the weighted means of neighbouring
+    frames'. A detector trembles more than a mouth does in that time, and the drawing trembles with it."""
+    for where in _by_track(placed):
+        times = np.array([placed[i][0] for i, _ in where])
+        places = [align(placed[i][2][k].landmarks, 1) for i, k in where]
+        shapes = np.stack([place.points(placed[i][2][k].landmarks.astype(np.float64))
+                           for place, (i, k) in zip(places, where, strict=True)])  # fmt: skip
+        for n, ((i, k), place) in enumerate(zip(where, places, strict=True)):
+            near = slice(*np.searchsorted(times, [times[n] - TOLD_REACH * TOLD_S, times[n] + TOLD_REACH * TOLD_S]))
+            weights = np.exp(-0.5 * ((times[near] - times[n]) / TOLD_S) ** 2)
+            shape, back = np.tensordot(weights / weights.sum(), shapes[near], 1), place.inverse()
+            told = (shape @ back[:, :2].T + back[:, 2]).astype(np.float32)
+            placed[i][2][k] = replace(placed[i][2][k], told=told)
+    return placed
+
+
+def _by_track(placed: list[tuple], counts: Callable[[Face], bool] = lambda face: True) -> list[list[tuple[int, int]]]:
+    """Where each track's faces are that count: (frame of ``placed``, place in its list)."""
+    tracks: dict[int, list[tuple[int, int]]] = {}
+    for i, (_, _, faces) in enumerate(placed):
+        for k, face in enumerate(faces):
+            if counts(face):
+                tracks.setdefault(face.track, []).append((i, k))
+    return list(tracks.values())
 
 
 def _smoothed(times: np.ndarray, lights: np.ndarray) -> np.ndarray:

@@ -72,7 +72,7 @@ class Swapper:
         size, crop = self.model.preset.size, self.model.crop
         saved = [cut(frame, align(face.landmarks, SAVED_SIZE, ALIGNED_MARGIN, crop)) for frame, face in faces]
         pictures = np.stack([reduced(picture, work_size(size)) for picture in saved])
-        points = np.stack([crop_points(face.landmarks, crop) for _, face in faces])
+        points = np.stack([crop_points(_told(face), crop) for _, face in faces])
         crops = self.model.crops(pictures)
         made = self._made(crops, points)
         if self.settings.occlusion == "none":
@@ -94,3 +94,7 @@ class Swapper:
         how = {"feather": self.settings.feather, "crop": self.model.crop, "erode": self.settings.erode}
         masks = [face_mask(of_crop(each, self.model.preset.size), self.model.preset.size, **how) for each in there]
         return np.concatenate([made, np.stack(masks)[..., None]], axis=-1)
+
+
+def _told(face: Face) -> np.ndarray:
+    return face.landmarks if face.told is None else face.told

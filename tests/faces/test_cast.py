@@ -171,6 +171,19 @@ def test_light_that_trembles_is_steadied_and_a_lamp_that_is_switched_on_is_not()
     assert all(faces[0].light is None for faces in unknown.faces(0))
 
 
+def test_what_networks_are_told_trembles_less_and_moves_as_fast():
+    """A head that goes 30 pixels a frame, with a chin that a detector throws up and down by two."""
+    there = seen(20, *[(i, 1, 30 * i, None) for i in range(20)])
+    there.landmarks[:, 8, 1] += np.where(np.arange(20) % 2, 2.0, -2.0)
+    faces = [face for [face] in cast(there).faces(0)]
+    told = np.stack([face.told for face in faces])
+    chin = told[:, 8, 1] - FACE[8, 1]
+    assert np.abs(np.diff(chin[2:-2])).max() < 0.25 * 4 and np.abs(chin[2:-2]).max() < 0.5
+    np.testing.assert_allclose(np.diff(told[:, 30, 0]), 30, atol=0.01)
+    still = np.stack([face.landmarks for face in faces])
+    np.testing.assert_allclose(told[:, 30], still[:, 30], atol=0.05)
+
+
 def test_of_two_swaps_the_nearer_has_the_face():
     part = seen(2, (0, 1, 10, THEIRS), (0, 2, 300, STRANGER), (1, 1, 10, None), (1, 2, 300, None))
     anna, like_anna = Identity("anna", THEIRS[None]), Identity("ben", THEIRS[None] + 0.02)

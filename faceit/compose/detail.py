@@ -7,11 +7,13 @@ from faceit.compose.color import says_nothing
 from faceit.planes import LUMA
 
 WEIGHTS = LUMA.astype(np.float32)[None]
+SOFTEST = 0.8  # of a face's detail, which is taken at the most: what is left of it is not noise alone
 FINEST = 0.8  # pixels; deviation of the blur that tells detail from shape, at the least
 
 
 def sharpened(face: np.ndarray, like: np.ndarray, area: np.ndarray, pixels: int, most: float) -> np.ndarray:
-    """Raise the detail of ``face`` to that of ``like`` inside the area, by ``most`` times itself at the most.
+    """Raise the detail of ``face`` to that of ``like`` inside the area, by ``most`` times itself at the most; or lower
+    it to that, where the picture is blurred by motion, focus or compression.
 
     (s, s, 3) float32 RGB in 0..1 both, (s, s) bool; the face was made with ``pixels`` across. An unsharp mask whose
     blur is about one of those pixels: finer detail is not there to be raised, and coarser is shape. A face that is as
@@ -22,7 +24,7 @@ def sharpened(face: np.ndarray, like: np.ndarray, area: np.ndarray, pixels: int,
     blur = max(FINEST, 0.75 * len(face) / pixels)
     detail = face - cv2.GaussianBlur(face, (0, 0), blur)
     ours, theirs = (_strength(each, area, blur) for each in (face, like))
-    amount = float(np.clip(theirs / max(ours, 1e-6) - 1, 0, most))
+    amount = float(np.clip(theirs / max(ours, 1e-6) - 1, -SOFTEST, most))
     return np.clip(face + np.float32(amount) * detail, 0, 1) if amount else face
 
 

@@ -41,7 +41,8 @@ from faceit.stages.flow import Behind, ahead
 from faceit.stages.lock import only_one
 from faceit.stages.painter import Painter
 
-PART_S = 20.0  # of video: what a kill can lose of either pass
+PART_S = 20.0  # of video, at most: what a kill can lose of either pass
+LEAST_PART_S = 4.0  # a part costs its beginning: a look for faces, a key frame
 READ_AHEAD, WRITE_BEHIND = 8, 16  # frames in memory, beside a batch of faces
 PLAIN_CRF, PLAIN_PRESET = 12, "veryfast"  # of the untouched frames, for the side by side
 STATE, LOCK = "state.json", ".lock"
@@ -217,8 +218,9 @@ class Conversion:
 
     @property
     def _length(self) -> int:
-        """Frames of a part."""
-        return max(1, round(PART_S * self.info.fps))
+        """Frames of a part: of a short video a quarter, so that all processes have something to look through."""
+        total = frame_count(self.info, None, self.start, self.end)
+        return max(1, min(round(PART_S * self.info.fps), max(round(LEAST_PART_S * self.info.fps), -(-total // 4))))
 
     def _span(self, number: int) -> tuple[float, float | None, int | None]:
         """Where a part begins and ends, seconds of the source, and how many frames it has; the last one goes on to the

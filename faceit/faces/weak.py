@@ -31,21 +31,27 @@ class Weak:
 
 def weakest(casts: Casts, fps: float) -> list[Weak]:
     """Up to ``MOST`` moments in the order of time, the weakest ones that are ``APART_S`` from each other."""
+    return sorted(_picked(_candidates(casts, fps), fps), key=lambda weak: weak.at)
+
+
+def _picked(found: list[Weak], fps: float, times: int = 1) -> list[Weak]:
+    """The weakest that are apart, ``times`` as many as are wanted."""
     chosen: list[Weak] = []
     alike: Counter[str] = Counter()
-    for weak in sorted(_candidates(casts), key=lambda weak: -weak.score):
+    for weak in sorted(found, key=lambda weak: -weak.score):
         near = any(abs(weak.at - other.at) < APART_S * fps for other in chosen)
-        if near or alike[weak.reason] == MOST_ALIKE:
+        if near or alike[weak.reason] == times * MOST_ALIKE:
             continue
         alike[weak.reason] += 1
         chosen.append(weak)
-        if len(chosen) == MOST:
+        if len(chosen) == times * MOST:
             break
-    return sorted(chosen, key=lambda weak: weak.at)
+    return chosen
 
 
-def _candidates(casts: Casts) -> list[Weak]:
-    """Every weak face, each with its worst reason; of a track near the tolerance the face that shows best, too."""
+def _candidates(casts: Casts, fps: float) -> list[Weak]:
+    """Weak faces, each with its worst reason, and of a track near the tolerance the face that shows best: a few of each
+    part, however long the video is."""
     found: list[Weak] = []
     doubtful: dict[int, tuple[float, Weak]] = {}
     before: dict[int, Face] = {}
@@ -67,6 +73,7 @@ def _candidates(casts: Casts) -> list[Weak]:
                     doubtful[face.track] = showing(face), Weak(at, DOUBTFUL, near, face)
             before, last = last, here
             at += 1
+        found = _picked(found, fps, times=4)
     return found + [weak for _, weak in doubtful.values()]
 
 

@@ -176,7 +176,7 @@ def _add_convert(command) -> None:
     length = sub.add_mutually_exclusive_group()
     length.add_argument("--duration", type=_time, help="how much, from the start")
     length.add_argument("--end", type=_time, help="where to end")
-    looks = sub.add_argument_group("how the first swap's face goes in", "before the YAML; try them with --preview")
+    looks = sub.add_argument_group("how the face goes in", "before the YAML, for every swap; try them with --preview")
     looks.add_argument("--height", type=_count, help="pixels of the result, at most the source's")
     writes = sub.add_argument_group("how the result is written", "likewise before the YAML")
     writes.add_argument("--layer", action="store_true",
@@ -351,7 +351,8 @@ def _convert(args) -> None:
 
     project = _project_with_model(args)
     settings = project.swaps[args.name].convert if args.name in project.swaps else ConvertSettings()
-    settings = overridden(settings, **{name: getattr(args, name) for name in ("height", *LOOKS, *WRITES)})
+    given = {name: value for name in ("height", *LOOKS, *WRITES) if (value := getattr(args, name)) is not None}
+    settings = overridden(settings, **given)
     end = args.end
     if args.duration is not None:
         end = (args.start or 0.0) + args.duration
@@ -365,7 +366,7 @@ def _convert(args) -> None:
     failed, done = [], []
     for video in args.videos:
         task = Task(args.name, video, args.reverse, args.everyone, args.start, end, args.compare, args.output,
-                    args.overwrite, tuple(args.swap), args.layer)  # fmt: skip
+                    args.overwrite, tuple(args.swap), args.layer, tuple(given.items()))  # fmt: skip
         try:
             if args.faces:
                 page_of_faces(project, task, settings, tuple(args.portrait))

@@ -20,7 +20,7 @@ from faceit.faces.seen import look
 from faceit.media.formats import Encoding, Target, encoding_of, target
 from faceit.network.swapmodel import MODEL, WEIGHTS, about_crop, about_turns, load_model, read_about
 from faceit.project import Person, Project
-from faceit.settings import ConvertSettings
+from faceit.settings import ConvertSettings, overridden
 from faceit.stages.painter import Painter, Swapper
 
 NO_PICTURE = ("video", "output", "overwrite", "compare", "layer")  # of a task: what no swapped picture depends on
@@ -42,6 +42,7 @@ class Task:
     overwrite: bool = False
     others: tuple[str, ...] = ()  # swaps that are made in the same video
     layer: bool = False  # the faces alone, too
+    given: tuple[tuple[str, object], ...] = ()  # settings that are for every swap, whatever the YAML says
 
 
 @dataclass
@@ -66,7 +67,8 @@ class _Swap:
         self.about = read_about(self.folder)
         people = people_of(project, self.about)
         if settings is None:
-            settings = project.swaps[name].convert if name in project.swaps else ConvertSettings()
+            own = project.swaps[name].convert if name in project.swaps else ConvertSettings()
+            settings = overridden(own, **dict(task.given))
         self.settings = settings
         self.driver, self.giver = (people["b"], people["a"]) if task.reverse else (people["a"], people["b"])
         self.turns = about_turns(self.about, "a" if task.reverse else "b")

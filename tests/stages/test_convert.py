@@ -19,10 +19,11 @@ from faceit.media.video import frame_size, probe, read_frames
 from faceit.media.writer import VideoWriter
 from faceit.network.presets import LITE
 from faceit.network.swapmodel import MODEL, SwapModel, about_turns, load_model, read_about
+from faceit.project import load_project
 from faceit.settings import ConvertSettings
 from faceit.stages import swaps
 from faceit.stages.painter import Painter, Swapper
-from faceit.stages.swaps import Converter
+from faceit.stages.swaps import Converter, Task, Wanted
 
 from ..conftest import copied, write_project
 from ..drawn_hand import POINTS
@@ -205,6 +206,9 @@ def test_two_swaps_in_one_video_each_find_their_person(project, people, tmp_path
     assert (facts["from"], facts["to"]) == ("collins and hopper", "hopper and collins")
     assert [told["swap"] for told in facts["swaps"]] == ["c2h", "h2c"] and len(facts["consent"]) == 2
     assert convert(project, both, "--preview", "1", "--swap", "h2c") == 0
+    task = Task("c2h", str(both), others=("h2c",), given=(("keep", "mouth"),))
+    wanted = Wanted(load_project(project), task, ConvertSettings(keep="mouth"))
+    assert [swap.settings.keep for swap in wanted.swaps] == ["mouth", "mouth"]
     capsys.readouterr()
     assert convert(project, both, "--overwrite", "--swap", "h2c", "--everyone") == 1
     assert "leave --everyone out" in capsys.readouterr().err

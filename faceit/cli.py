@@ -383,6 +383,8 @@ def _convert(args) -> None:
             _complain(str(error))
     if done:
         _measure(args, project, done)
+    elif args.report and not failed:
+        print("No report: evaluate measures videos.")
     if failed:
         raise FaceitError(f"{len(failed)} of {len(args.videos)} videos could not be converted; see above.")
 

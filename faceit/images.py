@@ -1,6 +1,7 @@
 """Pictures: reading, writing, resizing, contact sheets and grids. The one place that knows OpenCV's BGR."""
 
 import contextlib
+import io
 import os
 import zlib
 from pathlib import Path
@@ -93,6 +94,12 @@ def commented(data: bytes, comment: str) -> bytes:
         at = 13 + (3 * 2 ** ((data[10] & 7) + 1) if data[10] & 0x80 else 0)  # behind the palette
         blocks = b"".join(bytes([len(block)]) + block for i in range(0, len(text), 255) if (block := text[i : i + 255]))
         return data[:at] + b"\x21\xfe" + blocks + b"\0" + data[at:]
+    if data[8:16] in (b"WEBPVP8 ", b"WEBPVP8L"):  # a single picture comes without the chunk that tells of others
+        from PIL import Image
+
+        with Image.open(io.BytesIO(data)) as image:
+            size = b"".join((side - 1).to_bytes(3, "little") for side in image.size)
+        data = data[:12] + b"VP8X" + (10).to_bytes(4, "little") + bytes(4) + size + data[12:]
     if data[8:16] == b"WEBPVP8X":
         flags = bytes([data[20] | 0x08])  # it has EXIF data
         chunk = exif(comment)

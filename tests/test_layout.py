@@ -25,7 +25,7 @@ HELPERS = {"faceit.stages.downloads", "faceit.stages.plots", "faceit.stages.pupp
            "faceit.stages.budget", "faceit.stages.checkpoints", "faceit.stages.gallery", "faceit.stages.learner",
            "faceit.stages.pair", "faceit.stages.patience", "faceit.stages.timelapse",
            "faceit.stages.watch", "faceit.stages.casting", "faceit.stages.comparison",
-           "faceit.stages.weakest"}  # fmt: skip
+           "faceit.stages.weakest", "faceit.stages.naming"}  # fmt: skip
 # a heavy library -> where alone it may be imported (dotted beginnings)
 HOMES = {
     "yaml": ("faceit.project", "faceit.choices"), "yt_dlp": ("faceit.media",), "moviepy": ("faceit.media",),

@@ -151,6 +151,8 @@ def _into_frame(frame: np.ndarray | Planes, place: Alignment, face: np.ndarray, 
 def _into_layer(layer: Layer, place: Alignment, face: np.ndarray, mask: np.ndarray) -> None:
     """Colours wherever the mask is above nothing, so that they need not be taken apart from the frame's."""
     covered = cv2.dilate((mask > 0).astype(np.float32), disc(2))  # the colours' pixels are twice as large
+    there = place.warp(layer.alpha).astype(np.float32) / 255  # another face: what is over it has its share alone
+    covered = np.where(there > 0, mask / np.maximum(mask + there * (1 - mask), 1e-6), covered)
     _into_frame(layer.planes, place, face, covered)
     _paste([layer.alpha], place, [np.full(mask.shape, 255, np.uint8)], mask)
 

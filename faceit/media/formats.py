@@ -112,10 +112,11 @@ class Container:
     muxer: str
     codecs: tuple[str, ...]
     sounds: frozenset[str]
-    sound: str
+    sound: str  # encoder; ``layouts`` are those of channels that it takes, "" for all
     texts: frozenset[str]
     text: str
     options: dict = field(default_factory=dict)
+    layouts: str = ""
 
 
 _AT_THE_FRONT = {"movflags": "+faststart"}  # the index, for the web
@@ -130,7 +131,8 @@ CONTAINERS = {  # what they may hold and players play
     ".mkv": Container("matroska", ("h264", "h265", "vp9", "prores", "ffv1"),
                       _APPLE_SOUNDS | _WEB_SOUNDS | _PLAIN_SOUNDS | {"flac", "dts", "truehd"}, "aac",
                       frozenset({"subrip", "ass", "webvtt", "hdmv_pgs_subtitle", "dvd_subtitle"}), "subrip"),
-    ".webm": Container("webm", ("vp9",), _WEB_SOUNDS, "libopus", frozenset({"webvtt"}), "webvtt"),
+    ".webm": Container("webm", ("vp9",), _WEB_SOUNDS, "libopus", frozenset({"webvtt"}), "webvtt",
+                       layouts="7.1|6.1|5.1|5.0|quad|3.0|stereo|mono"),
 }  # fmt: skip
 USUAL = {"h264": ".mp4", "h265": ".mp4", "vp9": ".webm", "prores": ".mov", "ffv1": ".mkv"}  # ending of each codec
 MOVING = (".gif", ".webp")  # pictures that move: short and without sound
@@ -161,7 +163,8 @@ def target(form: str, codec: str, output: Path | None = None) -> Target:
             raise FaceitError(f"{output}: pictures of a video go into a folder; give a name without an ending.")
         return _lossless(codec, form, Target("", "ffv1", form))
     if named and ending and named != ending:
-        raise FaceitError(f"{output} is to be {form} but ends in {named}: leave --format out, or name it {ending}.")
+        raise FaceitError(f"{output} is to be {form} (format) but ends in {named}: name it {ending}, or say --format "
+                          "auto.")  # fmt: skip
     ending = named or ending or USUAL.get(codec, ".mp4")
     if ending in MOVING:
         return _lossless(codec, ending[1:], Target(ending, "ffv1"))
@@ -178,7 +181,7 @@ def target(form: str, codec: str, output: Path | None = None) -> Target:
 
 def _lossless(codec: str, what: str, wanted: Target) -> Target:
     if codec != "auto":
-        raise FaceitError(f"{what} has no codec to choose: leave --codec and `codec:` out.")
+        raise FaceitError(f"{what} has no codec to choose: say --codec auto.")
     return wanted
 
 

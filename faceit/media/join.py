@@ -24,8 +24,7 @@ def join(parts: list[Path], out: Path, fps: Fraction) -> int:
                 with av.open(os.path.abspath(path)) as part:
                     given = part.streams.video[0]
                     if stream is None:
-                        stream = whole.add_stream_from_template(given)
-                        stream.time_base = given.time_base
+                        stream = _stream_like(given, whole, fps)
                         extradata = given.codec_context.extradata
                     if given.time_base != stream.time_base or given.codec_context.extradata != extradata:
                         raise MediaError(f"{path} was encoded in another way than the parts before it.")
@@ -33,6 +32,21 @@ def join(parts: list[Path], out: Path, fps: Fraction) -> int:
     except (av.error.FFmpegError, OSError, IndexError) as error:
         raise MediaError(f"{path or out} cannot be joined with the other parts: {error}.") from error
     return done
+
+
+def _stream_like(given, whole, fps: Fraction):
+    """A stream for a part's packets."""
+    if whole.format.name != "matroska":
+        stream = whole.add_stream_from_template(given)
+    else:  # which keeps a rate of its own, that a template does not bring
+        context = given.codec_context
+        stream = whole.add_stream(context.name, rate=fps)
+        stream.width, stream.height, stream.pix_fmt = context.width, context.height, context.pix_fmt
+        stream.codec_context.extradata = context.extradata
+        for told in ("colorspace", "color_range", "color_primaries", "color_trc"):
+            setattr(stream.codec_context, told, getattr(context, told))
+    stream.time_base = given.time_base
+    return stream
 
 
 def _held_back(path: Path, fps: Fraction) -> int:
@@ -55,6 +69,7 @@ def _copied(part, given, whole, stream, first: int, held_back: int, fps: Fractio
         packet.pts = round((first + round(packet.pts / ticks)) * ticks)
         # parts of a frame or two need no reordering and come without that delay: all get the same
         packet.dts = min(packet.pts, round((first + count - held_back) * ticks))
+        packet.duration = round(ticks)
         packet.stream = stream
         whole.mux(packet)
         count += 1

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from faceit.errors import MediaError
-from faceit.images import commented, write_image
+from faceit.images import comment_of, commented, write_image
 from faceit.media import process
 from faceit.media.mux import part_path
 from faceit.media.video import probe, read_frames
@@ -28,6 +28,8 @@ def write_moving(video: Path, out: Path, comment: str) -> None:
         else:
             _run(video, part, lambda picture: picture, "webp", vcodec="libwebp_anim", quality=WEBP_QUALITY, loop=0)
         part.write_bytes(commented(part.read_bytes(), comment))
+        if comment_of(part) != comment:
+            raise MediaError(f"{out} cannot be written: its note does not go in.")
         os.replace(part, out)
     except OSError as error:
         raise MediaError(f"{out} cannot be written: {error.strerror or error}.") from error
@@ -60,9 +62,14 @@ def _run(video: Path, out: Path, changed: Callable, muxer: str, **options) -> No
             raise MediaError(f"{out.name} cannot be written: {process.why(ended, log)}.")
 
 
+def is_sequence(folder: Path) -> bool:
+    """Whether a folder holds pictures of a video alone, or nothing."""
+    return folder.is_dir() and all(NUMBERED.fullmatch(path.name) for path in folder.iterdir())
+
+
 def check_sequence(folder: Path) -> None:
     """MediaError where a folder holds anything but pictures of a video: it would be replaced as a whole."""
-    if folder.exists() and not (folder.is_dir() and all(NUMBERED.fullmatch(path.name) for path in folder.iterdir())):
+    if folder.exists() and not is_sequence(folder):
         raise MediaError(f"{folder} holds other files than pictures of a video: name another folder with --output.")
 
 

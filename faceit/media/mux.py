@@ -12,6 +12,7 @@ from faceit.media.subtitles import cut_subtitles
 from faceit.media.video import SEEK_MARGIN_S, clock_jumps, decodable, late_by, opened, seek
 
 SOUND_BITRATE = "192k"
+TRIED_S = 2.0  # of a sound, before hours of work
 TEXTS = frozenset({"mov_text", "subrip", "ass", "ssa", "webvtt", "text"})  # subtitles that are letters, not pictures
 NOTHING = "v:99?"  # of an input: a stream that it has not and need not have, so that its chapters come along
 
@@ -35,7 +36,8 @@ def mux(
     unchanged. Raises MediaError when the sound cannot be put in.
     """
     kind = CONTAINERS[out.suffix.lower()]
-    rest = _Rest(source, start or 0.0, length if duration is None else min(length, duration))
+    taken = length if duration is None else min(length, duration)
+    rest = _Rest(source, start or 0.0, taken, part=bool(start) or duration is not None)
     streams = _streams(source) if source else []
     sounds = [s for s in streams if s.kind == "audio"]
     texts = [s for s in streams if s.kind == "subtitle" and (s.codec in kind.texts or s.codec in TEXTS)]
@@ -69,10 +71,12 @@ def check_sound(path: Path, start: float | None = None, ending: str = ".mp4") ->
     streams = [stream for stream in _streams(path) if stream.kind == "audio"]
     if not streams:
         return
-    source = _input(_Rest(path, start or 0.0, 2.0), streams)
+    kind, options = CONTAINERS[ending], {}
+    source = _input(_Rest(path, start or 0.0, TRIED_S), streams)
     audible = [source[str(s.index)] for s in streams]
-    copied = {f"c:a:{n}": "copy" for n, s in enumerate(streams) if s.codec in CONTAINERS[ending].sounds}
-    ended, log = process.run(process.command(ffmpeg.output(*audible, "pipe:", format="null", t=2.0, **copied)))
+    for n, stream in enumerate(streams):
+        options |= _sound_options(n, kind, stream.codec in kind.sounds)
+    ended, log = process.run(process.command(ffmpeg.output(*audible, "pipe:", format="null", t=TRIED_S, **options)))
     with log:
         if ended.returncode != 0:
             raise MediaError(f"{path}: its sound cannot be read: {process.why(ended, log)}.")
@@ -94,6 +98,7 @@ class _Rest:
     path: Path | None
     start: float
     length: float
+    part: bool = False  # and not all of it
 
 
 def _attempts(kind: Container, sounds: list[_Stream], texts: list[_Stream]) -> list[tuple[bool, list[_Stream]]]:
@@ -130,11 +135,13 @@ def _written(picture: Path, sounds: list[_Stream], texts: list[_Stream], rest: _
     """Write ``part``; the reason when ffmpeg fails. ``copy`` False encodes every sound anew."""
     with tempfile.TemporaryDirectory(prefix="faceit-") as folder:
         cut = {}  # subtitles of a part of the source, by the number of their stream
-        for stream in (s for s in texts if rest.start > 0 and s.codec in TEXTS):
+        for stream in (s for s in texts if rest.part and s.codec in TEXTS):
             cut[stream.index] = Path(folder) / f"{stream.index}.srt"
             problem = cut_subtitles(rest.path, stream.index, rest.start, rest.length, cut[stream.index])
             if problem is not None:
                 return problem
+        silent = [index for index, file in cut.items() if not file.stat().st_size]  # ffmpeg opens no empty ones
+        texts = [s for s in texts if s.index not in silent]
         return _run(picture, sounds, texts, cut, rest, kind, part, tags, copy=copy)
 
 
@@ -169,8 +176,9 @@ def _sound_options(n: int, kind: Container, copy: bool) -> dict:
     if copy:
         return {f"c:a:{n}": "copy"}
     # keep a late start and holes as silence, and fill up to the end of the picture
+    layouts = f",aformat=channel_layouts={kind.layouts}" if kind.layouts else ""
     return {
         f"c:a:{n}": kind.sound,
         f"b:a:{n}": SOUND_BITRATE,
-        f"filter:a:{n}": "atrim=start=0,aresample=async=1:first_pts=0,apad",
+        f"filter:a:{n}": f"atrim=start=0,aresample=async=1:first_pts=0,apad{layouts}",
     }

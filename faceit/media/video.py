@@ -21,6 +21,7 @@ from faceit.planes import Planes
 
 SLOWEST_FPS, FASTEST_FPS, FALLBACK_FPS = 1, 240, Fraction(30)  # containers without a rate say 1000 or 90000
 NTSC = [Fraction(n * 1000, 1001) for n in (24, 30, 60)]
+SAME_RATE = 1e-6
 COMMON_RATES = (5, 10, 12, 15, NTSC[0], 24, 25, NTSC[1], 30, 48, 50, NTSC[2], 60)
 HDR_TRANSFERS = (16, 18)  # ITU-T H.273 transfer characteristics: PQ (SMPTE ST 2084) and HLG (ARIB STD-B67)
 BT709, UNSPECIFIED = 1, 2  # H.273: colour matrices; the file does not say
@@ -249,8 +250,10 @@ def _own_rate(stream) -> Fraction:
 
 
 def rate_of(fps: Fraction | float) -> Fraction:
-    """A rate as a fraction of numbers that fit a container's clock; 29.97002997 becomes 30000/1001."""
-    rate = Fraction(fps).limit_denominator(1001)
+    """A rate as a fraction of numbers that fit a container's clock; 29.97002997 becomes 30000/1001, and so does what a
+    clock of nanoseconds makes of it."""
+    near = (known for known in NTSC if abs(fps / known - 1) < SAME_RATE)
+    rate = next(near, Fraction(fps).limit_denominator(1001))
     if rate <= 0:
         raise ValueError(f"a frame rate must be above zero, not {fps}")
     return rate

@@ -15,6 +15,7 @@ from faceit.pages.tracks import Seen, count
 from faceit.pages.values import shown
 from faceit.progress import Progress, say
 from faceit.stages.conversion import Conversion
+from faceit.stages.naming import beside
 from faceit.stages.swaps import Counts, Wanted
 
 SIDE, KB, MARGIN = 128, 5.0, 1.9  # pixels, kilobytes and crop widths of a track's picture
@@ -32,7 +33,7 @@ def write_page(wanted: Wanted, conversion: Conversion) -> Path:
         counts = Counts()
         counts.swapped = casts.count(counts)
         tracks = roster(casts)
-    page = output.with_name(f"{output.stem}-faces.html")
+    page = beside(output, "-faces.html")
     roles = {track.number: _role(wanted, conversion, track) for track in tracks}
     with Progress("pictures", unit="picture") as progress:
         pictures = _Pictures(conversion, {roles[track.number].name: track for track in tracks}, progress)

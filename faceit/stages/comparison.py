@@ -12,14 +12,20 @@ from faceit.media.provenance import Label, note
 from faceit.media.side_by_side import VERY_WIDE, WAYS, side_by_side, split
 from faceit.media.video import probe
 from faceit.progress import say
+from faceit.stages.naming import beside
 from faceit.stages.swaps import Wanted
 
 CAPTION = 1 / 18  # of a still's height
 
 
-def beside_name(output: Path, compare: str | None, ending: str = ".mp4") -> Path | None:
-    """Where the comparison goes that is beside ``output``; None where none is asked for."""
-    return output.with_name(f"{output.stem}-{WAYS[compare]}{ending}") if compare else None
+def comparison(output: Path, compare: str | None) -> Path | None:
+    """Where the comparison goes that is beside the video ``output``; None where none is asked for."""
+    return beside(output, f"-{WAYS[compare]}.mp4") if compare else None
+
+
+def before_after(output: Path) -> Path:
+    """Where the still goes that is beside a comparison."""
+    return beside(output, "-before-after.png")
 
 
 def captions_of(wanted: Wanted, facts: dict) -> tuple[str, str]:
@@ -27,16 +33,17 @@ def captions_of(wanted: Wanted, facts: dict) -> tuple[str, str]:
     return "original" if wanted.task.everyone else facts["from"], f"as {facts['to']}"
 
 
-def write_comparison(wanted: Wanted, plain: Path, swapped: Path, beside: Path, casts: Casts, facts: dict) -> None:
-    """Write the two videos as one, and beside it a still of the frame that shows the swap best. MediaError where the
-    disk refuses."""
+def write_comparison(wanted: Wanted, plain: Path, swapped: Path, output: Path, both: Path, casts: Casts,
+                     facts: dict) -> None:  # fmt: skip
+    """Write two videos as one to ``both``, and beside the result ``output`` a still of the frame that shows the swap
+    best. MediaError where the disk refuses."""
     settings, captions, comment = wanted.settings, captions_of(wanted, facts), note(facts)
-    side_by_side(plain, swapped, beside, way=wanted.task.compare, captions=captions, label=settings.label,
+    side_by_side(plain, swapped, both, way=wanted.task.compare, captions=captions, label=settings.label,
                  comment=comment, crf=settings.crf)  # fmt: skip
     at = float(typical(casts) / probe(swapped).fps)
     pair = frame_at(plain, at), frame_at(swapped, at)
     if pair[0] is not None and pair[1] is not None:
-        still = beside.with_name(f"{beside.stem.removesuffix(WAYS[wanted.task.compare])}before-after.png")
+        still = before_after(output)
         way = "stacked" if pair[0].shape[1] > VERY_WIDE * pair[0].shape[0] else "side"
         write_image(still, together(*pair, captions, way), comment=comment)
         say(f"Before and after as a picture: {still}")

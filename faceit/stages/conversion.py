@@ -13,7 +13,7 @@ import time as clock
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
@@ -84,7 +84,12 @@ class View:
 
     def frames(self) -> Iterator:
         """See ``crew.Job``."""
-        return Follower(FaceFinder(self.detector)).follow(self._read())
+        follower = Follower(FaceFinder(self.detector))
+        hands = HandFollower(HandFinder()) if self.hands else None
+        for time, frame, faces in follower.follow(self._read()):
+            if hands is not None:
+                hands.step(frame, faces)
+            yield time, frame, faces
 
     def _read(self) -> Iterator:
         frames = read_frames(self.path, start=self.begin, end=self.end, height=self.height, quick=True)
@@ -236,8 +241,11 @@ class Conversion:
                     self._seen_file(number), hands)  # fmt: skip
 
     def _seen(self, number: int) -> Seen:
-        """What was seen in a part: nothing where nothing can be read."""
-        return load_seen(self._seen_file(number)) or look((), FaceFinder())
+        """What was seen in a part: nothing in the frames that cannot be read, of which the result shows the last one
+        that could."""
+        seen = load_seen(self._seen_file(number)) or look((), FaceFinder())
+        last = number + 1 == len(self.frames)
+        return seen if last else replace(seen, frames=max(seen.frames, self._length))
 
     def _seen_file(self, number: int) -> Path:
         return self.folder / f"seen-{number:04d}.npz"

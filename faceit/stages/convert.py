@@ -12,22 +12,23 @@ from faceit.errors import FaceitError
 from faceit.faces.faceset import write_text
 from faceit.images import fit_within, grid, with_caption, write_image
 from faceit.media.fetch import fetch
-from faceit.media.formats import CONTAINERS, LONGEST_MOVING, MOVING, Target
+from faceit.media.formats import LONGEST_MOVING, MOVING, Target
 from faceit.media.moment import frame_at
-from faceit.media.moving import check_sequence
-from faceit.media.provenance import Label, note
+from faceit.media.moving import check_sequence, is_sequence
+from faceit.media.provenance import Label, note, read_note
 from faceit.media.video import VideoInfo, frame_size, probe
 from faceit.pages.values import clock
 from faceit.progress import Progress, duration, say
 from faceit.project import Project, Video, video_name
 from faceit.settings import ConvertSettings
 from faceit.stages.casting import write_page
-from faceit.stages.comparison import beside_name, write_comparison
+from faceit.stages.comparison import before_after, comparison, write_comparison
 from faceit.stages.conversion import Conversion
 from faceit.stages.downloads import DownloadNews, cookie_options, fetch_job
+from faceit.stages.naming import USUAL, beside, own
 from faceit.stages.stills import convert_stills, stills_in
 from faceit.stages.swaps import Counts, Task, Wanted
-from faceit.stages.weakest import write_worst
+from faceit.stages.weakest import worst_of, write_worst
 
 PREVIEW_SIDE = 480  # pixels of the longer side of a preview's frames
 
@@ -52,17 +53,18 @@ def convert(project: Project, task: Task, settings: ConvertSettings | None = Non
     source = _source(project, task)
     if (stills := stills_in(source)) is not None:
         began = time.monotonic()
-        output, beside, counts = convert_stills(wanted, source, stills, portraits)
-        return Result(output, beside, counts, time.monotonic() - began, is_video=False)
+        output, compared, counts = convert_stills(wanted, source, stills, portraits)
+        return Result(output, compared, counts, time.monotonic() - began, is_video=False)
     info, kind = probe(source), wanted.target()
     output = _output(project, task, source, kind)
-    beside = beside_name(output, task.compare)
-    layer = output.with_name(f"{output.stem}-layer.mov") if task.layer else None
-    _refuse_to_overwrite([output, beside, layer], source, task.overwrite)
+    compared = comparison(output, task.compare)
+    layer = beside(output, "-layer.mov") if task.layer else None
+    _refuse_to_overwrite([output, compared, layer], source, task.overwrite)
+    _refuse_to_replace([worst_of(output), *([before_after(output)] if compared else [])], task.overwrite)
     if kind.pictures:
         check_sequence(output)
     _refuse_too_long(kind, info, task)
-    conversion = _conversion(wanted, source, output, portraits, beside=beside is not None, layer=layer)
+    conversion = _conversion(wanted, source, output, portraits, beside=compared is not None, layer=layer)
     settings = wanted.settings
     counts = Counts()
     with conversion.opened():
@@ -76,13 +78,13 @@ def convert(project: Project, task: Task, settings: ConvertSettings | None = Non
             conversion.paint(painter, casts)
             whole = conversion.finish(comment)
             made = output if kind.is_video else whole["part"]
-            if beside:
-                write_comparison(wanted, whole["plain"], made, beside, casts, facts)
+            if compared:
+                write_comparison(wanted, whole["plain"], made, output, compared, casts, facts)
             worst, sheet = write_worst(made, output, casts, settings.label, comment)
     conversion.drop()
     if not counts.swapped:
         raise wanted.nobody(counts, f"the {counts.frames:,} frames of {source.name}")
-    result = Result(output, beside, counts, conversion.seconds, layer, is_video=kind.is_video)
+    result = Result(output, compared, counts, conversion.seconds, layer, is_video=kind.is_video)
     _report(project, task, result, facts | {"yaw": wanted.yaw(), "worst": worst}, settings, source, portraits)
     if sheet:
         say(f"Where the swap is likely weakest: {sheet}")
@@ -97,7 +99,8 @@ def preview(project: Project, task: Task, count: int, settings: ConvertSettings 
     source = _source(project, task)
     if stills_in(source) is not None:
         raise FaceitError(f"{source} is no video: --preview is for those; convert it as it is.")
-    info, output, height = probe(source), _output(project, task, source, wanted.target()), wanted.settings.height
+    info, height = probe(source), wanted.settings.height
+    output = _output(project, task, source, Target(USUAL, "h264"))
     wanted.learn(portraits)
     converter = wanted.converter()
     begin = task.start or 0.0
@@ -120,7 +123,7 @@ def preview(project: Project, task: Task, count: int, settings: ConvertSettings 
             progress.update(i + 1)
     if not pairs:
         raise FaceitError(f"{source} has no picture in the part asked for.")
-    path = output.with_name(f"{output.stem}-preview.jpg")
+    path = output.with_name(f"{output.stem}-preview.jpg")  # also where a picture's name was asked for
     path.parent.mkdir(parents=True, exist_ok=True)
     write_image(path, grid(pairs, 2 if len(pairs) > 3 else 1), comment=note(wanted.facts()))
     counts = converter.counts
@@ -165,7 +168,9 @@ def _source(project: Project, task: Task) -> Path:
 
 def _output(project: Project, task: Task, source: Path, kind: Target) -> Path:
     if task.output is not None:
-        return task.output / f"{source.stem}{kind.ending}" if task.output.is_dir() else task.output
+        if task.output.is_dir() and not (kind.pictures and is_sequence(task.output)):
+            return task.output / f"{source.stem}{kind.ending}"
+        return task.output if task.output.suffix else task.output.with_name(f"{task.output.name}{kind.ending}")
     span = ""
     if task.start is not None or task.end is not None:
         span = f"-{task.start or 0:g}-{'end' if task.end is None else format(task.end, 'g')}"
@@ -178,6 +183,13 @@ def _refuse_to_overwrite(outputs: list[Path | None], source: Path, overwrite: bo
             raise FaceitError(f"{path} is the video itself: give the result another name with --output.")
         if path.exists() and not overwrite:
             raise FaceitError(f"{path} is there already: add --overwrite, or another name with --output.")
+
+
+def _refuse_to_replace(pictures: list[Path], overwrite: bool) -> None:
+    """What is drawn beside a result anew each time replaces an earlier one of ours, and nothing else."""
+    for path in pictures:
+        if path.exists() and not overwrite and read_note(path) is None:
+            raise FaceitError(f"{path} is there already, and none of faceit's: add --overwrite, or move it away.")
 
 
 def _refuse_too_long(kind: Target, info: VideoInfo, task: Task) -> None:
@@ -198,12 +210,8 @@ def _report(project: Project, task: Task, result: Result, facts: dict, settings:
         "counts": asdict(counts), "settings": asdict(settings),
         "seconds": round(result.seconds, 1),
     }  # fmt: skip
-    write_text(_story(result.output), json.dumps(story, indent=1))
+    write_text(own(result.output, ".json"), json.dumps(story, indent=1))
     say(f"{source.name}: {counts.frames:,} frames, {counts.words()}; {duration(result.seconds)}, "
         f"{counts.frames / max(result.seconds, 1e-9):.1f} frames/s.")  # fmt: skip
     say(f"Wrote {' and '.join(str(path) for path in (result.output, result.side_by_side, result.layer) if path)}")
 
-
-def _story(output: Path) -> Path:
-    """Where a result's story is: a video's where evaluate seeks it, others' under another name."""
-    return output.with_suffix(".json") if output.suffix in CONTAINERS else output.with_name(f"{output.name}.json")

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from faceit import __version__
-from faceit.errors import ConfigError, FaceitError, WeightsError
+from faceit.errors import ConfigError, FaceitError, MediaError, WeightsError
 from faceit.faces import recogniser
 from faceit.faces.faceset import finished, read_json, write_text
 from faceit.faces.load import FaceSet, load_faceset
@@ -23,7 +23,7 @@ from faceit.measure.expression import EXPRESSIONS
 from faceit.measure.table import FrameTable
 from faceit.measure.words import summary as words
 from faceit.media.fetch import find_video
-from faceit.media.formats import encoding_of
+from faceit.media.formats import CONTAINERS, encoding_of
 from faceit.media.video import probe, read_frames, read_planes
 from faceit.media.writer import VideoWriter
 from faceit.network.swapmodel import SIDES, about_crop, load_model, read_about, turns_of
@@ -32,6 +32,7 @@ from faceit.project import Person, Project, parse_time
 from faceit.settings import ConvertSettings, check
 from faceit.stages.convert import convert
 from faceit.stages.meter import Converted, Meter
+from faceit.stages.naming import USUAL, own
 from faceit.stages.references import BINS, Reference, face_coverage, lacking_poses, learn
 from faceit.stages.swaps import Task, learn_driver, people_of
 
@@ -70,7 +71,7 @@ def evaluate_video(project: Project, name: str, file: Path, source: Path | None 
     file = _found(project, name, file)
     video, turned, model = _converted(project, name, file, source, start)
     swapped = replace(_swapped(project, name, reverse or turned), model=model)
-    return _evaluate(project, swapped, [video], file.with_name(f"{file.stem}.{NAME}"), "video")
+    return _evaluate(project, swapped, [video], own(file, f".{NAME}"), "video")
 
 
 def evaluate_model(project: Project, name: str, reverse: bool = False) -> Path:
@@ -81,7 +82,9 @@ def evaluate_model(project: Project, name: str, reverse: bool = False) -> Path:
     parts = _held_out_parts(project, swapped.driver)
     folder = project.model_dir(name) / "evaluation"
     settings = project.swaps[name].convert if name in project.swaps else ConvertSettings()
-    videos, problem = [], None
+    # whatever is written usually: the figures are of what every player shows
+    held = settings.codec if settings.codec in CONTAINERS[USUAL].codecs else "auto"
+    settings, videos, problem = replace(settings, format="auto", codec=held), [], None
     for i, (path, begin, end) in enumerate(parts):
         output = folder / f"{i + 1:02d}-{path.stem}{'-reverse' if reverse else ''}.mp4"
         task = Task(name, str(path), reverse, start=begin, end=end, output=output, overwrite=True)
@@ -126,7 +129,8 @@ def _converted(project: Project, name: str, file: Path, source: Path | None = No
                start: float | None = None) -> tuple[Converted, bool, dict | None]:  # fmt: skip
     """A converted video by the note beside it, whether it was reversed, and the note's model."""
     length = probe(file).duration
-    said = read_json(file.with_suffix(".json")) or {}
+    story = own(file, ".json")
+    said = read_json(story) or {}
     if said and said.get("swap") not in (None, name):
         raise FaceitError(f"{file.name} was made with the swap {said['swap']}: evaluate it under that name.")
     named, start = source is not None, said.get("start") if start is None else start
@@ -135,7 +139,7 @@ def _converted(project: Project, name: str, file: Path, source: Path | None = No
         source = project.root / listed if isinstance(listed, str) else None
         if source is None:
             raise FaceitError(
-                f"{file.with_suffix('.json').name} beside {file.name} does not say what it was made from: name that "
+                f"{story.name} beside {file.name} does not say what it was made from: name that "
                 "with --source FILE (and --start)."
             )
     if not source.is_file():
@@ -152,7 +156,7 @@ def _converted(project: Project, name: str, file: Path, source: Path | None = No
         crop = CROPS[said["model"].get("align", FACE.name)] if said.get("model") else _crop_here(project, name)
     except (ConfigError, AttributeError, KeyError, TypeError, ValueError) as e:
         raise FaceitError(
-            f"{file.with_suffix('.json').name} beside {file.name} is damaged ({e}): convert the video again, or remove "
+            f"{story.name} beside {file.name} is damaged ({e}): convert the video again, or remove "
             "that file and name the source with --source."
         ) from None
     yaw = turns_of(said.get("yaw"))
@@ -325,11 +329,16 @@ def _codec(videos: list[Converted]) -> float | None:
     with tempfile.TemporaryDirectory(prefix="faceit-") as folder:
         for video in videos[:: max(1, len(videos) // CODEC_RUNS)]:
             info, settings = probe(video.file), video.settings
-            encoding = encoding_of("h264" if settings.codec == "auto" else settings.codec, settings)
+            codec = "h264" if settings.codec == "auto" else settings.codec
+            try:
+                encoding = encoding_of(codec, settings)
+            except MediaError:  # it was made on another machine
+                encoding = encoding_of(codec, replace(settings, encoder="software"))
+            length = info.duration if video.end is None else min(info.duration, video.end - (video.start or 0.0))
             path = Path(folder) / f"codec{encoding.part}"
             runs = max(1, CODEC_RUNS // len(videos))
             for i in range(runs):
-                begin = (video.start or 0.0) + info.duration * i / runs
+                begin = (video.start or 0.0) + length * i / runs
                 span = {"start": begin, "end": video.end, "height": settings.height}
                 with contextlib.closing(read_frames(video.source, **span)) as frames:
                     kept = [frame for _, frame in islice(frames, CODEC_FRAMES)]

@@ -10,8 +10,9 @@ from faceit.errors import FaceitError, MediaError
 from faceit.faces.faceset import write_text
 from faceit.images import PICTURE_ENDINGS, read_image, resize, write_image
 from faceit.media.provenance import Label, note, read_note
+from faceit.media.side_by_side import WAYS
 from faceit.progress import Progress, say
-from faceit.stages.comparison import beside_name, captions_of, together
+from faceit.stages.comparison import captions_of, together
 from faceit.stages.swaps import Converter, Counts, Wanted
 
 WRITTEN = {".jpg", ".jpeg", ".png"}  # others become .png
@@ -54,6 +55,8 @@ def convert_stills(wanted: Wanted, source: Path, stills: list[Path],
     task, folder = wanted.task, source.is_dir()
     if task.start is not None or task.end is not None:
         raise FaceitError(f"{source} is no video: leave --start, --end and --duration out.")
+    if task.layer or "format" in dict(task.given):
+        raise FaceitError(f"{source} is no video: leave --layer and --format out; photos are written as they are.")
     if not stills:
         raise FaceitError(f"No photo is in {source}: name a folder of JPEG or PNG files, or a video.")
     target = _target(wanted, source)
@@ -119,7 +122,7 @@ def _convert(wanted: Wanted, converter: Converter, picture: np.ndarray, job: _Jo
 
 
 def _job(still: Path, out: Path, compare: str | None) -> _Job:
-    return _Job(still, out, beside_name(out, compare, out.suffix))
+    return _Job(still, out, out.with_name(f"{out.stem}-{WAYS[compare]}{out.suffix}") if compare else None)
 
 
 def _is_done(job: _Job, key: str) -> bool:

@@ -9,19 +9,25 @@ from faceit.faces.weak import Weak, weakest
 from faceit.geometry import FACE, eye_distance
 from faceit.images import grid, resize, with_caption, write_image
 from faceit.media.moment import frame_at
-from faceit.media.provenance import Label
+from faceit.media.provenance import Label, read_note
 from faceit.media.video import probe
 from faceit.pages.values import clock
+from faceit.stages.naming import beside
 
 SIDE, COLUMNS = 300, 4  # pixels of a picture; pictures in a row
 AROUND = 2.4  # widths of the face crop that a picture shows
+
+
+def worst_of(output: Path) -> Path:
+    """Where the picture of a result's weakest moments is."""
+    return beside(output, "-worst.jpg")
 
 
 def write_worst(video: Path, output: Path, casts: Casts, label: bool,
                 comment: str) -> tuple[list[dict], Path | None]:  # fmt: skip
     """The weakest moments of a swapped video as {time, reason}, time in seconds of it; and where their picture is,
     beside ``output``, None where nothing was weak. ``label``: it is stamped on each."""
-    sheet = output.with_name(f"{output.stem}-worst.jpg")
+    sheet = worst_of(output)
     fps = float(probe(video).fps)
     weak, tiles = weakest(casts, fps), []
     for one in weak:
@@ -30,8 +36,8 @@ def write_worst(video: Path, output: Path, casts: Casts, label: bool,
             tiles.append(with_caption(_tile(frame, one, label), f"{clock(one.at / fps)}  {one.reason}"))
     if tiles:
         write_image(sheet, grid(tiles, min(COLUMNS, len(tiles))), comment=comment)
-    else:
-        sheet.unlink(missing_ok=True)  # an earlier result's
+    elif sheet.exists() and read_note(sheet):
+        sheet.unlink()  # an earlier result's
     return [{"time": round(one.at / fps, 3), "reason": one.reason} for one in weak], sheet if tiles else None
 
 

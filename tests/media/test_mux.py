@@ -4,7 +4,7 @@ import av
 import numpy as np
 import pytest
 
-from faceit.media.mux import mux
+from faceit.media.mux import check_sound, mux
 from faceit.media.subtitles import cut_text
 from faceit.media.video import probe
 from faceit.media.writer import VideoWriter
@@ -96,6 +96,28 @@ def test_of_a_part_come_its_own(sources, picture, tmp_path, source, ending):
         begins = [float((s.start_time or 0) * s.time_base) for s in streams]
         assert max(begins) < 0.06  # a subtitle from before the start moves nothing
     assert probe(out).duration == pytest.approx(2, abs=0.1)
+
+
+def test_of_a_part_without_words_the_rest_comes_along(sources, picture, tmp_path):
+    two, out = tmp_path / "two.mkv", tmp_path / "out.mp4"
+    (tmp_path / "late.srt").write_text("1\n00:00:03,500 --> 00:00:03,900\nlate\n")
+    run_ffmpeg("-i", sources / "source.mkv", "-i", tmp_path / "late.srt", "-map", 0, "-map", 1, "-c", "copy", two)
+    assert mux(picture / "part.mp4", two, out, length=2.0, duration=2.0) == []  # from the start on
+    assert [time for time, _ in words_of(out)] == [0.5] and probe(out).duration == pytest.approx(2, abs=0.1)
+    assert mux(picture / "part.mp4", two, out, length=0.3, start=3.1, duration=0.3) == []  # nobody speaks
+    with av.open(str(out)) as container:
+        assert not container.streams.subtitles and len(container.streams.audio) == 2
+
+
+@pytest.mark.parametrize("layout", ["5.1(side)", "2.1", "mono"])
+def test_sound_all_around_goes_into_webm(picture, tmp_path, layout):
+    source, out = tmp_path / "source.mkv", tmp_path / "out.webm"
+    run_ffmpeg("-f", "lavfi", "-i", "color=s=64x48:d=4:r=25", "-f", "lavfi", "-i",
+               f"anoisesrc=d=4,aformat=channel_layouts={layout}", "-c:a", "flac", source)  # fmt: skip
+    check_sound(source, None, ".webm")
+    assert mux(picture / "whole.mp4", source, out, length=4.0) == []
+    with av.open(str(out)) as container:
+        assert container.streams.audio[0].codec_context.codec.canonical_name == "opus"
 
 
 def test_a_silent_video_keeps_its_chapters(sources, picture, tmp_path):

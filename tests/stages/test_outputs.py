@@ -9,7 +9,6 @@ import pytest
 from PIL import Image
 
 from faceit.cli import main
-from faceit.images import read_image
 from faceit.media.provenance import Label, read_note
 from faceit.media.video import probe, read_frames
 from faceit.stages import conversion
@@ -81,7 +80,7 @@ def test_the_name_says_what_is_written(project, people, name):
     out = result(project).parent / "elsewhere" / name
     assert convert(project, people / "talk.mp4", "--output", out, "--preset", "ultrafast") == 0
     assert len(list(read_frames(out))) == 30 and read_note(out)["to"] == "hopper"
-    story = json.loads(out.with_suffix(".json").read_text())
+    story = json.loads(out.with_name(f"{name}.json").read_text())
     assert story["settings"]["codec"] == ("vp9" if name.endswith("webm") else "h264")
     assert not hidden(project)
 
@@ -108,7 +107,8 @@ def test_pictures_that_move(project, people, form, name, capsys):
 
 def test_a_folder_of_pictures(project, people, capsys):
     assert convert(project, people / "talk.mp4", "--format", "png", "--duration", "0.5") == 0
-    folder = result(project, "talk-0-0.5")
+    folder, beside = result(project, "talk-0-0.5"), result(project).parent
+    assert {path.name for path in beside.iterdir()} <= {"talk-0-0.5", "talk-0-0.5.json", "talk-0-0.5-worst.jpg"}
     assert [path.name for path in sorted(folder.iterdir())] == [f"{i:06d}.png" for i in range(1, 9)]
     assert read_note(folder / "000003.png")["swap"] == "c2h"
     assert convert(project, people / "talk.mp4", "--format", "png", "--duration", "0.5") == 1
@@ -116,6 +116,70 @@ def test_a_folder_of_pictures(project, people, capsys):
     (folder / "mine.txt").write_text("notes")
     assert convert(project, people / "talk.mp4", "--format", "png", "--duration", "0.5", "--overwrite") == 1
     assert "holds other files" in capsys.readouterr().err and (folder / "mine.txt").exists()
+
+
+def test_a_second_run_into_the_same_folder_replaces_it_when_told(project, people, capsys):
+    folder = result(project).parent / "frames"
+    words = "--format", "png", "--output", folder, "--duration"
+    assert convert(project, people / "talk.mp4", *words, "0.5") == 0
+    assert convert(project, people / "talk.mp4", *words, "0.3") == 1
+    assert "frames is there already" in capsys.readouterr().err and len(list(folder.iterdir())) == 8
+    assert convert(project, people / "talk.mp4", *words, "0.3", "--overwrite") == 0
+    assert [path.name for path in sorted(folder.iterdir())] == [f"{i:06d}.png" for i in range(1, 6)]
+
+
+@pytest.mark.parametrize(("form", "name"), [("png", "one"), ("gif", "one.gif"), ("webp", "one.webp")])
+def test_one_frame_is_enough(project, people, form, name):
+    out = result(project).parent / "one"  # gets its ending
+    assert convert(project, people / "talk.mp4", "--format", form, "--output", out, "--duration", "0.03") == 0
+    made = out.with_name(name)
+    assert read_note(made / "000001.png" if form == "png" else made)["from"] == "collins"
+
+
+def test_results_of_one_name_keep_their_own_stories(project, people):
+    for name, codec in (("a.mp4", "h264"), ("a.mkv", "ffv1"), ("a", "h264"), ("B.MP4", "h264")):
+        out = result(project).parent / name
+        more = ["--codec", codec, "--overwrite", "--duration", "0.2"]
+        assert convert(project, people / "talk.mp4", "--output", out, *more) == 0
+    stories = {path.name: json.loads(path.read_text())["settings"]["codec"]
+               for path in result(project).parent.glob("*.json")}  # fmt: skip
+    assert stories == {"a.json": "h264", "a.mkv.json": "ffv1", "B.json": "h264"}  # a became a.mp4
+
+
+def test_what_somebody_else_put_there_stays(project, people, capsys):
+    mine = result(project, "talk-worst.jpg")
+    mine.parent.mkdir(parents=True)
+    mine.write_bytes((people / "collins.png").read_bytes())
+    assert convert(project, people / "talk.mp4") == 1
+    assert "talk-worst.jpg is there already, and none of faceit's" in capsys.readouterr().err
+    assert mine.read_bytes() == (people / "collins.png").read_bytes()
+
+
+def test_a_fast_clock_keeps_every_frame(project, people, tmp_path):
+    fast = tmp_path / "fast.mp4"
+    run_ffmpeg("-i", people / "talk.mp4", "-vf", "setpts=N/(144*TB)", "-r", 144, "-frames:v", 12, fast)
+    assert convert(project, fast, "--codec", "ffv1") == 0
+    assert probe(result(project, "fast.mkv")).fps == 144 and len(list(read_frames(result(project, "fast.mkv")))) == 12
+    assert convert(project, fast, "--format", "jpg", "--overwrite") == 0
+    assert len(list(result(project, "fast").iterdir())) == 12
+
+
+def test_a_yaml_for_editors_is_still_measured(project, people):
+    project.write_text(project.read_text().replace("to: hopper", "to: hopper\n    convert: {codec: prores}"))
+    assert main(["evaluate", "c2h", "--config", str(project)]) == 0
+    said = json.loads((project.parent / "models" / "c2h" / "evaluation.json").read_text())
+    assert said["coverage"]["swapped"] > 0 and said["settings"]["codec"] == "h264"
+
+
+def test_a_video_from_a_machine_with_another_encoder_is_measured(project, people):
+    assert convert(project, people / "talk.mp4", "--duration", "0.4") == 0
+    out = result(project, "talk-0-0.4.mp4")
+    told = json.loads(out.with_suffix(".json").read_text())
+    told["settings"]["encoder"] = "videotoolbox"
+    out.with_suffix(".json").write_text(json.dumps(told))
+    assert main(["evaluate", "c2h", str(out), "--config", str(project)]) == 0
+    said = json.loads(out.with_name("talk-0-0.4.evaluation.json").read_text())
+    assert said["background"]["floors"]["codec"] > 20
 
 
 def test_what_moves_is_short(project, people, tmp_path, capsys):
@@ -150,4 +214,4 @@ def test_an_encoder_that_is_not_here_is_said_before_anything_is_done(project, pe
     assert "videotoolbox does not work here" in capsys.readouterr().err
     assert not result(project).exists() and not hidden(project)
     assert convert(project, people / "talk.mp4", "--encoder", "auto", "--duration", "0.4") == 0
-    assert read_image(people / "hopper.png").shape[2] == 3
+    assert len(list(read_frames(result(project, "talk-0-0.4.mp4")))) == 6

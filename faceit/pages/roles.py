@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from faceit.pages.charts import Lane, Mark, lanes, shares, slim_bar
 from faceit.pages.timelines import second_word
-from faceit.pages.tracks import FARTHEST, Seen, count, why
+from faceit.pages.tracks import FARTHEST, Group, Seen, count, why
 from faceit.pages.values import clock, shown
 
 MOST_SWAPPED, MOST_OTHERS = 300, 120  # rows with a picture; of the doubtful ones all are shown
@@ -53,18 +53,6 @@ class Row:
     bar: Markup
     why: str
     parts: str
-
-
-@dataclass(frozen=True)
-class Group:
-    """Rows with a title; ``more`` says what is not listed."""
-
-    key: str
-    title: str
-    lead: str
-    total: int
-    rows: Sequence[Row]
-    more: str = ""
 
 
 def groups(roles: Sequence[Role], picture: Callable[[Role], str]) -> list[Group]:

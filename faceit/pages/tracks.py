@@ -72,7 +72,7 @@ class Group:
     title: str
     lead: str
     total: int
-    rows: Sequence[Row]
+    rows: Sequence
     more: str = ""
 
 

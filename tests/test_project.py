@@ -165,7 +165,7 @@ MISTAKES = {
     "not a number at all": ("fps: 12", "fps: .nan", ["preprocess.fps", "out of range"]),
     "too many digits": ("fps: 12", f"fps: {'9' * 400}", ["line 21: preprocess.fps", "too large"]),
     "too many digits of a time": ("start: 5", f"start: {'9' * 400}", ["line 9", "videos[3].start"]),
-    "no such choice": ("mask: hull", "mask: oval", ["line 20", "'oval' is not one of extended, hull"]),
+    "no such choice": ("mask: hull", "mask: oval", ["line 20", "'oval' is not one of shared, extended, hull, learned"]),
     "no such preset": ("preset: lite", "preset: heavy", ["line 18", "'heavy' is not one of auto, lite, original"]),
     "both budgets": ("{minutes: 60}", "{minutes: 60, iterations: 9}", ["line 19", "take one of them out"]),
     "unknown person": ("from: collins", "from: colins", ["line 16", "no person 'colins'", "did you mean collins?"]),

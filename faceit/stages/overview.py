@@ -35,7 +35,7 @@ swaps:
     to: ben
     # model: {preset: auto}                 # lite (CPU), sharp128 (GPU), sharp256 (GPU, an evening), original (2017)
     # train: {minutes: 30}                  # or iterations: 100000
-    # convert: {color: lab, mask: extended}
+    # convert: {color: lab, mask: shared}
 
 # preprocess: {fps: 20, height: 1080, detector: yunet, tolerance: 0.6}
 """

@@ -85,7 +85,7 @@ def test_a_few_pictures_make_no_video(tmp_path):
     assert film(tmp_path, FACTS) is None and not (tmp_path / VIDEO).exists()
 
 
-@pytest.mark.parametrize("missing", ["faceit.media.video", "ffmpeg"])
+@pytest.mark.parametrize("missing", ["faceit.media.writer", "ffmpeg"])
 def test_without_ffmpeg_it_is_one_sentence(tmp_path, monkeypatch, missing):
     (tmp_path / FOLDER).mkdir()
     for i in range(6):

@@ -22,6 +22,10 @@ ENDED = ("A worker process was ended from outside, perhaps for want of memory: r
 FEW_FRAMES = 400  # less than that is done in this process: a worker takes a second or two to begin
 
 
+class WorkerEnded(FaceitError):
+    """A worker process was ended from outside."""
+
+
 class Stopped(Exception):
     """The parent wants no more."""
 
@@ -63,9 +67,12 @@ class Crew:
     def __enter__(self):
         return self
 
-    def __exit__(self, *exc):
+    def __exit__(self, kind, error, trace):
         if self._pool is not None:
             self._stop.value = 1
+            if isinstance(error, WorkerEnded):  # a pool that breaks ends whom it knows, and waits for whom it had just
+                for child in multiprocessing.active_children():  # begun to start as well
+                    child.terminate()
             self._pool.shutdown(wait=True, cancel_futures=True)
 
     @property
@@ -100,7 +107,7 @@ class Crew:
             with _deaf():
                 return pool.submit(do, *args)
         except BrokenProcessPool:
-            raise FaceitError(ENDED) from None
+            raise WorkerEnded(ENDED) from None
 
     def _opened(self) -> ProcessPoolExecutor:
         if self._pool is None:
@@ -142,7 +149,7 @@ def outcome(future: Future):
     try:
         return future.result()
     except BrokenProcessPool:
-        raise FaceitError(ENDED) from None
+        raise WorkerEnded(ENDED) from None
 
 
 @contextlib.contextmanager

@@ -213,6 +213,4 @@ def _trial(encoding: Encoding) -> str | None:
 
     black = ffmpeg.input(f"color=black:s={TRIAL_SIZE}x{TRIAL_SIZE}:d=0.2", format="lavfi").filter("format", "yuv420p")
     output = encoding.filtered(black).output("pipe:", format="null", **encoding.options())
-    ended, log = process.run(process.command(output, encoding.before()))
-    with log:
-        return None if ended.returncode == 0 else process.why(ended, log)
+    return process.problem(process.command(output, encoding.before()))

@@ -55,11 +55,9 @@ def _run(video: Path, out: Path, changed: Callable, muxer: str, **options) -> No
     import ffmpeg
 
     pictures = changed(ffmpeg.input(process.file_name(video)).video)
-    command = process.command(pictures.output(process.file_name(out), format=muxer, **options))
-    ended, log = process.run(command)
-    with log:
-        if ended.returncode != 0:
-            raise MediaError(f"{out.name} cannot be written: {process.why(ended, log)}.")
+    problem = process.problem(process.command(pictures.output(process.file_name(out), format=muxer, **options)))
+    if problem is not None:
+        raise MediaError(f"{out.name} cannot be written: {problem}.")
 
 
 def is_sequence(folder: Path) -> bool:

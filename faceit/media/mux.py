@@ -76,10 +76,9 @@ def check_sound(path: Path, start: float | None = None, ending: str = ".mp4") ->
     audible = [source[str(s.index)] for s in streams]
     for n, stream in enumerate(streams):
         options |= _sound_options(n, kind, stream.codec in kind.sounds)
-    ended, log = process.run(process.command(ffmpeg.output(*audible, "pipe:", format="null", t=TRIED_S, **options)))
-    with log:
-        if ended.returncode != 0:
-            raise MediaError(f"{path}: its sound cannot be read: {process.why(ended, log)}.")
+    problem = process.problem(process.command(ffmpeg.output(*audible, "pipe:", format="null", t=TRIED_S, **options)))
+    if problem is not None:
+        raise MediaError(f"{path}: its sound cannot be read: {problem}.")
 
 
 @dataclass(frozen=True)
@@ -167,9 +166,7 @@ def _run(picture: Path, sounds: list[_Stream], texts: list[_Stream], cut: dict[i
         if rest.start > 0:
             options["copypriorss"] = 0  # else seconds from before the start come along, hidden by an edit list
     options |= {f"metadata:g:{n}": tag for n, tag in enumerate(tags)}
-    ended, log = process.run(process.command(ffmpeg.output(*inputs, process.file_name(part), **options)))
-    with log:
-        return None if ended.returncode == 0 else process.why(ended, log)
+    return process.problem(process.command(ffmpeg.output(*inputs, process.file_name(part), **options)))
 
 
 def _sound_options(n: int, kind: Container, copy: bool) -> dict:

@@ -33,19 +33,15 @@ def start(command: list[str], **streams) -> subprocess.Popen:
         raise MediaError(f"{command[0]} cannot be started: {error.strerror or error}.") from error
 
 
-def run(command: list[str]):
-    """Run ffmpeg to its end: (process, file with its stderr). An exception on the way ends it."""
-    log = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
-    try:
+def problem(command: list[str]) -> str | None:
+    """Run ffmpeg to its end; why it failed, None where it did not. An exception on the way ends it."""
+    with tempfile.TemporaryFile() as log:
         process = start(command, stderr=log)
         try:
             process.wait()
         finally:
             end(process)
-    except BaseException:
-        log.close()
-        raise
-    return process, log
+        return None if process.returncode == 0 else why(process, log)
 
 
 def end(process: subprocess.Popen) -> None:

@@ -18,12 +18,10 @@ def cut_subtitles(path: Path, index: int, start: float, length: float, out: Path
     import ffmpeg
 
     whole = ffmpeg.input(process.file_name(path))[str(index)].output(process.file_name(out), format="srt")
-    ended, log = process.run(process.command(whole))
-    with log:
-        if ended.returncode != 0:
-            return process.why(ended, log)
-    out.write_text(cut_text(out.read_text("utf-8", errors="replace"), start, length), "utf-8")
-    return None
+    problem = process.problem(process.command(whole))
+    if problem is None:
+        out.write_text(cut_text(out.read_text("utf-8", errors="replace"), start, length), "utf-8")
+    return problem
 
 
 def cut_text(text: str, start: float, length: float) -> str:

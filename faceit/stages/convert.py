@@ -214,4 +214,3 @@ def _report(project: Project, task: Task, result: Result, facts: dict, settings:
     say(f"{source.name}: {counts.frames:,} frames, {counts.words()}; {duration(result.seconds)}, "
         f"{counts.frames / max(result.seconds, 1e-9):.1f} frames/s.")  # fmt: skip
     say(f"Wrote {' and '.join(str(path) for path in (result.output, result.side_by_side, result.layer) if path)}")
-

@@ -124,6 +124,11 @@ class Alignment:
         """Frame pixels (n, 2) -> aligned pixels (n, 2)."""
         return points @ self.matrix[:, :2].T + self.matrix[:, 2]
 
+    def points_back(self, points: np.ndarray) -> np.ndarray:
+        """Aligned pixels (n, 2) -> frame pixels (n, 2)."""
+        back = self.inverse()
+        return points @ back[:, :2].T + back[:, 2]
+
     def warp(self, frame: np.ndarray) -> np.ndarray:
         """Cut the aligned face out of a frame: (h, w, 3) uint8 -> (size, size, 3) uint8, edges repeated.
 

@@ -6,6 +6,7 @@ those of the whole video.
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from math import ceil
 
 import numpy as np
@@ -45,6 +46,8 @@ class Cast:
                  limits: Limits | None = None):  # fmt: skip
         self.identity, self.parts, self.fps, self.limits = identity, parts, fps, limits or Limits()
         self._load = load
+        # of a part, the one before and the one after, each is asked for three times
+        self._numbered = lru_cache(maxsize=3)(self._numbered)
         self._first: list[int] = []  # of each part: the number of its first frame
         self._numbers: list[dict[int, int]] = []  # of each part: its tracks -> those of the whole video
         self._judged: dict[int, Judgement] = {}  # by track, where a person is looked for
@@ -209,9 +212,8 @@ def _told(placed: list[tuple]) -> list[tuple]:
         for n, ((i, k), place) in enumerate(zip(where, places, strict=True)):
             near = slice(*np.searchsorted(times, [times[n] - TOLD_REACH * TOLD_S, times[n] + TOLD_REACH * TOLD_S]))
             weights = np.exp(-0.5 * ((times[near] - times[n]) / TOLD_S) ** 2)
-            shape, back = np.tensordot(weights / weights.sum(), shapes[near], 1), place.inverse()
-            told = (shape @ back[:, :2].T + back[:, 2]).astype(np.float32)
-            placed[i][2][k] = replace(placed[i][2][k], told=told)
+            told = place.points_back(np.tensordot(weights / weights.sum(), shapes[near], 1))
+            placed[i][2][k] = replace(placed[i][2][k], told=told.astype(np.float32))
     return placed
 
 

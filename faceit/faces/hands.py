@@ -221,7 +221,7 @@ class HandFollower:
         for box, points in self.finder.palms(small):
             square = palm_square((box + 0.5) * factor - 0.5 + edge, (points + 0.5) * factor - 0.5 + edge)
             found, _, sure = self.finder.hand(around, square)
-            hand = _Held(self._tracks, _to_frame(found, place))
+            hand = _Held(self._tracks, place.points_back(found))
             if sure < PRESENT or len(near.held) >= MOST_HANDS or any(_same(hand, other) for other in near.held):
                 continue
             self._tracks += 1
@@ -241,7 +241,7 @@ class HandFollower:
         points, scale, sure = self.finder.hand(around, hand_square(place.points(hand.points)))
         if sure < PRESENT:
             return False
-        hand.points = _to_frame(points, place)
+        hand.points = place.points_back(points)
         self._rows.append((frame, hand.track, sure, scale / place.scale, hand.points))
         return True
 
@@ -262,11 +262,6 @@ def window(picture: np.ndarray, place: Alignment) -> np.ndarray:
     black[max(0, int(top)) : max(0, int(bottom)), max(0, int(left)) : max(0, int(right))] = False
     out[black] = 0
     return out
-
-
-def _to_frame(points: np.ndarray, place: Alignment) -> np.ndarray:
-    back = place.inverse()
-    return points @ back[:, :2].T + back[:, 2]
 
 
 def _same(hand: _Held, other: _Held) -> bool:

@@ -44,14 +44,16 @@ def mux(
     tags = [f"{key}={value}" for key, value in (("title", title), ("comment", comment)) if value]
     part = part_path(out)
     try:
-        for copy, words in _attempts(kind, sounds, texts):
-            problem = _written(picture, sounds, words, rest, kind, part, tags, copy=copy)
-            if problem is None and _sounds_in(part) != len(sounds):
-                problem = "the sound is missing in the result"
-            if problem is None:
-                os.replace(part, out)
-                left = len(streams) - len(sounds) - len(words)
-                return [f"{left} of its subtitles do not fit into {out.suffix} files"] if left else []
+        with tempfile.TemporaryDirectory(prefix="faceit-") as folder:
+            cut = _cut(rest, texts, Path(folder))
+            for copy, words in _attempts(kind, sounds, [] if cut is None else texts):
+                problem = _written(picture, sounds, words, cut or {}, rest, kind, part, tags, copy=copy)
+                if problem is None and _sounds_in(part) != len(sounds):
+                    problem = "the sound is missing in the result"
+                if problem is None:
+                    os.replace(part, out)
+                    left = len(streams) - len(sounds) - len(words)
+                    return [f"{left} of its subtitles do not fit into {out.suffix} files"] if left else []
         raise MediaError(f"{out} cannot be written: {problem}.")
     except OSError as error:
         raise MediaError(f"{out} cannot be written: {error.strerror or error}.") from error
@@ -129,25 +131,24 @@ def _input(rest: _Rest, streams: list[_Stream]):
     return ffmpeg.input(process.file_name(rest.path), **seek(rest.start, forgotten, SEEK_MARGIN_S))
 
 
-def _written(picture: Path, sounds: list[_Stream], texts: list[_Stream], rest: _Rest, kind: Container, part: Path,
-             tags: list[str], *, copy: bool) -> str | None:  # fmt: skip
+def _cut(rest: _Rest, texts: list[_Stream], folder: Path) -> dict[int, Path] | None:
+    """Subtitles of a part of the source as files of their own, by the number of their stream; None where ffmpeg cannot
+    read them."""
+    cut = {}
+    for stream in (s for s in texts if rest.part and s.codec in TEXTS):
+        cut[stream.index] = folder / f"{stream.index}.srt"
+        if cut_subtitles(rest.path, stream.index, rest.start, rest.length, cut[stream.index]) is not None:
+            return None
+    return cut
+
+
+def _written(picture: Path, sounds: list[_Stream], texts: list[_Stream], cut: dict[int, Path], rest: _Rest,
+             kind: Container, part: Path, tags: list[str], *, copy: bool) -> str | None:  # fmt: skip
     """Write ``part``; the reason when ffmpeg fails. ``copy`` False encodes every sound anew."""
-    with tempfile.TemporaryDirectory(prefix="faceit-") as folder:
-        cut = {}  # subtitles of a part of the source, by the number of their stream
-        for stream in (s for s in texts if rest.part and s.codec in TEXTS):
-            cut[stream.index] = Path(folder) / f"{stream.index}.srt"
-            problem = cut_subtitles(rest.path, stream.index, rest.start, rest.length, cut[stream.index])
-            if problem is not None:
-                return problem
-        silent = [index for index, file in cut.items() if not file.stat().st_size]  # ffmpeg opens no empty ones
-        texts = [s for s in texts if s.index not in silent]
-        return _run(picture, sounds, texts, cut, rest, kind, part, tags, copy=copy)
-
-
-def _run(picture: Path, sounds: list[_Stream], texts: list[_Stream], cut: dict[int, Path], rest: _Rest,
-         kind: Container, part: Path, tags: list[str], *, copy: bool) -> str | None:  # fmt: skip
     import ffmpeg
 
+    silent = [index for index, file in cut.items() if not file.stat().st_size]  # ffmpeg opens no empty ones
+    texts = [s for s in texts if s.index not in silent]
     options = {"c:v": "copy", "format": kind.muxer, "map_chapters": -1, **kind.options}
     inputs = [ffmpeg.input(process.file_name(picture))["v:0"]]
     if rest.path:

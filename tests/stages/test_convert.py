@@ -266,8 +266,7 @@ def test_the_mask_ends_where_either_face_ends(trained, people):
         [(_, out, _)] = Painter(Swapper(model, ConvertSettings(mask=mask))).painted([(frame, [face])])
         changed[mask] = (out != frame).any(2)
     place = align(face.landmarks, 256)
-    back = place.inverse()
-    jaw = np.round((narrow * 256 - 0.5) @ back[:, :2].T + back[:, 2]).astype(int)
+    jaw = np.round(place.points_back(narrow * 256 - 0.5)).astype(int)
     assert (changed["shared"] & ~changed["extended"]).mean() < 0.002  # but for rounding
     inside, outside = jaw[8] - [0, 12], np.round((jaw[8] + face.landmarks[8]) / 2).astype(int)
     assert changed["shared"][inside[1], inside[0]]

@@ -102,14 +102,14 @@ def commented(data: bytes, comment: str) -> bytes:
         data = data[:12] + b"VP8X" + (10).to_bytes(4, "little") + bytes(4) + size + data[12:]
     if data[8:16] == b"WEBPVP8X":
         flags = bytes([data[20] | 0x08])  # it has EXIF data
-        chunk = exif(comment)
+        chunk = _exif(comment)
         chunk = b"EXIF" + len(chunk).to_bytes(4, "little") + chunk + b"\0" * (len(chunk) % 2)
         body = data[8:20] + flags + data[21:] + chunk
         return b"RIFF" + len(body).to_bytes(4, "little") + body
     return data
 
 
-def exif(description: str) -> bytes:
+def _exif(description: str) -> bytes:
     """EXIF data with an ImageDescription, as a TIFF in memory."""
     text = description.encode() + b"\0"
     entry = b"\x0e\x01\x02\0" + len(text).to_bytes(4, "little") + (26).to_bytes(4, "little")  # the text's place

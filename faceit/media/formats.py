@@ -5,9 +5,9 @@ from pathlib import Path
 
 from faceit.errors import FaceitError, MediaError
 from faceit.media import process
-from faceit.settings import ConvertSettings
+from faceit.settings import CHOICES, ConvertSettings
 
-SPEEDS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow")  # x264's
+SPEEDS = CHOICES["ConvertSettings.preset"]  # x264's words, the fastest first
 NVENC_SPEEDS = ("p1", "p1", "p2", "p3", "p3", "p4", "p5", "p6", "p7")
 HARDWARE = ("nvenc", "qsv", "amf", "videotoolbox", "vaapi")  # what ffmpeg calls the makers' encoders; sought in order
 VAAPI_DEVICE = "/dev/dri/renderD128"
@@ -134,7 +134,7 @@ CONTAINERS = {  # what they may hold and players play
     ".webm": Container("webm", ("vp9",), _WEB_SOUNDS, "libopus", frozenset({"webvtt"}), "webvtt",
                        layouts="7.1|6.1|5.1|5.0|quad|3.0|stereo|mono"),
 }  # fmt: skip
-USUAL = {"h264": ".mp4", "h265": ".mp4", "vp9": ".webm", "prores": ".mov", "ffv1": ".mkv"}  # ending of each codec
+ENDINGS = {"h264": ".mp4", "h265": ".mp4", "vp9": ".webm", "prores": ".mov", "ffv1": ".mkv"}  # usual ones
 MOVING = (".gif", ".webp")  # pictures that move: short and without sound
 SEQUENCES = ("png", "jpg")  # folders of pictures
 LONGEST_MOVING = 60.0  # seconds
@@ -165,7 +165,7 @@ def target(form: str, codec: str, output: Path | None = None) -> Target:
     if named and ending and named != ending:
         raise FaceitError(f"{output} is to be {form} (format) but ends in {named}: name it {ending}, or say --format "
                           "auto.")  # fmt: skip
-    ending = named or ending or USUAL.get(codec, ".mp4")
+    ending = named or ending or ENDINGS.get(codec, ".mp4")
     if ending in MOVING:
         return _lossless(codec, ending[1:], Target(ending, "ffv1"))
     if ending[1:] in SEQUENCES:
@@ -175,7 +175,7 @@ def target(form: str, codec: str, output: Path | None = None) -> Target:
         raise FaceitError(f"{output}: videos are written as {known}; give a name that ends so.")
     held = CONTAINERS[ending].codecs
     if codec != "auto" and codec not in held:
-        raise FaceitError(f"{ending} files do not hold {codec}: take {', '.join(held)}, or {USUAL[codec]}.")
+        raise FaceitError(f"{ending} files do not hold {codec}: take {', '.join(held)}, or {ENDINGS[codec]}.")
     return Target(ending, held[0] if codec == "auto" else codec)
 
 

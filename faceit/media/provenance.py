@@ -41,30 +41,29 @@ class Label:
         around = np.zeros((height, width), np.float32)
         around[top : top + rows, left:right] = opacity
         around = around.reshape(height // 2, 2, width // 2, 2).mean((1, 3)) if not (height % 2 or width % 2) else around
-        self._colours = around[top // 2 : (top + rows + 1) // 2, left // 2 : (right + 1) // 2], TO_YUV[1, 3]
+        self._at = np.s_[top : top + rows, left:right]
+        self._colours_at = np.s_[top // 2 : (top + rows + 1) // 2, left // 2 : (right + 1) // 2]
+        self._colours = around[self._colours_at], TO_YUV[1, 3]
 
     def stamp(self, frame: np.ndarray | Planes | Layer) -> None:
         """Draw the label into ``frame``, (height, width, 3) uint8 RGB, planes or a layer, in place; nothing outside
         ``box`` changes, but for colours of the pixels next to it."""
         if isinstance(frame, Layer):
-            left, top, right, bottom = self.box
             opacity, colour = self._y
-            frame.planes.y[top:bottom, left:right] = np.rint(colour)
+            frame.planes.y[self._at] = np.rint(colour)
             for plane in (frame.planes.u, frame.planes.v):
-                plane[top // 2 : (bottom + 1) // 2, left // 2 : (right + 1) // 2] = self._colours[1]
-            alpha = frame.alpha[top:bottom, left:right]
+                plane[self._colours_at] = self._colours[1]
+            alpha = frame.alpha[self._at]
             np.maximum(alpha, np.rint(255 * opacity).astype(np.uint8), out=alpha)
             return
         if isinstance(frame, Planes):
-            left, top, right, bottom = self.box
-            _cover(frame.y[top:bottom, left:right], *self._y)
+            _cover(frame.y[self._at], *self._y)
             for plane in (frame.u, frame.v):
-                _cover(plane[top // 2 : (bottom + 1) // 2, left // 2 : (right + 1) // 2], *self._colours)
+                _cover(plane[self._colours_at], *self._colours)
             return
         if frame.shape != self._frame or frame.dtype != np.uint8:
             raise ValueError(f"the label is for {self._frame} uint8 frames, not {frame.shape} {frame.dtype}")
-        left, top, right, bottom = self.box
-        _cover(frame[top:bottom, left:right], *self._rgb)
+        _cover(frame[self._at], *self._rgb)
 
 
 def _cover(part: np.ndarray, opacity: np.ndarray, colour) -> None:

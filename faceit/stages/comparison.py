@@ -51,14 +51,9 @@ def write_comparison(wanted: Wanted, plain: Path, swapped: Path, output: Path, b
 
 def typical(casts: Casts) -> int:
     """The number of the frame that shows a swap best: large, frontal, with sure landmarks, and all of it."""
-    best, best_at, at = -1.0, 0, 0
-    for part in range(casts.parts):
-        for faces in casts.faces(part):
-            score = max((face.strength * showing(face) for face in faces), default=-1.0)
-            if score > best:
-                best, best_at = score, at
-            at += 1
-    return best_at
+    frames = (faces for part in range(casts.parts) for faces in casts.faces(part))
+    scores = [max((face.strength * showing(face) for face in faces), default=-1.0) for faces in frames]
+    return scores.index(max(scores))
 
 
 def together(before: np.ndarray, after: np.ndarray, captions: tuple[str, str], way: str,

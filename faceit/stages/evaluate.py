@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 from itertools import islice
 from pathlib import Path
 
@@ -26,7 +27,7 @@ from faceit.media.fetch import find_video
 from faceit.media.formats import CONTAINERS, encoding_of
 from faceit.media.video import probe, read_frames, read_planes
 from faceit.media.writer import VideoWriter
-from faceit.network.swapmodel import SIDES, about_crop, load_model, read_about, turns_of
+from faceit.network.swapmodel import SIDES, SwapModel, about_crop, load_model, read_about, turns_of
 from faceit.progress import say
 from faceit.project import Person, Project, parse_time
 from faceit.settings import ConvertSettings, check
@@ -205,10 +206,11 @@ def _evaluate(project: Project, swapped: Swapped, videos: list[Converted], path:
     known = {side: learn(project, person) for side, person in swapped.people.items()}
     driver, giver = (known["b"], known["a"]) if swapped.reverse else (known["a"], known["b"])
     meter = Meter(driver, giver, project.preprocess.detector)
-    listed, identities, drawn = [], {}, None
+    load = cache(lambda: load_model(project.model_dir(swapped.name)))
+    drawn = _drawn(swapped, load) if any(video.settings.mask == "shared" for video in videos) else None
+    listed, identities = [], {}
     for i, video in enumerate(videos):
         if video.settings.mask == "shared":
-            drawn = drawn or _drawn(project, swapped)
             video = replace(video, drawn=drawn)
         identity, which = None, (video.portraits, video.settings.tolerance)
         if not video.everyone:
@@ -225,7 +227,7 @@ def _evaluate(project: Project, swapped: Swapped, videos: list[Converted], path:
     }  # fmt: skip
     said |= _figures(meter, driver, giver, videos) if len(meter.table) else dict.fromkeys(
         ("coverage", "speed", "identity", "expression", "pose", "sharpness", "time", "seam", "background"))
-    said["reconstruction"] = _reconstruction(project, swapped)
+    said["reconstruction"] = _reconstruction(project, swapped, load)
     said |= {"faces": {s: face_coverage(known[s]) if known[s].faces else None for s in SIDES},
              "bins": {name: list(map(float, edges)) for name, edges in BINS.items()},
              "lacking": lacking_poses(driver, giver)}  # fmt: skip
@@ -243,9 +245,9 @@ def _evaluate(project: Project, swapped: Swapped, videos: list[Converted], path:
     return path
 
 
-def _drawn(project: Project, swapped: Swapped) -> Callable | None:
+def _drawn(swapped: Swapped, load: Callable[[], SwapModel]) -> Callable | None:
     """The model's ``drawn_points`` for this swap; None where it is not here, or its network knows no landmarks."""
-    model = None if swapped.about is None else load_model(project.model_dir(swapped.name))
+    model = None if swapped.about is None else load()
     if model is None or not model.preset.landmark_code:
         return None
     sides = ("b", "a") if swapped.reverse else SIDES
@@ -354,12 +356,12 @@ def _codec(videos: list[Converted]) -> float | None:
     return pixels.psnr(float(np.mean(squared))) if squared else None
 
 
-def _reconstruction(project: Project, swapped: Swapped) -> dict | None:
+def _reconstruction(project: Project, swapped: Swapped, load: Callable[[], SwapModel]) -> dict | None:
     """Held-out faces of both people as themselves, inside the face, beside the mean face; all in the face crop,
     however much of the head the model sees."""
     if swapped.about is None:
         return None
-    said, size, crop, model = {}, swapped.about["preset"]["size"], about_crop(swapped.about), None
+    said, size, crop = {}, swapped.about["preset"]["size"], about_crop(swapped.about)
     inside = pixels.within(size, size, crop, margin=1.0)  # of what the model gives
     fine = round(size * crop.eyes / FACE.eyes)  # a picture of this size has ``size`` pixels in the face crop
     for side in SIDES:
@@ -375,8 +377,7 @@ def _reconstruction(project: Project, swapped: Swapped) -> dict | None:
             continue
         real = _face_crops(load_faceset(folders, fine, most=TESTED_FACES, held_out=True), size)
         still = _face_crops(trained, size).mean(0)
-        model = model or load_model(project.model_dir(swapped.name))
-        made = [inside.warp(face) for face in model.swap(held.faces, held.points, side, side)]
+        made = [inside.warp(face) for face in load().swap(held.faces, held.points, side, side)]
         areas = [pixels.face_area(inside.points(points * size - 0.5), size) for points in held.points]
         figures = {}
         for name, measure in (("psnr", pixels.masked_psnr), ("ssim", pixels.masked_ssim)):

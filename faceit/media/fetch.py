@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from faceit.errors import MediaError
+from faceit.media.container import open_to_read
 from faceit.media.ffmpeg import ffmpeg_on_path
 
 SOCKET_TIMEOUT_S = 20
@@ -436,7 +437,7 @@ def _measure(path: Path, short: str, ranged: bool) -> tuple[float, float | None,
     import av
 
     try:
-        with av.open(str(path)) as container:
+        with open_to_read(path) as container:
             streams = [s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic]
             first, last, count = _span(container, streams[0]) if streams else (0.0, 0.0, 0)
             if count == 0 and ranged:

@@ -5,6 +5,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from faceit.errors import MediaError
+from faceit.media.container import open_to_read
 from faceit.media.formats import CONTAINERS
 
 
@@ -21,7 +22,7 @@ def join(parts: list[Path], out: Path, fps: Fraction) -> int:
             stream = None
             held_back = max(_held_back(path := part, fps) for part in parts)
             for path in parts:
-                with av.open(os.path.abspath(path)) as part:
+                with open_to_read(path) as part:
                     given = part.streams.video[0]
                     if stream is None:
                         stream = _stream_like(given, whole, fps)
@@ -51,9 +52,7 @@ def _stream_like(given, whole, fps: Fraction):
 
 def _held_back(path: Path, fps: Fraction) -> int:
     """How many frames the encoder of a part held back, so that a picture may be predicted from a later one."""
-    import av
-
-    with av.open(os.path.abspath(path)) as part:
+    with open_to_read(path) as part:
         given = part.streams.video[0]
         first = next(part.demux(given))
         return 0 if first.dts is None else max(0, round(-first.dts * given.time_base * fps))

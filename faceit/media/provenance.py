@@ -12,6 +12,7 @@ import numpy as np
 from faceit import __version__
 from faceit.errors import MediaError
 from faceit.images import PICTURE_ENDINGS, comment_of
+from faceit.media.container import open_to_read, tags
 from faceit.planes import TO_YUV, Layer, Planes
 
 LABEL_TEXT = "AI MODIFIED"
@@ -94,9 +95,8 @@ def read_note(path: Path | str) -> dict | None:
         comment = comment_of(Path(path))
     else:
         try:
-            with av.open(str(Path(path).absolute()), metadata_errors="replace") as container:
-                told = {key.lower(): said for key, said in container.metadata.items()}  # Matroska's are in capitals
-                comment = told.get("comment", "")
+            with open_to_read(path) as container:
+                comment = tags(container).get("comment", "")
         except (av.error.FFmpegError, OSError) as error:
             raise MediaError(f"{path} cannot be read: {error.strerror or error}.") from error
     _, mark, packed = comment.partition(NOTE_MARK)

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from faceit.errors import MediaError
+from faceit.media.container import open_to_read
 from faceit.media.ffmpeg import ffmpeg_exe, last_line
 from faceit.media.mux import mux, part_path
 from faceit.media.provenance import Label
@@ -243,7 +244,7 @@ def _check(picture: Path, frames: int, out: Path) -> None:
     import av
 
     try:
-        with av.open(os.path.abspath(picture)) as container:
+        with open_to_read(picture) as container:
             written = container.streams.video[0].frames
     except (av.error.FFmpegError, IndexError):
         written = 0

@@ -17,6 +17,7 @@ import numpy as np
 
 from faceit.errors import MediaError
 from faceit.media import process
+from faceit.media.container import open_to_read
 from faceit.planes import Planes
 
 SLOWEST_FPS, FASTEST_FPS, FALLBACK_FPS = 1, 240, Fraction(30)  # containers without a rate say 1000 or 90000
@@ -143,7 +144,7 @@ def opened(path: Path | str):
     try:
         if path.stat().st_size == 0:
             raise MediaError(f"{path} is empty: fetch or copy it again.")
-        return av.open(process.file_name(path), metadata_errors="replace")
+        return open_to_read(path)
     except PermissionError as error:
         raise MediaError(f"{path} may not be read: {error.strerror}.") from error
     except (av.error.FFmpegError, OSError, ValueError) as error:

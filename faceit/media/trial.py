@@ -1,4 +1,5 @@
-"""Try out what this room stands on, for the doctor: ffmpeg with its encoders, yt-dlp with its JavaScript.
+"""Try out what this room stands on, for the doctor: a video's way in and out, ffmpeg with its encoders, yt-dlp with its
+JavaScript.
 
 ffmpeg is run as the rest of the room runs it, with a time limit: a program that answers may still not encode.
 """
@@ -8,17 +9,23 @@ import os
 import re
 import subprocess
 import tempfile
+import wave
+from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
+
 from faceit.errors import MediaError
-from faceit.media.fetch import JS_RUNTIMES
+from faceit.media.fetch import JS_RUNTIMES, fetch
 from faceit.media.ffmpeg import last_line
+from faceit.trying import trying
 
 NEEDED = ("libx264", "aac")  # what videos are written with
 HARDWARE = ("nvenc", "videotoolbox", "qsv", "vaapi", "amf")
 SIDE, FRAMES, RATE = 64, 5, 25  # of the pictures that are encoded for a try
 SOUND_RATE = 44100
 TIME_LIMIT_S = 20.0
+NEAR_LEVELS = 24.0  # mean difference that encoding a smooth picture never makes
 
 
 def ffmpeg_version(exe: str) -> str:
@@ -77,12 +84,76 @@ def _run(exe: str, words: list[str], fed: bytes | None = None) -> bytes:
     return done.stdout
 
 
+def try_videos() -> dict:
+    """Take five small pictures with sound the way of every video: written, opened, read, joined, put side by side,
+    served by a server of our own and downloaded from it. Says {}; raises what the library that fails raises.
+    """
+    from faceit.media.container import open_to_read
+    from faceit.media.join import join
+    from faceit.media.provenance import Label
+    from faceit.media.server import serve_folder
+    from faceit.media.side_by_side import side_by_side
+    from faceit.media.video import probe, read_frames
+    from faceit.media.writer import VideoWriter
+
+    side, grey = 2 * SIDE, 120
+    picture = np.full((side, side, 3), grey, np.uint8)
+    trying("PIL", "write on a picture")
+    Label(side, side).stamp(picture)
+    with tempfile.TemporaryDirectory(prefix="faceit-") as name:
+        folder = Path(name)
+        with wave.open(str(folder / "sound.wav"), "wb") as sound:
+            sound.setnchannels(1)
+            sound.setsampwidth(2)
+            sound.setframerate(SOUND_RATE)
+            sound.writeframes(bytes(2 * SOUND_RATE * FRAMES // RATE))
+        trying("av", "open a file")
+        with open_to_read(folder / "sound.wav") as container:
+            _expect(len(container.streams.audio) == 1, "it finds no sound in a sound")
+        trying("ffmpeg", "write a video")
+        silent = _written(VideoWriter(folder / "silent.mp4", side, side, RATE), picture)
+        trying("av", "look into a video")
+        _expect(probe(silent).width == side, "it reads another width than the video has")
+        trying("ffmpeg", "write a video with its sound")
+        heard = _written(VideoWriter(folder / "heard.mp4", side, side, RATE, sound_from=folder / "sound.wav"), picture)
+        trying("av", "find the sound of a video")
+        _expect(probe(heard).has_sound, "it finds none")
+        trying("ffmpeg", "read a video")
+        frames = [frame for _, frame in read_frames(heard)]
+        _expect(len(frames) == FRAMES, f"{FRAMES} pictures were written, and {len(frames)} came back")
+        differs = np.abs(frames[0].astype(float) - picture).mean()
+        _expect(differs < NEAR_LEVELS, "other pictures came back than were written")
+        trying("av", "join two videos")
+        _expect(join([silent, silent], folder / "joined.mp4", Fraction(RATE)) == 2 * FRAMES, "pictures are missing")
+        trying("moviepy", "put two videos side by side")
+        side_by_side(silent, heard, folder / "both.mp4", preset="ultrafast")
+        trying("yt_dlp", "download a video from a server on this machine")
+        os.environ["NO_PROXY"] = "*"
+        with serve_folder(folder) as address:
+            loaded = fetch(f"{address}/heard.mp4", folder / "loaded")
+        _expect(loaded.read_bytes() == heard.read_bytes(), "another file arrived than was served")
+    return {}
+
+
+def _written(writer, picture: np.ndarray) -> Path:
+    with writer:
+        for _ in range(FRAMES):
+            writer.write(picture)
+    return writer.path
+
+
+def _expect(as_it_should_be: bool, problem: str) -> None:
+    if not as_it_should_be:
+        raise MediaError(problem)
+
+
 def downloads() -> dict:
     """What yt-dlp would solve YouTube's challenges with, found as it finds it itself.
 
     "runtimes" and "too_old" are lists of "deno 2.9.8" and the like, best first; "scripts" is the version of yt-dlp-ejs
     (None without), "wanted" the one that this yt-dlp asks for.
     """
+    trying("yt_dlp")
     import yt_dlp
     from yt_dlp.dependencies import yt_dlp_ejs
     from yt_dlp.globals import supported_js_runtimes

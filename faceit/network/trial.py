@@ -1,5 +1,6 @@
 """A throwaway training, to see how fast this machine is and how large a model gets. It writes nothing."""
 
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,8 @@ from faceit.geometry import ALIGNED_MARGIN
 from faceit.network.devices import ask_nvidia, has_bfloat16
 from faceit.network.presets import Preset, choose
 from faceit.network.swapmodel import start_backend
+from faceit.network.weights import load_tensors, put, save_tensors, take
+from faceit.trying import trying
 
 FACES = 64  # of random noise, on either side
 SEED = 1
@@ -63,11 +66,13 @@ def report(presets: list[str], seconds: float) -> dict:
 
     "precision": what training computes in; "disk": for each of ``presets`` (a preset's name, or "auto") the bytes that
     its model takes at the most; "speed": the usual preset's name, its minutes, and its steps a second, measured over
-    about ``seconds``.
+    about ``seconds``. The network's weights are saved and loaded again. Raises what the library that fails raises.
     """
+    trying("keras")
     has_gpu = start_backend()
     import keras
 
+    trying("keras", "train")
     usual = choose("auto", has_gpu)
     trainings = {usual.name: throwaway(usual)}
     disk = {}
@@ -76,10 +81,17 @@ def report(presets: list[str], seconds: float) -> dict:
         if preset.name not in trainings:
             trainings[preset.name] = throwaway(preset)
         disk[name] = trainings[preset.name].disk_size()
+    speed = steps_per_second(trainings[usual.name], seconds)
+    variables = trainings[usual.name].network.variables
+    trying("safetensors", "save and load a network")
+    with tempfile.TemporaryDirectory(prefix="faceit-") as folder:
+        file = Path(folder) / "weights.safetensors"
+        save_tensors(file, take(variables), {})
+        put(variables, load_tensors(file)[0], str(file))
     return {
         "version": keras.__version__, "backend": keras.backend.backend(), "has_gpu": has_gpu,
         "nvidia": nvidia_gpus(), "precision": "bfloat16" if has_bfloat16() else "float32", "disk": disk,
-        "speed": [usual.name, usual.minutes, steps_per_second(trainings[usual.name], seconds)],
+        "speed": [usual.name, usual.minutes, speed],
     }  # fmt: skip
 
 

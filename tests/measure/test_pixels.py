@@ -42,7 +42,7 @@ def test_a_saved_face_is_as_sharp_as_the_face_in_its_frame(crop):
     picture, _ = cut_face(frame, face, 256, "x.jpg", 0.0, crop=crop)
     in_frame = pixels.face_sharpness(frame, face.landmarks, 64, crop)
     assert pixels.picture_sharpness(picture, face.landmarks, 64, crop) == pytest.approx(in_frame, rel=0.02)
-    assert in_frame == pytest.approx(pixels.face_sharpness(frame, face.landmarks, 64), rel=0.1)  # of the face crop
+    assert in_frame == pytest.approx(pixels.face_sharpness(frame, face.landmarks, 64), rel=0.2)  # of the face crop
 
 
 @pytest.mark.parametrize("margin", [1.0, 1.4])

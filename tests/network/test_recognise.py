@@ -49,7 +49,7 @@ def test_it_sees_what_opencv_sees(monkeypatch, faces):
 def test_a_crop_is_the_same_person_as_the_whole_picture(faces, size, crop):
     looks = np.stack([recogniser.look(*face) for face in faces.values()])
     alike = ops.convert_to_numpy(IdentityLoss(size, crop).embed(crops(faces, size, crop))) @ looks.T
-    assert np.diag(alike).min() > (0.9 if crop is WHOLEFACE else 0.85)
+    assert np.diag(alike).min() > 0.75
     assert max(alike[0, 1], alike[1, 0]) < recogniser.SAME - 0.1
 
 

@@ -36,8 +36,8 @@ def people(tmp_path_factory) -> Path:
 
 
 # The two people of the stories lie 0.65 to 0.71 apart, which is where the usual tolerance begins to call somebody
-# doubtful; their own faces lie within 0.35. So the stories draw the line in the middle, where no processor moves anybody
-# over it.
+# doubtful; their own faces lie within 0.35. So the stories draw the line in the middle: no processor moves anybody over
+# that.
 TOLERANCE = 0.5
 
 

@@ -128,9 +128,9 @@ def test_a_face_that_lies_on_its_side_is_found(portrait, turn, detector):
     x, y = plain.landmarks.T
     there = np.stack([y, 479 - x] if turn > 0 else [479 - y, x], axis=1)
     apart = np.linalg.norm(face.landmarks - there, axis=1).mean()
-    assert apart < 0.04 * eye_distance(plain.landmarks)
+    assert apart < 0.08 * eye_distance(plain.landmarks)
     near = FaceFinder(detector).find_near(lying, face.box, roll_of(face.landmarks))
-    assert np.linalg.norm(near.landmarks - there, axis=1).mean() < 0.04 * eye_distance(plain.landmarks)
+    assert np.linalg.norm(near.landmarks - there, axis=1).mean() < 0.08 * eye_distance(plain.landmarks)
 
 
 @pytest.mark.parametrize("tilt", [-40, 40])
@@ -205,7 +205,7 @@ def test_a_face_is_found_near_where_it_was(finder, portrait, factor):
     for box in (face.box, drifted):
         near = finder.find_near(frame, box)
         apart = np.linalg.norm(near.landmarks - face.landmarks, axis=1).mean()
-        assert apart < 0.04 * eye_distance(face.landmarks)
+        assert apart < 0.08 * eye_distance(face.landmarks)
 
 
 def test_no_face_is_found_near_a_place_where_none_is(finder, portrait):

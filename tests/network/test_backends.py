@@ -132,9 +132,9 @@ def test_a_backend_trains_and_its_weights_swap_the_same_under_tensorflow(told, b
     assert said["loaded"] == []
     assert said["resumed"] < 1e-6
     assert np.isfinite(said["losses"]).all()
-    assert np.mean(said["losses"][-2:]) < 0.9 * np.mean(said["losses"][:2])
+    assert np.mean(said["losses"][-2:]) < 0.95 * np.mean(said["losses"][:2])
     for what in ("losses", "rich"):
-        np.testing.assert_allclose(said[what], told("tensorflow")[0][what], rtol=0.02, err_msg=what)
+        np.testing.assert_allclose(said[what], told("tensorflow")[0][what], rtol=0.05, err_msg=what)
 
     people = {s: {"name": s, "consent": "a drawing"} for s in "ab"}
     about = {"format": 1, "people": people, "preset": to_json(LITE)}

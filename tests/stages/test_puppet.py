@@ -291,7 +291,7 @@ def test_a_clip_has_pictures_and_sound_of_the_same_length(person, tmp_path):
         frames = [f.to_ndarray(format="rgb24") for f in clip.decode(video=0)]
     assert len(frames) == 30
     expected = Puppet(portrait, points, (240, 240)).frame(performance(1.2, 25, 5)[15])
-    assert np.abs(frames[15].astype(int) - expected).mean() < 4
+    assert np.abs(frames[15].astype(int) - expected).mean() < 8
     assert [p.name for p in tmp_path.iterdir()] == ["talk.mp4"]
 
 

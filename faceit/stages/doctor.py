@@ -43,7 +43,7 @@ STAND_INS = {
 }
 # module -> the library of requirements.txt that brings it; the others have the same name
 LIBRARY_OF = {"cv2": "opencv-python-headless", "dlib": "dlib-bin", "yt_dlp": "yt-dlp[default,deno]", "PIL": "pillow",
-           "ffmpeg": "ffmpeg-python", "skimage": "scikit-image"}  # fmt: skip
+              "ffmpeg": "ffmpeg-python", "skimage": "scikit-image"}  # fmt: skip
 # what is tried in one process -> the modules that it needs; what is not named here needs NumPy
 MODULES_OF = {"video": ("numpy", "ffmpeg", "av", "moviepy", "PIL", "yt_dlp"),
               "face": ("numpy", "cv2", "dlib", "skimage", "matplotlib"),

@@ -13,8 +13,6 @@ import wave
 from fractions import Fraction
 from pathlib import Path
 
-import numpy as np
-
 from faceit.errors import MediaError
 from faceit.media.fetch import JS_RUNTIMES, fetch
 from faceit.media.ffmpeg import last_line
@@ -88,6 +86,8 @@ def try_videos() -> dict:
     """Take five small pictures with sound the way of every video: written, opened, read, joined, put side by side,
     served by a server of our own and downloaded from it. Says {}; raises what the library that fails raises.
     """
+    import numpy as np  # only here: ffmpeg alone is tried by doctor's own process, which NumPy must not be able to stop
+
     from faceit.media.container import open_to_read
     from faceit.media.join import join
     from faceit.media.provenance import Label
@@ -135,7 +135,7 @@ def try_videos() -> dict:
     return {}
 
 
-def _written(writer, picture: np.ndarray) -> Path:
+def _written(writer, picture) -> Path:
     with writer:
         for _ in range(FRAMES):
             writer.write(picture)
@@ -153,7 +153,6 @@ def downloads() -> dict:
     "runtimes" and "too_old" are lists of "deno 2.9.8" and the like, best first; "scripts" is the version of yt-dlp-ejs
     (None without), "wanted" the one that this yt-dlp asks for.
     """
-    trying("yt_dlp")
     import yt_dlp
     from yt_dlp.dependencies import yt_dlp_ejs
     from yt_dlp.globals import supported_js_runtimes

@@ -221,6 +221,18 @@ def test_a_release_that_no_longer_takes_what_we_give(without_keras, tmp_path, mo
     assert "video" not in found and found["face"][0].startswith("ok")
 
 
+@posix
+def test_ffmpeg_is_not_blamed_for_a_broken_numpy(tmp_path):
+    (tmp_path / "numpy.py").write_text("raise OSError('libnumpy.so: cannot open shared object file')")
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "faceit.py"), "doctor"], env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    fails = {line[6:16].strip() for line in done.stdout.splitlines() if line.startswith("FAIL")}
+    assert "numpy" in fails and not fails & {"ffmpeg", "video", "face", "pages"}
+    assert re.search(r"^ok    ffmpeg ", done.stdout, re.MULTILINE)
+
+
 def test_a_library_that_answers_wrongly(without_keras, tmp_path, monkeypatch, examine):
     """It starts and does not complain, but no face is found."""
     (tmp_path / "dlib.py").write_text(

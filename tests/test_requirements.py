@@ -7,13 +7,10 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 BREAK_IN_MINORS = {"keras", "tensorflow", "tensorboard", "numpy", "opencv-python-headless", "matplotlib"}
-
-
-def plain(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def wanted(name: str) -> list[Requirement]:
@@ -26,7 +23,7 @@ def locked(name: str) -> dict[str, list[str]]:
     """{library: its lines, the first with the exact version}, of a .lock file."""
     text = re.sub(r"^ *#.*\n", "", (ROOT / name).read_text(encoding="utf-8"), flags=re.MULTILINE)
     blocks = re.split(r"\n(?=\S)", text.strip())
-    found = {plain(block.split("==")[0]): block.split("\n") for block in blocks}
+    found = {canonicalize_name(block.split("==")[0]): block.split("\n") for block in blocks}
     assert len(found) == len(blocks), "one version of each library"
     return found
 
@@ -56,7 +53,8 @@ def test_every_library_has_a_floor_and_a_ceiling(each):
 def test_the_exact_versions_are_within_the_limits(wish, lock):
     there = locked(lock)
     for each in wanted(wish):
-        assert each.specifier.contains(version_of(there[plain(each.name)])), f"renew {lock}: see docs/architecture.md"
+        version = version_of(there[canonicalize_name(each.name)])
+        assert each.specifier.contains(version), f"renew {lock}: see docs/architecture.md"
 
 
 def test_tests_run_on_what_users_get():

@@ -19,7 +19,6 @@ def try_dlib(cnn: bool = False) -> dict:
 
     {"folder": where they are}, or {"problem": a sentence without its end} when they are missing or no good.
     """
-    trying("dlib")
     import dlib
 
     trying("dlib", "load its weights")
@@ -47,7 +46,6 @@ def try_dlib(cnn: bool = False) -> dict:
 def try_detector(name: str) -> dict:
     """Open "yunet" or "mtcnn" and let it search: {"name": its name}, or {"problem": a sentence without its end,
     "package": what brings its weights}."""
-    trying("cv2")
     import cv2
 
     from faceit.faces.detectors import open_detector

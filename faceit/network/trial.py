@@ -1,4 +1,4 @@
-"""A throwaway training, to see how fast this machine is and how large a model gets. It writes nothing."""
+"""A throwaway training, to see how fast this machine is and how large a model gets. It leaves nothing behind."""
 
 import tempfile
 import time

@@ -45,7 +45,8 @@ STAND_INS = {
 LIBRARY_OF = {"cv2": "opencv-python-headless", "dlib": "dlib-bin", "yt_dlp": "yt-dlp[default,deno]", "PIL": "pillow",
               "ffmpeg": "ffmpeg-python", "skimage": "scikit-image"}  # fmt: skip
 # what is tried in one process -> the modules that it needs; what is not named here needs NumPy
-MODULES_OF = {"video": ("numpy", "ffmpeg", "av", "moviepy", "PIL", "yt_dlp"),
+MODULES_OF = {"yt_dlp": ("numpy", "yt_dlp"), "dlib": ("numpy", "dlib"), "detector": ("numpy", "cv2"),
+              "video": ("numpy", "ffmpeg", "av", "moviepy", "PIL", "yt_dlp"),
               "face": ("numpy", "cv2", "dlib", "skimage", "matplotlib"),
               "pages": ("numpy", "cv2", "skimage", "matplotlib", "tensorboard", "jinja2")}  # fmt: skip
 DONE_TEXTS = {
@@ -237,11 +238,12 @@ def _short(path: Path) -> str:
 
 
 class _Broken(Exception):
-    """What was tried does not work; the text says why. ``library`` and ``step`` as in ``faceit.trying``, None where
-    nothing was tried yet."""
+    """What was tried does not work: ``problem`` says why. ``library`` and ``step``, as in ``faceit.trying``, are the
+    last in what its process ``printed``; None where nothing was tried yet."""
 
-    library: str | None = None
-    step: str | None = None
+    def __init__(self, problem: str, printed: str = ""):
+        super().__init__(problem)
+        self.library, self.step = last_try(printed) or (None, None)
 
 
 def _start(pool: ThreadPoolExecutor, project) -> dict[str, Future]:
@@ -293,24 +295,17 @@ def _try(code: str) -> dict:
         )  # fmt: skip
     except subprocess.TimeoutExpired as e:
         printed = (e.stdout or b"").decode("utf-8", "replace") if isinstance(e.stdout, bytes) else e.stdout or ""
-        raise _broken(f"it does not end within {TIME_LIMIT_S:g} s", printed) from None
+        raise _Broken(f"it does not end within {TIME_LIMIT_S:g} s", printed) from None
     except OSError as e:
         raise _Broken(f"{sys.executable} cannot be started ({e.strerror or e})") from None
     if done.returncode < 0:
-        raise _broken(f"it ends its process with signal {-done.returncode}; it may be built for another processor",
+        raise _Broken(f"it ends its process with signal {-done.returncode}; it may be built for another processor",
                       done.stdout)  # fmt: skip
     if done.returncode != 0:
         lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
         last = lines[-1] if lines else f"code {done.returncode} and no message"
-        raise _broken(re.sub(r"^faceit\.errors\.\w+: ", "", last).rstrip(".")[:300], done.stdout)
+        raise _Broken(re.sub(r"^faceit\.errors\.\w+: ", "", last).rstrip(".")[:300], done.stdout)
     return json.loads(done.stdout.splitlines()[-1])
-
-
-def _broken(problem: str, printed: str) -> _Broken:
-    """The error of a process that ended before its time, after it had ``printed`` what it tried."""
-    error = _Broken(problem)
-    error.library, error.step = last_try(printed) or (None, None)
-    return error
 
 
 def _words(error: Exception) -> str:

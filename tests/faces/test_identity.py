@@ -197,6 +197,7 @@ def test_a_portrait_of_somebody_else_is_named(pictures, capsys):
     assert learn_identity("collins", paths).tolerance == TOLERANCE
     (line,) = capsys.readouterr().out.splitlines()
     assert line.startswith(f"collins's portrait {paths[2]} resembles none of the others (distance 0.")
+    assert 0.5 < float(line.split("(distance ")[1][:4]) < 0.9
     assert line.endswith("take it out of people.collins.portrait if it shows someone else.")
 
 

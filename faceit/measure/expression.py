@@ -21,6 +21,7 @@ STILL = {"mouth_opening": 0.012, "mouth_width": 0.012, "left_eye": 0.008, "right
          "right_brow": 0.01}  # fmt: skip
 EXPRESSIONS = tuple(STILL)
 ANGLES = ("yaw", "pitch", "roll")
+STILL_ANGLE = 2.0  # a deviation over a clip in degrees, likewise: the points alone make half a degree
 FEWEST = 8  # frames, for a correlation
 
 
@@ -58,9 +59,9 @@ def follows(driving: np.ndarray, swapped: np.ndarray, still: float) -> tuple[flo
     return r, float(np.abs(d - s).mean() / d.std())
 
 
-def turn_between(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Absolute differences of angles in degrees, 0 to 180."""
-    return np.abs((one - other + 180) % 360 - 180)
+def turn_beyond(driving: np.ndarray, swapped: np.ndarray) -> np.ndarray:
+    """How far the swapped head is turned beyond the driving one: signed differences in degrees, -180 to 180."""
+    return (swapped - driving + 180) % 360 - 180
 
 
 def shift_between(driving: np.ndarray, swapped: np.ndarray) -> float:

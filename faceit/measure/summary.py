@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from faceit.measure.expression import ANGLES, EXPRESSIONS, STILL, follows, turn_between
+from faceit.measure.expression import ANGLES, EXPRESSIONS, STILL, STILL_ANGLE, follows, turn_beyond
 from faceit.measure.pixels import psnr
 from faceit.measure.table import STATES, FrameTable
 
@@ -13,6 +13,7 @@ TROUBLE_ANGLE = 10.0  # degrees off the clip's own median difference
 TROUBLE_SEAM = 8.0  # LAB that the step across the edge is larger than the driving frame's
 LOST = 3.0
 SHOWN, APART_S = 6, 0.5  # worst and best frames; two of them are so far apart
+HEADS_APART = 10.0  # degrees between two people's medians: noses that differ make a few
 
 
 def rounded(value, digits: int = 4):
@@ -82,13 +83,26 @@ def _centred(table: FrameTable, name: str, middle=None) -> tuple[np.ndarray, np.
 
 
 def pose(table: FrameTable) -> dict:
-    """Mean absolute differences of the head's angles in degrees, and the mean shift in eye distances."""
-    angles = {name: mean(_apart(table, name)) for name in ANGLES}
-    return angles | {"angle": mean(np.array(list(angles.values()))), "shift": mean(table.column("shift"))}
+    """Mean absolute differences of the head's angles in degrees, and the mean shift in eye distances; the mean signed
+    ``offset`` (swapped minus driving) and both heads' mean angles; ``r`` of turning and nodding."""
+    beyond = {name: turn_beyond(table.column(f"{name}_driving"), table.column(f"{name}_swapped")) for name in ANGLES}
+    angles = {name: mean(np.abs(values)) for name, values in beyond.items()}
+    return angles | {
+        "angle": mean(np.array(list(angles.values()))), "shift": mean(table.column("shift")),
+        "offset": {name: mean(values) for name, values in beyond.items()},
+        **{which: {name: mean(table.column(f"{name}_{which}")) for name in ANGLES} for which in ("driving", "swapped")},
+        "r": {name: follows(*_centred(table, name), STILL_ANGLE)[0] for name in ("yaw", "pitch")},
+    }  # fmt: skip
 
 
-def _apart(table: FrameTable, name: str) -> np.ndarray:
-    return turn_between(table.column(f"{name}_driving"), table.column(f"{name}_swapped"))
+def heads(driving: np.ndarray, giving: np.ndarray) -> dict | None:
+    """How two people hold their heads, from (yaw, pitch) of their faces in degrees, (n, 2) and (m, 2): medians, and
+    whether these ``differ``; None where one of them has no faces."""
+    if not len(driving) or not len(giving):
+        return None
+    pairs = zip(driving.T, giving.T, strict=True)
+    held = {name: {"from": median(one), "to": median(other)} for name, (one, other) in zip(ANGLES, pairs, strict=False)}
+    return held | {"differ": any(abs(each["from"] - each["to"]) > HEADS_APART for each in held.values())}
 
 
 def time(table: FrameTable) -> dict:

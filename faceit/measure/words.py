@@ -1,9 +1,18 @@
 """The figures of an evaluation in words."""
 
+from faceit.measure.summary import HEADS_APART
+
 WHY = {
     "identity": "the face is the least like {to}'s there", "expression": "the expression is off there",
     "pose": "the head is turned otherwise there", "seam": "the edge of the face shows there",
     "lost": "no face is found in the result there",
+}  # fmt: skip
+FOLLOWS, LOOSELY = 0.75, 0.45  # correlations from which something follows, or does so loosely
+WRONG_WAY = 6.0  # degrees that a head is off on average: noses that differ make a few, more shows as a fault
+WAYS = {  # what a negative and a positive angle look like
+    "yaw": ("turned {} further to the picture's left", "turned {} further to the picture's right"),
+    "pitch": ("lowered {} further", "raised {} further"),
+    "roll": ("tilted {} further anticlockwise", "tilted {} further clockwise"),
 }  # fmt: skip
 
 
@@ -16,8 +25,8 @@ def clock(seconds: float) -> str:
 
 def summary(said: dict) -> list[str]:
     """Sentences on an evaluation (as in evaluation.json), the most important first."""
-    parts = (_seen, _likeness, _coverage, _beside_floors, _pose, _sharpness, _time, _place, _reconstruction, _lacking,
-             _worst)  # fmt: skip
+    parts = (_seen, _likeness, _coverage, _beside_floors, _pose, _sharpness, _time, _place, _reconstruction, _heads,
+             _lacking, _worst)  # fmt: skip
     return [line for line in (part(said) for part in parts) if line]
 
 
@@ -70,8 +79,8 @@ def _following(what: str, r: float | None) -> str:
     if r is None:
         return f"{what} of the driving face hardly {'moves' if what.endswith('mouth') else 'move'}"
     one = what.endswith("mouth")
-    word = (("follows" if one else "follow") if r >= 0.75 else
-            ("follows loosely" if one else "follow loosely") if r >= 0.45 else
+    word = (("follows" if one else "follow") if r >= FOLLOWS else
+            ("follows loosely" if one else "follow loosely") if r >= LOOSELY else
             ("does not follow" if one else "do not follow"))  # fmt: skip
     return f"{what} {word} (r = {r:.2f})"
 
@@ -80,8 +89,22 @@ def _pose(said: dict) -> str:
     pose = said.get("pose")
     if not pose or pose["angle"] is None:
         return ""
-    word = "The head turns along" if pose["angle"] < 4 else "The head does not quite turn along"
-    return f"{word}: {pose['angle']:.1f} degrees off on average."
+    r = {what: pose["r"][name] for name, what in (("yaw", "turns"), ("pitch", "nods"))}
+    stiff = [f"{what} (r = {value:.2f})" for what, value in r.items() if value is not None and value < LOOSELY]
+    rest = f"; it does not follow the driving head's {' or '.join(stiff)}." if stiff else "."
+    wrong = {name: beyond for name, beyond in pose["offset"].items() if abs(beyond) > WRONG_WAY}
+    if wrong:
+        word = "is held askew" if list(wrong) == ["roll"] else "looks the wrong way"
+        numbers = ", ".join(f"{name} {beyond:+.0f}" for name, beyond in wrong.items())
+        return f"The head {word}: {_further(wrong)} than it should be ({numbers}){rest}"
+    word = "The head turns along" if pose["angle"] < 4 and not stiff else "The head does not quite turn along"
+    return f"{word}: {pose['angle']:.1f} degrees off on average{rest}"
+
+
+def _further(angles: dict[str, float]) -> str:
+    """How far a head is turned beyond another, from degrees by angle."""
+    said = [WAYS[name][beyond > 0].format(f"{abs(beyond):.0f} degrees") for name, beyond in angles.items()]
+    return " and ".join(filter(None, (", ".join(said[:-1]), said[-1])))
 
 
 def _sharpness(said: dict) -> str:
@@ -122,6 +145,17 @@ def _reconstruction(said: dict) -> str:
     parts = [f"{side['name']} {side['psnr']:.1f} dB, {side['gain']:+.1f} over the mean face"
              for side in (said.get("reconstruction") or {}).values() if side and side["psnr"] is not None]  # fmt: skip
     return f"Unseen faces as themselves: {'; '.join(parts)}." if parts else ""
+
+
+def _heads(said: dict) -> str:
+    heads = said.get("heads")
+    apart = {name: heads[name]["from"] - heads[name]["to"] for name in ("yaw", "pitch")} if heads else {}
+    apart = {name: beyond for name, beyond in apart.items() if abs(beyond) > HEADS_APART}
+    if not apart:
+        return ""
+    to = said["to"]["name"]
+    return (f"{said['from']['name']} holds the head {_further(apart)} than {to}: swaps will show angles that "
+            f"{to}'s videos have little of.")  # fmt: skip
 
 
 def _lacking(said: dict) -> str:

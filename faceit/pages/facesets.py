@@ -92,6 +92,18 @@ def _side(degrees: float, less: str, more: str) -> str:
     return f"{shown(abs(degrees), 0)}° {less if degrees < 0 else more}"
 
 
+def heads(said: dict) -> str:
+    """How the two people usually hold their heads, in a sentence; empty where that was not compared."""
+    who, found = people(said), part(said, "heads")
+    held = {side: [number(found, axis, side) for axis in ("yaw", "pitch")] for side in ("from", "to")}
+    if None in held["from"] + held["to"]:
+        return ""
+    driver, giver = (f"{_side(yaw, 'left', 'right')} and {_side(pitch, 'down', 'up')}" for yaw, pitch in held.values())
+    word = "differently" if found.get("differ") is True else "alike"
+    return f"Heads are held {word}: the middle of {whose(who.driver)} faces looks {driver}, that of " \
+           f"{whose(who.giver)} {giver}."  # fmt: skip
+
+
 # ----------------------------------------------------------------------------------------------------- what is lacking
 
 

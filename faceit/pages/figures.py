@@ -189,7 +189,26 @@ def _pose(said: dict) -> Group:
     }
     rows = [_row(name, number(values, key), digits, unit, meaning, floors(part(values, "floors"), who, digits, key))
             for key, (name, digits, unit, meaning) in meanings.items()]  # fmt: skip
-    return Group("pose", "Pose", _rows(*rows), "Pose was not measured: no face was found in both videos.")
+    offsets = (
+        _offset(values, who, "yaw", "Offset of the turn", "minus is to the picture\u2019s left"),
+        _offset(values, who, "pitch", "Offset of the nod", "minus is lowered"),
+        _offset(values, who, "roll", "Offset of the tilt", "minus is anticlockwise"),
+    )
+    rows = _rows(*rows[:-1], *offsets, rows[-1])
+    return Group("pose", "Pose", rows, "Pose was not measured: no face was found in both videos.")
+
+
+def _offset(values: dict, who: People, key: str, name: str, minus: str) -> Figure | None:
+    """By how much the swapped head is turned beyond the driving one, on a scale with 0 in its middle."""
+    driving, swapped, r = (number(values, which, key) for which in ("driving", "swapped", "r"))
+    meaning = f"Swapped minus driving head; {minus}."
+    if driving is not None and swapped is not None:
+        meaning += f" On average {shown(driving, 1)}° in the driving video, {shown(swapped, 1)}° in the swapped one."
+    meaning += f" It follows with r {shown(r)}." if r is not None else ""
+    inside = {kind: part(values, "floors", kind, "offset") for kind in part(values, "floors")}
+    marks, value = floors(inside, who, 1, key), number(values, "offset", key)
+    reach = max(10.0, *(abs(each or 0.0) for each in (value, *(mark.value for mark in marks))))
+    return _row(name, value, 1, "°", meaning, marks, low=-reach, high=reach)
 
 
 def _reconstruction(said: dict) -> Group:

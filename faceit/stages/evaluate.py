@@ -34,7 +34,7 @@ from faceit.settings import ConvertSettings, check
 from faceit.stages.convert import convert
 from faceit.stages.meter import Converted, Meter
 from faceit.stages.naming import USUAL, own
-from faceit.stages.references import BINS, Reference, face_coverage, lacking_poses, learn
+from faceit.stages.references import BINS, Reference, face_coverage, lacking, learn, poses
 from faceit.stages.swaps import Task, learn_driver, people_of
 
 NAME, TABLE = "evaluation.json", "frames.csv"
@@ -228,9 +228,10 @@ def _evaluate(project: Project, swapped: Swapped, videos: list[Converted], path:
     said |= _figures(meter, driver, giver, videos) if len(meter.table) else dict.fromkeys(
         ("coverage", "speed", "identity", "expression", "pose", "sharpness", "time", "seam", "background"))
     said["reconstruction"] = _reconstruction(project, swapped, load)
+    turns = poses(driver), poses(giver)
     said |= {"faces": {s: face_coverage(known[s]) if known[s].faces else None for s in SIDES},
              "bins": {name: list(map(float, edges)) for name, edges in BINS.items()},
-             "lacking": lacking_poses(driver, giver)}  # fmt: skip
+             "lacking": lacking(*turns), "heads": summary.heads(*turns)}  # fmt: skip
     why = summary.note_trouble(meter.table) if len(meter.table) else []
     said["worst"], said["best"] = summary.extremes(meter.table, why, [v["fps"] for v in listed])
     said = summary.rounded(said)

@@ -161,11 +161,6 @@ def _light(face: Known) -> tuple[float, float]:
     return mean(lightness[area]), mean(lightness[area & ~left]) - mean(lightness[area & left])
 
 
-def lacking_poses(driver: Reference, giver: Reference) -> list[dict]:
-    """Poses that the driver's faces have and the giver's lack, largest share of the driver's first."""
-    return lacking(poses(driver), poses(giver))
-
-
 def lacking(wants: np.ndarray, has: np.ndarray) -> list[dict]:
     """Bins of poses with some of those wanted (n, 2) and none near of those there (m, 2), largest share first."""
     if not len(has) or not len(wants):

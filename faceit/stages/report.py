@@ -227,7 +227,7 @@ class _Report:
 
     def _faces(self) -> dict:
         return {"poses": facesets.poses(self.said), "spreads": facesets.spreads(self.said),
-                "lacking": facesets.lacking(self.said)}  # fmt: skip
+                "lacking": facesets.lacking(self.said), "heads": facesets.heads(self.said)}  # fmt: skip
 
     def _sources(self) -> dict:
         found = []

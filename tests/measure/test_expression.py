@@ -10,7 +10,7 @@ from faceit.measure.expression import (
     expressions,
     follows,
     shift_between,
-    turn_between,
+    turn_beyond,
 )
 from tests.drawn import landmarks
 
@@ -87,6 +87,6 @@ def test_nothing_is_said_of_a_face_that_holds_still_or_is_hardly_there():
 
 
 def test_angles_and_shifts():
-    np.testing.assert_allclose(turn_between(np.array([179.0, 10]), np.array([-179.0, 4])), [2, 6])
+    np.testing.assert_allclose(turn_beyond(np.array([179.0, 10, -175]), np.array([-179.0, 4, 175])), [2, -6, -10])
     points = landmarks(0.2, 0.0)  # eyes are 34 pixels apart
     assert shift_between(points, points + np.float32([3.4, 0])) == pytest.approx(0.1, abs=1e-4)

@@ -71,6 +71,77 @@ def test_the_worst_frame_is_named_with_its_reason_and_others_keep_their_distance
     assert np.isnan(table.column("trouble")[0])  # without a face there is nothing to be judged
 
 
+def turning(yaw, pitch=lambda angle: angle, roll=lambda angle: angle) -> FrameTable:
+    """90 frames of a head that turns and is upside down; the swapped one's angles are made from the driving one's."""
+    table, t = FrameTable(), np.linspace(0, 4 * np.pi, 90, endpoint=False)
+    driving = {"yaw": 5 + 20 * np.sin(t), "pitch": np.full(90, 4.0), "roll": np.full(90, 175.0)}
+    swapped = {"yaw": yaw(driving["yaw"]), "pitch": pitch(driving["pitch"]), "roll": roll(driving["roll"])}
+    for i in range(90):
+        values = {f"{name}_driving": float(driving[name][i]) for name in driving}
+        table.add(0, i, i / 10, "swapped", values | {f"{name}_swapped": float(swapped[name][i]) for name in swapped})
+    return table
+
+
+def posed(table: FrameTable) -> list[str]:
+    return words({"pose": summary.rounded(summary.pose(table))})
+
+
+def test_a_head_that_looks_the_wrong_way_is_seen_in_figures_and_words():
+    table = turning(lambda yaw: yaw - 31, lambda pitch: pitch + 9, lambda roll: roll - 350)  # 185 degrees: -175
+    pose = summary.pose(table)
+    assert pose["offset"] == pytest.approx({"yaw": -31, "pitch": 9, "roll": 10})
+    assert (pose["yaw"], pose["pitch"], pose["roll"]) == pytest.approx((31, 9, 10))
+    assert pose["swapped"]["yaw"] == pytest.approx(pose["driving"]["yaw"] - 31) and pose["driving"]["pitch"] == 4
+    assert pose["r"]["yaw"] == pytest.approx(1) and pose["r"]["pitch"] is None  # it does not nod
+    assert posed(table) == [
+        "The head looks the wrong way: turned 31 degrees further to the picture's left, raised 9 degrees further and "
+        "tilted 10 degrees further clockwise than it should be (yaw -31, pitch +9, roll +10)."
+    ]
+    assert posed(turning(lambda yaw: yaw + 15)) == [
+        "The head looks the wrong way: turned 15 degrees further to the picture's right than it should be (yaw +15)."
+    ]
+    assert posed(turning(lambda yaw: yaw, roll=lambda roll: roll - 12)) == [
+        "The head is held askew: tilted 12 degrees further anticlockwise than it should be (roll -12)."
+    ]
+
+
+def test_a_head_that_turns_along_or_the_other_way_round():
+    assert posed(turning(lambda yaw: yaw - 3)) == ["The head turns along: 1.0 degrees off on average."]
+    mirrored = turning(lambda yaw: 10 - yaw)  # about the middle of its turns: on average it looks the same way
+    assert abs(summary.pose(mirrored)["offset"]["yaw"]) < 1
+    [line] = posed(mirrored)
+    assert line.startswith("The head does not quite turn along: ")
+    assert line.endswith(" degrees off on average; it does not follow the driving head's turns (r = -1.00).")
+
+
+def test_nothing_measured_is_no_pose():
+    pose = summary.rounded(summary.pose(FrameTable()))
+    assert pose["offset"] == dict.fromkeys(("yaw", "pitch", "roll")) and pose["r"] == {"yaw": None, "pitch": None}
+    assert words({"pose": pose}) == []
+
+
+def held(yaw: float, pitch: float, rng) -> np.ndarray:
+    """(yaw, pitch) of 200 faces around these, and a few that look far away."""
+    return np.concatenate([rng.normal((yaw, pitch), 4, (200, 2)), np.full((9, 2), 60.0)])
+
+
+def test_two_people_who_hold_their_heads_differently_are_told_apart(rng):
+    people = {"from": {"name": "collins"}, "to": {"name": "hopper"}}
+    heads = summary.heads(held(-18, 2, rng), held(0, 5, rng))
+    assert heads["differ"] and heads["yaw"]["from"] == pytest.approx(-18, abs=2) and heads["pitch"]["to"] < 8
+    [line] = words(people | {"heads": heads | {"yaw": {"from": -16.2, "to": -2.1}}})
+    assert line == (
+        "collins holds the head turned 14 degrees further to the picture's left than hopper: swaps will show angles "
+        "that hopper's videos have little of."
+    )
+    both = {"yaw": {"from": 20.0, "to": 3.0}, "pitch": {"from": -12.0, "to": 9.0}, "differ": True}
+    [line] = words(people | {"heads": both})
+    assert "turned 17 degrees further to the picture's right and lowered 21 degrees further than hopper:" in line
+    alike = summary.heads(held(-2, 2, rng), held(2, 5, rng))
+    assert not alike["differ"] and words(people | {"heads": alike}) == []
+    assert summary.heads(np.empty((0, 2)), held(0, 0, rng)) is None and words(people | {"heads": None}) == []
+
+
 def test_numbers_are_rounded_and_nothing_is_nan_in_the_file():
     value = summary.rounded({"a": [np.float32(1.23456789), float("nan"), np.int64(3)], "b": None, "c": "x"})
     assert value == {"a": [1.2346, None, 3], "b": None, "c": "x"}

@@ -57,9 +57,12 @@ def evaluation(driver: str = "ann", giver: str = "bob", files: tuple[str, str] =
                        "floors": {"real_to": 0.782, "real_from": 0.093, "unswapped": 0.101, "mean_face": 0.745}},
         },
         "expression": _expression(),
-        "pose": {"yaw": 2.31, "pitch": 3.87, "roll": 0.82, "angle": 2.33, "shift": 0.021, "floors": {
-            "unswapped": {"yaw": 0.21, "pitch": 0.33, "roll": 0.12, "angle": 0.22, "shift": 0.002},
-            "mean_face": {"yaw": 7.42, "pitch": 5.13, "roll": 1.22, "angle": 4.59, "shift": 0.043}}},
+        "pose": {"yaw": 2.31, "pitch": 3.87, "roll": 0.82, "angle": 2.33, "shift": 0.021,
+                 **_offsets(-1.1, 3.2, 0.4), "floors": {
+            "unswapped": {"yaw": 0.21, "pitch": 0.33, "roll": 0.12, "angle": 0.22, "shift": 0.002,
+                          **_offsets(0.0, 0.0, 0.0)},
+            "mean_face": {"yaw": 7.42, "pitch": 5.13, "roll": 1.22, "angle": 4.59, "shift": 0.043,
+                          **_offsets(4.6, -2.8, 0.7)}}},
         "reconstruction": {
             "a": {"name": driver, "faces": 48, "psnr": 26.63, "ssim": 0.861, "mean_face_psnr": 18.4,
                   "mean_face_ssim": 0.612, "gain": 8.23},
@@ -76,6 +79,7 @@ def evaluation(driver: str = "ann", giver: str = "bob", files: tuple[str, str] =
             {"yaw": [-52.5, -37.5], "pitch": [-7.5, 7.5], "share": 0.041},
             {"yaw": [-67.5, -52.5], "pitch": [-7.5, 7.5], "share": 0.017},
             {"yaw": [-37.5, -22.5], "pitch": [22.5, 37.5], "share": 0.0083}],
+        "heads": {"yaw": {"from": -0.3, "to": 8.7}, "pitch": {"from": 2.1, "to": 1.8}, "differ": False},
         "worst": [{"video": 0, "frame": n, "time": n / FPS, "trouble": trouble, "why": why} for n, trouble, why in (
             (161, 3.42, "identity"), (154, 2.98, "pose"), (170, 2.71, "expression"), (64, 2.3, "seam"),
             (209, 2.22, "lost"))],
@@ -90,6 +94,14 @@ def _expression() -> dict:
     return {name: {"r": a, "error": b, "floors": {"unswapped": {"r": None if a is None else 0.996, "error": 0.05},
                                                   "mean_face": {"r": 0.21 - 0.3 * (i % 2), "error": 0.83 + 0.03 * i}}}
             for i, (name, a, b) in enumerate(zip(EXPRESSIONS, r, error, strict=True))}  # fmt: skip
+
+
+def _offsets(*beyond: float) -> dict:
+    """What ``pose`` says of heads whose angles differ by so many degrees."""
+    driving = (-2.4, 1.3, 0.2)
+    swapped = tuple(round(angle + more, 2) for angle, more in zip(driving, beyond, strict=True))
+    told = {"offset": beyond, "driving": driving, "swapped": swapped, "r": (0.96, None)}
+    return {key: dict(zip(ANGLES, values, strict=False)) for key, values in told.items()}
 
 
 def _faces(name: str, count: int, leaning: float, seed: int) -> dict:

@@ -65,6 +65,9 @@ def test_what_was_held_out_is_converted_and_measured(trained, tmp_path, capfd):
         assert told["gain"] == pytest.approx(told["psnr"] - told["mean_face_psnr"], abs=1e-3)
         assert said["faces"][side]["held_out"] == 6 and sum(map(sum, said["faces"][side]["yaw_pitch"])) == 30
     assert said["seen"] is False
+    assert said["heads"].keys() == {"yaw", "pitch", "differ"} and abs(said["heads"]["yaw"]["to"]) < 60
+    assert said["pose"]["offset"].keys() == said["pose"]["driving"].keys() == {"yaw", "pitch", "roll"}
+    assert said["pose"]["floors"]["unswapped"]["offset"] == {"yaw": 0, "pitch": 0, "roll": 0}
     out = capfd.readouterr().out
     assert "9 of 9 frames are swapped." in out and "report.html" in out
     assert (folder / "report.html").is_file() and (folder / "frames.csv").is_file()
@@ -112,6 +115,7 @@ def test_without_face_sets_portraits_do_and_floors_are_missing(converted, tmp_pa
     floors = said["identity"]["dlib"]["floors"]
     assert floors.pop("unswapped") > 0.5 and floors == {"real_to": None, "real_from": None, "mean_face": None}
     assert said["reconstruction"] is None and said["faces"] == {"a": None, "b": None} and said["lacking"] == []
+    assert said["heads"] is None
     assert said["sharpness"]["ratio"] is None and said["identity"]["dlib"]["to"] > 0
 
 

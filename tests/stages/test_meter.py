@@ -16,6 +16,7 @@ from faceit.faces.identity import learn_identity
 from faceit.geometry import align
 from faceit.images import read_image
 from faceit.measure import summary
+from faceit.measure.words import WRONG_WAY
 from faceit.media.video import read_frames
 from faceit.media.writer import VideoWriter
 from faceit.project import load_project
@@ -80,6 +81,7 @@ def measured(stage, name: str, frames: list[np.ndarray]) -> dict:
         "eye": expression["left_eye"]["r"], "brow": expression["left_brow"]["r"],
         "mouth_error": expression["mouth_opening"]["error"],
         "angle": summary.pose(table)["angle"], "shift": summary.pose(table)["shift"],
+        "offset": summary.pose(table)["offset"],
         "sharpness": summary.median(table.column("sharpness")), **summary.time(table),
         "seam": summary.seam(table)["added"], "background": summary.background(table, meter.squared)["psnr"],
         "lost": summary.coverage(table)["lost"], "swapped": summary.coverage(table)["swapped"], "meter": meter,
@@ -153,6 +155,14 @@ def test_the_unswapped_clip_follows_itself_and_is_not_the_other_person(figures):
     assert same["angle"] < 1.2 and same["shift"] < 0.02 and same["seam"] < 1
     assert same["jitter"] == pytest.approx(1, abs=0.1) and same["flicker"] == pytest.approx(1, abs=0.1)
     assert same["warp"] == pytest.approx(same["warp_driving"], rel=0.05)
+
+
+def test_a_tilted_head_is_off_to_its_side(stage, figures):
+    turn = cv2.getRotationMatrix2D((SIZE / 2, SIZE / 2), -14, 1)  # OpenCV's positive is anticlockwise
+    tilted = [cv2.warpAffine(face, turn, (SIZE, SIZE), borderMode=cv2.BORDER_REPLICATE) for face in crops(stage)]
+    offset, perfect = measured(stage, "tilted", swapped(stage, tilted))["offset"], figures("perfect")["offset"]
+    assert 8 < offset["roll"] - perfect["roll"] < 20
+    assert all(abs(beyond) < WRONG_WAY for beyond in perfect.values())
 
 
 def test_the_mean_face_passes_identity_and_fails_expression(figures):

@@ -88,6 +88,32 @@ def test_the_page_holds_everything_in_its_place(sample):
         assert words in page.text, words
 
 
+def test_a_head_that_looks_the_wrong_way_is_shown(bare):
+    file, said = bare
+    page = page_of(file, said)
+    for words in ("Offset of the turn −1.1°", "Swapped minus driving head; minus is to the picture’s left. On average "
+                  "−2.4° in the driving video, −3.5° in the swapped one. It follows with r 0.96.",
+                  "Offset of the nod 3.2°", "Heads are held alike: the middle of ann’s faces looks 0° left and 2° up, "
+                  "that of bob’s 9° right and 2° up."):  # fmt: skip
+        assert words in page.text, words
+    charts = [svg.get("aria-label", "") for svg in page.all("svg")]
+    for axis in ("Head, left and right", "Head, up and down"):
+        assert f"{axis} over time: driving, swapped" in charts
+    values = evaluation()
+    values["pose"]["offset"]["yaw"], values["pose"]["swapped"]["yaw"] = -31.2, -33.6
+    values["heads"] = {"yaw": {"from": -16.0, "to": 2.0}, "pitch": {"from": 3.0, "to": -5.0}, "differ": True}
+    page = page_of(file, said, values)
+    assert "Offset of the turn −31.2°" in page.text and "−33.6° in the swapped one" in page.text
+    assert "Heads are held differently: the middle of ann’s faces looks 16° left and 3° up, that of bob’s 2° right " \
+           "and 5° down." in page.text  # fmt: skip
+    older = evaluation()
+    for key in ("offset", "driving", "swapped", "r"):
+        del older["pose"][key]
+    del older["heads"]
+    page = page_of(file, said, older)
+    assert "Offset of" not in page.text and "Turn (yaw)" in page.text and "Heads are" not in page.text
+
+
 def test_pictures_are_inside_small_and_show_the_face(sample):
     import base64
 

@@ -1,9 +1,11 @@
-"""How good a swap is after so many minutes, on two pairs of real people. Run by hand; prints a table.
+"""How good a swap is after so many minutes, on four pairs of real people. Run by hand; prints a table.
 
-    python -m benchmarks.pairs --clips DIR [--pair 1|2] [--minutes M] [--work DIR]
+    python -m benchmarks.pairs --clips DIR [--pair 1|2|3|4] [--minutes M | --iterations N] [--work DIR]
 
-DIR holds ``pair_hd/{aoc,hill}.mp4`` (pair 1, trained on 0-6.4 s, scored on the rest) and ``pair_long/`` (pair 2: man 1
-in ``a/*.mpg``, held out ``a_heldout/a_heldout_18s.mp4``; man 2 in ``b.mp4``, the last 18 s held out). The figures are
+DIR holds ``pair_hd/{aoc,hill}.mp4`` (pair 1, trained on 0-6.4 s, scored on the rest), ``pair_long/`` (pair 2: man 1
+in ``a/*.mpg``, held out ``a_heldout/a_heldout_18s.mp4``; man 2 in ``b.mp4``, the last 18 s held out),
+``pair_turned/{man5,man6}.mp4`` (pair 3, trained on 0-6.6 s and 0-16 s) and ``pair_faces/{woman7,woman8}.mp4`` (pair 4,
+trained on 0-5 s and 0-9.5 s). The people of pair 3 hold their heads differently; woman 8 pulls faces. The figures are
 those of ``evaluate`` (docs/evaluation.md), each with its floors.
 """
 
@@ -37,6 +39,25 @@ def pair_2(clips: Path) -> dict:
     }
     held_out = {"man1": (long / "a_heldout" / "a_heldout_18s.mp4", 0.0, 18.0), "man2": (long / "b.mp4", 182.0, 200.0)}
     return {"people": people, "from": "man1", "to": "man2", "fps": 10, "held_out": held_out}
+
+
+def _split_clips(folder: Path, driving: tuple, giving: tuple) -> dict:
+    """Two people with a clip each: (name, trained until, end of the clip in seconds)."""
+    people = {name: {"videos": [{"url": str(folder / f"{name}.mp4"), "end": until}],
+                     "portrait_at": (folder / f"{name}.mp4", 1.0)} for name, until, _ in (driving, giving)}  # fmt: skip
+    held_out = {name: (folder / f"{name}.mp4", until, end) for name, until, end in (driving, giving)}
+    return {"people": people, "from": driving[0], "to": giving[0], "fps": 30, "held_out": held_out}
+
+
+def pair_3(clips: Path) -> dict:
+    return _split_clips(clips / "pair_turned", ("man5", 6.6, 8.6), ("man6", 16.0, 19.6))
+
+
+def pair_4(clips: Path) -> dict:
+    return _split_clips(clips / "pair_faces", ("woman7", 5.0, 6.6), ("woman8", 9.5, 11.8))
+
+
+PAIRS = {1: pair_1, 2: pair_2, 3: pair_3, 4: pair_4}
 
 
 def write_project(work: Path, pair: dict, **top) -> Path:
@@ -76,16 +97,17 @@ def row(said: dict) -> dict:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--clips", type=Path, required=True)
-    parser.add_argument("--pair", type=int, choices=(1, 2), default=1)
+    parser.add_argument("--pair", type=int, choices=PAIRS, default=1)
     parser.add_argument("--minutes", type=float)
+    parser.add_argument("--iterations", type=int, help="instead of minutes: the same on every machine")
     parser.add_argument("--preset", default="lite")
     parser.add_argument("--work", type=Path, help="keep the project here (default: a temporary folder)")
     args = parser.parse_args()
-    pair = (pair_1 if args.pair == 1 else pair_2)(args.clips.resolve())
-    minutes = args.minutes or (5 if args.pair == 1 else 10)
+    pair = PAIRS[args.pair](args.clips.resolve())
+    length = ["--iterations", str(args.iterations)] if args.iterations is not None else ["--minutes", str(args.minutes or 5)]
     work = (args.work or Path(tempfile.mkdtemp(prefix="faceit-pairs-"))).resolve()
-    prepared, results = swapped(work, pair, ["--minutes", str(minutes), "--preset", args.preset])
-    print(f"\nPair {args.pair}, {minutes:g} minutes of {args.preset}; preprocess {prepared:.0f} s; project in {work}")
+    prepared, results = swapped(work, pair, [*length, "--preset", args.preset])
+    print(f"\nPair {args.pair}, {' '.join(length)} of {args.preset}; preprocess {prepared:.0f} s; project in {work}")
     for result in results:
         print(json.dumps(row(result)))
     print(json.dumps(results[0]["reconstruction"]))

@@ -149,11 +149,11 @@ def _add_train(command) -> None:
     sub.add_argument("name", metavar="NAME", help="a swap of the YAML")
     length = sub.add_mutually_exclusive_group()
     length.add_argument("--minutes", type=_minutes, help="of training in all, earlier runs counted in")
-    length.add_argument("--iterations", type=_count, help="steps in all, instead of minutes")
+    length.add_argument("--iterations", type=_count_or_none, help="steps in all, instead of minutes; 0: none")
     sub.add_argument("--until", choices=("end", "plateau"),
                      help="plateau: where the loss on held-out faces stands still, at the latest as above")  # fmt: skip
     sub.add_argument("--batch-size", type=_count, help="faces per side and step")
-    sub.add_argument("--preset", choices=("auto", "lite", "original", "sharp128", "sharp256"),
+    sub.add_argument("--preset", choices=("auto", "cpu", "gpu", "original", "lite", "sharp128", "sharp256"),
                      help="the network (default: as in the YAML)")  # fmt: skip
     sub.add_argument("--warm-start", metavar="SWAP", help="begin from another trained swap's weights")
     sub.add_argument("--snapshots", type=_count, metavar="N", help="keep N whole states, evenly over the run")
@@ -233,6 +233,10 @@ def _minutes(text: str) -> float:
     if not 0.01 <= value <= 100_000:
         raise argparse.ArgumentTypeError(f"expected 0.01 to 100000 minutes, not {text!r}")
     return value
+
+
+def _count_or_none(text: str) -> int:
+    return 0 if text.strip() == "0" else _count(text)
 
 
 def _count(text: str) -> int:

@@ -16,6 +16,12 @@ NOSE_BASE = slice(31, 36)
 LEFT_EYE, RIGHT_EYE = slice(36, 42), slice(42, 48)
 OUTER_LIPS, INNER_LIPS = slice(48, 60), slice(60, 68)
 
+# iBUG's points in a mirror: jaw, brows, nose, eyes, lips
+MIRROR = np.array([
+    *range(16, -1, -1), *range(26, 16, -1), *range(27, 31), *range(35, 30, -1), 45, 44, 43, 42, 47, 46,
+    39, 38, 37, 36, 41, 40, *range(54, 47, -1), *range(59, 54, -1), *range(64, 59, -1), *range(67, 64, -1),
+])  # fmt: skip
+
 # Where five anchors of a frontal face lie, in eye distances from the point between the eyes: both eyes, the base
 # of the nose, both mouth corners. Means of dlib's points over talking heads, made symmetric.
 ANCHORS = np.array([[-0.5, 0.0], [0.5, 0.0], [0.0, 0.69], [-0.42, 1.09], [0.42, 1.09]])
@@ -187,6 +193,16 @@ def halved(picture: np.ndarray, times: int) -> tuple[np.ndarray, int]:
         picture = cv2.resize(picture[: 2 * h, : 2 * w], (w, h), interpolation=cv2.INTER_AREA)
         done += 1
     return picture, done
+
+
+def work_size(size: int) -> int:
+    """Pixels of a face with its margin when the crop is ``size`` pixels."""
+    return round(size * ALIGNED_MARGIN)
+
+
+def reduced(picture: np.ndarray, side: int) -> np.ndarray:
+    """An aligned picture at the network's working size; the one path that training and converting share."""
+    return cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA)
 
 
 def anchors(landmarks: np.ndarray) -> np.ndarray:

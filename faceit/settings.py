@@ -103,8 +103,8 @@ CHOICES = {
     "align": ("face", "wholeface"),
     "PreprocessSettings.size": (128, 192, 256, 384, 512),
     "until": ("end", "plateau"),
-    "ModelSettings.preset": ("auto", "lite", "original", "sharp128", "sharp256"),
-    "ModelSettings.size": (64, 96, 128, 256),
+    "ModelSettings.preset": ("auto", "cpu", "gpu", "original", "lite", "sharp128", "sharp256"),
+    "ModelSettings.size": (64, 96, 128, 192, 256, 384, 512),
     "shape": ("df", "liae"),
     "loss": ("classic", "modern"),
     "flip": ("never", "always", "auto"),
@@ -122,7 +122,7 @@ CHOICES = {
 }  # fmt: skip
 RANGES = {
     "ConvertSettings.height": (64, 8640), "height": (144, 8640), "fps": (0.1, 120), "tolerance": (0.1, 0.9),
-    "min_face": (16, 2000), "downloads": (1, 8), "minutes": (0.01, 100_000), "iterations": (1, 100_000_000),
+    "min_face": (16, 2000), "downloads": (1, 8), "minutes": (0.01, 100_000), "iterations": (0, 100_000_000),
     "batch_size": (1, 4096), "save_seconds": (1, 3600), "preview_seconds": (1, 36000), "feather": (0.0, 0.3),
     "erode": (-0.1, 0.3), "sharpen": (0.0, 5.0), "scale": (0.8, 1.25), "fade": (0.0, 5.0), "max_yaw": (10, 90),
     "crf": (0, 51), "seed": (0, 2**31), "held_out": (0.0, 0.2), "workers": (1, 61), "most": (0, 1_000_000),

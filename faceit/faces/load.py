@@ -7,11 +7,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from faceit.faces.appearance import Appearance, fit_appearance, fit_person, shows
 from faceit.faces.cache import Pictures, Place, kept
 from faceit.faces.faceset import FaceRow, iterate_present, picture, shared_crop, spread
-from faceit.geometry import ALIGNED_MARGIN, FACE, Crop, crop_points, filled_outline
+from faceit.geometry import ALIGNED_MARGIN, FACE, Crop, crop_points, filled_outline, reduced, work_size
 from faceit.images import read_image
+from faceit.shape import Shape
+from faceit.texture import SMOOTH, Layout
 
+SAVED_SIZE = 256  # pixels of saved pictures, where nobody says otherwise
 VERSION = 1  # of what is cached; another number makes all caches anew
 YAW_BIN = 5.0  # degrees: in steps of this all turns of the head are shown equally often
 # times the even share: a turn that one bad landmark or one second of a video shows is not drilled into the network
@@ -41,9 +45,20 @@ class FaceSet:
     masks: np.ndarray | None = None
     yaw: np.ndarray | None = None
     one_sided: bool = False
+    textures: "Textures | None" = None
 
     def __len__(self) -> int:
         return len(self.faces)
+
+    @property
+    def picture_size(self) -> int:
+        """Pixels of the pictures, with their margin."""
+        return self.faces.side if isinstance(self.faces, Saved) else SAVED_SIZE
+
+    def appearance(self, components: int) -> Appearance:
+        """What is known of a person who has ``textures`` before any training, with so many components of paint."""
+        it = self.textures
+        return fit_appearance(it.shape, it.layout, it.pictures, it.codes, it.shown, components, self.crop)
 
     def probabilities(self) -> np.ndarray | None:
         """How often each face is to be shown, (n,) float64 with the sum 1: every ``YAW_BIN`` that has faces as often as
@@ -69,12 +84,44 @@ class FaceSet:
 
 
 @dataclass(frozen=True)
+class Textures:
+    """A person's shape-free textures: ``pictures`` (n, s, s, 3) uint8 RGB, in memory or memory-mapped and read only;
+    ``codes`` (n, f) float32, what each says of turn and expression; ``shown`` (n, 3), see ``appearance.shows``."""
+
+    pictures: np.ndarray
+    codes: np.ndarray
+    shown: np.ndarray
+    shape: Shape
+    layout: Layout
+
+
+class Saved:
+    """The pictures of a face set as they are saved, ``side`` pixels with their margin; read when they are asked for."""
+
+    def __init__(self, paths: list[Path], side: int):
+        self.paths, self.side = paths, side
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, rows) -> np.ndarray:
+        """(r, side, side, 3) uint8 of a slice or an array of rows."""
+        some = [self.paths[i] for i in np.arange(len(self.paths))[rows]]
+        return np.array([self.picture(path) for path in some], np.uint8).reshape(-1, self.side, self.side, 3)
+
+    def picture(self, path: Path) -> np.ndarray:
+        picture = read_image(path)
+        return picture if picture.shape[0] == self.side else reduced(picture, self.side)
+
+
+@dataclass(frozen=True)
 class _Found:
     """What loading needs of a row: a whole one takes 8 kB."""
 
     path: Path
     name: str  # the path from the person's folder on
     points: np.ndarray  # (68, 2) frame pixels
+    spread: float  # see ``geometry.Face``
     yaw: float  # degrees
     side_light: float  # luma of the right half less the left, over the mean
 
@@ -94,11 +141,9 @@ def load_faceset(
     is a mask for each. In the folder ``cache`` they are kept for the next time, and come memory-mapped from there.
     """
     crop, side = shared_crop(folders), work_size(size)
-    found = [_found(folder, row) for folder in folders for row in iterate_present(folder)
-             if row.held_out == held_out]  # fmt: skip
-    found = spread(found, most)
+    found = spread(_all_found(folders, held_out), most)
     name = folders[0].parent.name if folders else "nobody"
-    points = np.array([crop_points(each.points, crop) for each in found], np.float32).reshape(-1, 68, 2)
+    points = _crop_points(found, crop)
     faces = Pictures(
         len(found), (side, side, 3), lambda i: reduced(read_image(found[i].path), side), f"Reading {name}'s faces"
     )
@@ -108,13 +153,49 @@ def load_faceset(
     drawn = None
     if masks:  # where the faces could not be kept, these cannot be either
         drawn = kept(place, "masks", outlines) if isinstance(pictures, np.memmap) else outlines.in_memory()
+    return FaceSet(pictures, points, crop, drawn, *_turns_and_light(found))
+
+
+def load_appearance(folders: list[Path], size: int, most: int = 6000, held_out: bool = False,
+                    cache: Path | None = None) -> FaceSet:  # fmt: skip
+    """Load faces for a network that paints textures of ``size`` pixels, as ``load_faceset``. Their pictures stay on the
+    disk, as they are saved (``Saved``); those that train have ``textures``, which are kept in the folder ``cache``."""
+    crop = shared_crop(folders)
+    found = spread(_all_found(folders, held_out), most)
+    name = folders[0].parent.name if folders else "nobody"
+    points = _crop_points(found, crop)
+    saved = Saved([each.path for each in found], read_image(found[0].path).shape[0] if found else work_size(size))
+    rest = *_turns_and_light(found),
+    if held_out or len(found) < 2:
+        return FaceSet(saved[:], points, crop, None, *rest)
+    shape, layout, codes = fit_person(points, np.array([each.spread for each in found]))
+
+    def texture(i: int) -> np.ndarray:
+        return layout.texture(saved.picture(saved.paths[i]), points[i], size, ALIGNED_MARGIN)
+
+    pictures = Pictures(len(found), (size, size, 3), texture, f"Unfolding {name}'s faces")
+    key = _key(found, crop, size, SMOOTH, layout.points.tobytes())
+    made = kept(Place(cache, size, "train", key), "textures", pictures) if cache else pictures.in_memory()
+    return FaceSet(saved, points, crop, None, *rest, Textures(made, codes, shows(points), shape, layout))
+
+
+def _all_found(folders: list[Path], held_out: bool) -> list[_Found]:
+    return [_found(folder, row) for folder in folders for row in iterate_present(folder) if row.held_out == held_out]
+
+
+def _crop_points(found: list[_Found], crop: Crop) -> np.ndarray:
+    return np.array([crop_points(each.points, crop) for each in found], np.float32).reshape(-1, 68, 2)
+
+
+def _turns_and_light(found: list[_Found]) -> tuple[np.ndarray, bool]:
     yaw, side_light = (np.array([getattr(each, key) for each in found], np.float32) for key in ("yaw", "side_light"))
-    return FaceSet(pictures, points, crop, drawn, yaw, _is_one_sided(yaw, side_light))
+    return yaw, _is_one_sided(yaw, side_light)
 
 
 def _found(folder: Path, row: FaceRow) -> _Found:
     path, (mean, side, _) = picture(folder, row), row.light
-    return _Found(path, path.relative_to(folder.parent).as_posix(), row.points(), row.pose[0], side / max(mean, 1.0))
+    name = path.relative_to(folder.parent).as_posix()
+    return _Found(path, name, row.points(), row.spread, row.pose[0], side / max(mean, 1.0))
 
 
 def _mask(points: np.ndarray, side: int, crop: Crop) -> np.ndarray:
@@ -128,10 +209,10 @@ def _is_one_sided(yaw: np.ndarray, side_light: np.ndarray) -> bool:
     return len(frontal) >= FEWEST_FRONTAL and bool(abs(np.median(frontal)) > ONE_SIDED)
 
 
-def _key(found: list[_Found], crop: Crop, side: int) -> str:
+def _key(found: list[_Found], crop: Crop, side: int, *more) -> str:
     """What loaded pictures are made from, as a hash: which files, in which order, their sizes and times of change, the
     landmarks (for the masks), and how they are reduced. Paths count from the person's folder: a project can move."""
-    digest = hashlib.sha256(repr((VERSION, cv2.__version__, ALIGNED_MARGIN, crop, side)).encode())
+    digest = hashlib.sha256(repr((VERSION, cv2.__version__, ALIGNED_MARGIN, crop, side, *more)).encode())
     for each in found:
         try:
             said = each.path.stat()
@@ -141,13 +222,3 @@ def _key(found: list[_Found], crop: Crop, side: int) -> str:
         digest.update(repr((each.name, stamp)).encode())
         digest.update(each.points.tobytes())
     return digest.hexdigest()
-
-
-def work_size(size: int) -> int:
-    """Pixels of a face with its margin when the crop is ``size`` pixels."""
-    return round(size * ALIGNED_MARGIN)
-
-
-def reduced(picture: np.ndarray, side: int) -> np.ndarray:
-    """An aligned picture at the network's working size; the one path that training and converting share."""
-    return cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA)

@@ -89,6 +89,8 @@ class LiteNetwork(SwapNetwork):
 
 def build(preset: Preset) -> SwapNetwork:
     """The network of a preset, with fresh weights."""
-    network = {"lite": LiteNetwork, "original": OriginalNetwork, "sharp": SharpNetwork}[preset.network](preset)
+    from faceit.network.appearance import AppearanceNetwork
+
+    network = {"appearance": AppearanceNetwork, "lite": LiteNetwork, "original": OriginalNetwork, "sharp": SharpNetwork}[preset.network](preset)
     network.materialise()
     return network

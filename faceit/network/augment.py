@@ -10,16 +10,12 @@ import cv2
 import numpy as np
 from keras import layers, ops
 
+from faceit.geometry import MIRROR
 from faceit.network.devices import compiled
 from faceit.network.layers import LANDMARKS
 from faceit.network.presets import Preset
 
 GRID = 5  # points of the random warp along an axis
-# iBUG's points in a mirror: jaw, brows, nose, eyes, lips
-MIRROR = np.array([
-    *range(16, -1, -1), *range(26, 16, -1), *range(27, 31), *range(35, 30, -1), 45, 44, 43, 42, 47, 46,
-    39, 38, 37, 36, 41, 40, *range(54, 47, -1), *range(59, 54, -1), *range(64, 59, -1), *range(67, 64, -1),
-])  # fmt: skip
 # The most that a poor input is spoilt, each drawn from 0 up
 NOISE = 0.06  # standard deviation, of the range of pixels
 QUANTA = 0.12  # the step that the highest waves of a block are rounded to, as a strongly compressed JPEG's
@@ -146,6 +142,28 @@ class Crops(layers.Layer):
         offsets = ops.matmul(ops.transpose(warp, (0, 2, 1)), self.spread) * 2.0
         target = sample(pictures, affine, None, self.size, self.margin)
         return target / 255.0, sample(pictures[..., :3], affine, offsets, self.size, self.margin) / 255.0
+
+
+class Wobble(layers.Layer):
+    """Textures -> as they are to be made, and as the encoder sees them: small, and randomly warped."""
+
+    def __init__(self, size: int, **kwargs):
+        super().__init__(dtype="float32", **kwargs)
+        self.size, self.spread = size, smooth_grid(size)
+        self._warped = compiled(self._both)
+
+    def call(self, textures, warp):
+        """``textures`` (n, w, w, 3) of 0..255, ``warp`` (n, 25, 2) in crop widths -> the same in 0..1, and (n, size, size,
+        3)."""
+        return self._warped(textures, warp)
+
+    def _both(self, textures, warp):
+        target = ops.cast(textures, "float32") / 255.0
+        shrink = target.shape[1] // self.size
+        small = ops.average_pool(target, shrink, strides=shrink) if shrink > 1 else target
+        offsets = ops.matmul(ops.transpose(warp, (0, 2, 1)), self.spread) * 2.0
+        still = ops.zeros_like(warp[:, :2, :1]) + np.float32([[1, 0, 0], [0, 1, 0]])
+        return target, sample(small, still, offsets, self.size, 1.0)
 
 
 class Spoil(layers.Layer):

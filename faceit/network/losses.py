@@ -66,6 +66,20 @@ def modern(preset: Preset, target, picture, weights):
     return error + preset.dssim * dssim(target, picture, preset.scales) if preset.dssim else error
 
 
+def of_textures(preset: Preset, target, texture, weights):
+    """Weighted L1 of textures and of their first differences, and DSSIM at half their size. ``weights`` (n, s, s, 1)."""
+    off = target - texture
+    total = preset.l1 * ops.mean(ops.abs(off) * weights)
+    if preset.edges:
+        across = ops.abs(off[:, :, 1:] - off[:, :, :-1]) * weights[:, :, 1:]
+        down = ops.abs(off[:, 1:] - off[:, :-1]) * weights[:, 1:]
+        total = total + preset.edges * (ops.mean(across) + ops.mean(down)) / 2
+    if preset.dssim:
+        halves = (ops.average_pool(x, 2, strides=2) for x in (target, texture))
+        total = total + preset.dssim * dssim(*halves, preset.scales)
+    return total
+
+
 def mask_error(target, mask):
     """Mean squared error of the learned mask, (n, s, s, 1) in 0..1."""
     return ops.mean((target - mask) ** 2)

@@ -12,13 +12,14 @@ from pathlib import Path
 import numpy as np
 
 from faceit.errors import FaceitError, WeightsError
-from faceit.geometry import ALIGNED_MARGIN, CROPS, FACE, Crop
+from faceit.geometry import ALIGNED_MARGIN, CROPS, FACE, Crop, reduced, work_size
 from faceit.network.presets import Preset, from_json
 from faceit.project import NAME
 
 MODEL, WEIGHTS, STATE = "model.json", "weights.safetensors", "state.safetensors"
 SIDES = ("a", "b")  # whose face: "a" is in the video, "b" replaces it
 FORMAT = 2  # of model.json; a larger one was written by a newer faceit
+SAVED_SIZE = 256  # pixels of saved faces with their margin, where a model does not say
 BATCH = 16  # faces at a time when swapping; one size, so that nothing is compiled twice
 
 
@@ -78,14 +79,21 @@ class SwapModel:
         return about_crop(self.about)
 
     def swap(self, faces: np.ndarray, points: np.ndarray, from_side: str, to_side: str) -> np.ndarray:
-        """Faces of one side as the other: (n, w, w, 3) uint8 with their margin and landmarks in units
-        of its crop (n, 68, 2) -> (n, size, size, 3) float32 in 0..1. The same side gives the reconstruction."""
+        """Faces of one side as the other: (n, w, w, 3) uint8 with their margin, as they are saved, and landmarks in
+        units of its crop (n, 68, 2) -> (n, size, size, 3) float32 in 0..1. The same side gives the reconstruction."""
         return self.drawn(self.crops(faces), points, from_side, to_side)
+
+    def picture_size(self, side: str) -> int:
+        """Pixels at which this side's faces were saved, and are to be cut out."""
+        return about_pictures(self.about, side)
 
     def crops(self, faces: np.ndarray) -> np.ndarray:
         """What the network sees of faces with their margin: (n, w, w, 3) uint8 -> (n, size, size, 3) float32, 0..1."""
         from faceit.network.augment import middle
 
+        side = work_size(self.preset.size)
+        if faces.shape[1] != side:
+            faces = np.array([reduced(face, side) for face in faces], np.uint8).reshape(-1, side, side, 3)
         return middle(faces, self.preset.size, ALIGNED_MARGIN)
 
     def drawn(self, crops: np.ndarray, points: np.ndarray, from_side: str, to_side: str) -> np.ndarray:
@@ -115,6 +123,40 @@ class SwapModel:
 
         code = ops.convert_to_numpy(self.network.code(points.astype(np.float32), from_side))
         return getattr(self.network, f"code_{to_side}").points_of(code)
+
+
+class AppearanceModel(SwapModel):
+    """A swap whose network paints textures: the landmarks of the face to draw are worked out without it."""
+
+    def swap(self, faces: np.ndarray, points: np.ndarray, from_side: str, to_side: str) -> np.ndarray:
+        from keras import ops
+
+        (shape, layout), (other, drawn_layout) = (self.network.person(side) for side in (from_side, to_side))
+        size, points = self.preset.size, np.asarray(points, np.float64).reshape(-1, 68, 2)
+        poses, expression = shape.read(points)
+        there, codes = other.landmarks(poses, expression), other.code(poses.turn, expression)
+        made = np.empty((len(points), size, size, 3), np.float32)
+        for i in range(0, len(points), BATCH):
+            batch = slice(i, min(i + BATCH, len(points)))
+            seen = np.stack([layout.texture(face, at, size, ALIGNED_MARGIN)
+                             for face, at in zip(faces[batch], points[batch], strict=True)])  # fmt: skip
+            seen = ops.convert_to_tensor(seen.astype(np.float32) / 255)
+            told = ops.convert_to_tensor(codes[batch])
+            out = ops.convert_to_numpy(self.network.reconstruct(seen, told, from_side, to_side))
+            for k, (texture, at) in enumerate(zip(out, there[batch], strict=True), i):
+                made[k] = drawn_layout.drawn(texture, at, size)
+        return made
+
+    def drawn_points(self, points: np.ndarray, from_side: str, to_side: str) -> np.ndarray | None:
+        if not len(points):
+            return None
+        poses, expression = self.network.person(from_side)[0].read(np.asarray(points, np.float64))
+        return self.network.person(to_side)[0].landmarks(poses, expression)
+
+
+def model_of(network, about: dict, folder: Path) -> SwapModel:
+    """The swap model of a network, of the kind that it is."""
+    return (AppearanceModel if network.preset.network == "appearance" else SwapModel)(network, about, folder)
 
 
 def read_about(folder: Path) -> dict:
@@ -165,6 +207,13 @@ def about_crop(about: dict) -> Crop:
     return CROPS[about.get("align", FACE.name)]
 
 
+def about_pictures(about: dict, side: str) -> int:
+    """Pixels of the saved pictures that side "a" or "b" was trained on."""
+    said = about.get("pictures")
+    said = said.get(side) if isinstance(said, dict) else None
+    return said if type(said) is int and 32 <= said <= 2048 else SAVED_SIZE
+
+
 def about_turns(about: dict, side: str) -> tuple[float, float] | None:
     """How far side "a" or "b" was seen turned while training, (lowest, highest) degrees of yaw; None where a model does
     not say."""
@@ -201,4 +250,4 @@ def load_model(folder: Path) -> SwapModel:
     tensors, _ = load_tensors(folder / WEIGHTS)
     network = build(from_json(about["preset"]))
     put(network.variables, tensors, str(folder / WEIGHTS))
-    return SwapModel(network, about, folder)
+    return model_of(network, about, folder)

@@ -12,12 +12,13 @@ from keras import ops
 from faceit.errors import WeightsError
 from faceit.geometry import ALIGNED_MARGIN, FACE, Crop
 from faceit.network import losses
-from faceit.network.augment import Crops, Spoil, followed, plan
+from faceit.network.augment import Crops, Spoil, Wobble, followed, plan
 from faceit.network.cluster import cluster, for_training
 from faceit.network.presets import Preset
 from faceit.network.swapmodel import SIDES, start_backend
 from faceit.network.swapnetwork import SwapNetwork
 from faceit.network.weights import put, take
+from faceit.texture import SEEN, insides, weights_map
 
 WARM_UP_STEPS = 30
 # until its time has come the discriminator is among the weights and not in the loss
@@ -86,7 +87,12 @@ class Training(keras.Model):
         self.network, self.preset, self.seed = network, network.preset, seed
         self.rate, self.retries = 1.0, 0
         self.last_rate = 0.0  # what the last step learned at
-        self.crops, self.spoil = Crops(self.preset.size, ALIGNED_MARGIN), Spoil(self.preset.size)
+        self.paints = self.preset.network == "appearance"  # textures, whose landmarks lie where they always do
+        if self.paints:
+            self.wobble, self.spoil = Wobble(SEEN), Spoil(SEEN)
+            self._texture_weights = {side: self._weights_of(side, crop) for side in SIDES}
+        else:
+            self.crops, self.spoil = Crops(self.preset.size, ALIGNED_MARGIN), Spoil(self.preset.size)
         self._weights_map = losses.detail_weights(self.preset.size, crop, self.preset.eyes_mouth)
         self._terms = self._optional_terms(crop)
         self._late = frozenset()  # those of the optional terms that have begun
@@ -121,10 +127,22 @@ class Training(keras.Model):
             terms["identity"] = IdentityLoss(size, crop)
         return terms
 
+    def _weights_of(self, side: str, crop: Crop) -> tuple[np.ndarray, np.ndarray]:
+        """Where errors in a side's textures count, (s, s, 1), and the insides of mouth and eyes, (s, s, 3)."""
+        layout, size = self.network.person(side)[1], self.preset.size
+        return weights_map(layout, size, crop, self.preset.eyes_mouth), insides(layout, size).transpose(1, 2, 0)
+
     def call(self, inputs, training=None):
         inputs = {k: ops.convert_to_tensor(v) for k, v in inputs.items()}
-        targets, seen = {}, {}
+        targets, seen, shown = {}, {}, {}
         for side in SIDES:
+            if self.paints:
+                warp = inputs[f"warp_{side}"] * inputs["strength"][:1]
+                targets[side], seen[side] = self.wobble(inputs[f"faces_{side}"], warp)
+                shown[f"shown_{side}"] = inputs[f"shown_{side}"]
+                if self.preset.poor or self.preset.light:
+                    seen[side] = self.spoil(seen[side], inputs[f"light_{side}"], inputs[f"poor_{side}"])
+                continue
             pictures = inputs[f"faces_{side}"]
             if self.preset.mask_decoder:
                 pictures = ops.concatenate([pictures, ops.expand_dims(inputs[f"masks_{side}"], -1)], axis=-1)
@@ -136,13 +154,16 @@ class Training(keras.Model):
             seen["a"], seen["b"], inputs["points_a"], inputs["points_b"], inputs["noise_a"], inputs["noise_b"],
             inputs["free"][:1] if self.preset.freeze_at < 1 else None,
         )  # fmt: skip
-        return {"target_a": targets["a"], "target_b": targets["b"], "a": made[0], "b": made[1]}
+        return {"target_a": targets["a"], "target_b": targets["b"], "a": made[0], "b": made[1], **shown}
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         total = 0.0
         for side, tracker in (("a", self.loss_a), ("b", self.loss_b)):
             target, made = y_pred[f"target_{side}"], y_pred[side]
-            loss = self._picture_loss(target[..., :3], made[..., :3])
+            if self.paints:
+                loss = self._texture_loss(side, target, made, y_pred[f"shown_{side}"])
+            else:
+                loss = self._picture_loss(target[..., :3], made[..., :3])
             tracker.update_state(loss)  # of the picture alone: it can be compared over the run and with held-out faces
             if self.preset.mask_decoder:
                 loss = loss + self.preset.mask * losses.mask_error(target[..., 3:], made[..., 3:])
@@ -153,6 +174,12 @@ class Training(keras.Model):
         if self.preset.loss == "classic":
             return losses.mae(target, picture)
         return losses.modern(self.preset, target, picture, self._weights_map)
+
+    def _texture_loss(self, side: str, target, texture, shown):
+        """Of textures (n, s, s, 3). What lies behind closed lids and lips, by ``shown`` (n, 3), counts nothing."""
+        weights, areas = map(ops.convert_to_tensor, self._texture_weights[side])
+        hidden = ops.sum(areas * ops.reshape(1.0 - shown, (-1, 1, 1, 3)), axis=-1, keepdims=True)
+        return losses.of_textures(self.preset, target, texture, weights * ops.clip(1.0 - hidden, 0.0, 1.0))
 
     def _late_loss(self, target, picture):
         total = 0.0
@@ -207,12 +234,19 @@ class Training(keras.Model):
         for side in SIDES:
             faces = sets[side]
             drawn = plan(self.preset, len(faces), rng, mirror, self._shares_of(side, faces), all_devices)
+            for name in ("warp", "noise", "light", "poor"):
+                inputs[f"{name}_{side}"] = getattr(drawn, name)
+            if self.paints:
+                it, rows = faces.textures, drawn.index
+                inputs[f"faces_{side}"], inputs[f"shown_{side}"] = it.pictures[rows], it.shown[rows]
+                inputs[f"points_{side}"] = it.codes[rows]
+                inputs[f"noise_{side}"] = np.pad(drawn.noise, ((0, 0), (0, it.codes.shape[1] - drawn.noise.shape[1])))
+                continue
             inputs[f"faces_{side}"] = faces.faces[drawn.index]
             inputs[f"points_{side}"] = followed(faces.points[drawn.index], drawn, self.preset.follow)
             if self.preset.mask_decoder:
                 inputs[f"masks_{side}"] = faces.masks[drawn.index]
-            for name in ("affine", "warp", "noise", "light", "poor"):
-                inputs[f"{name}_{side}"] = getattr(drawn, name)
+            inputs[f"affine_{side}"] = drawn.affine
         return inputs
 
     def _shares_of(self, side: str, faces) -> np.ndarray | None:

@@ -88,7 +88,10 @@ def begun(preset: Preset, seed: int, pair: Pair, fit: bool):
 
     network = built(preset, seed)
     for side, found in pair.sets.items():
-        network.meet(side, middle(found.faces, preset.size, ALIGNED_MARGIN), found.points)
+        if found.textures is not None:
+            network.meet(side, found.appearance(preset.components))
+        else:
+            network.meet(side, middle(found.faces, preset.size, ALIGNED_MARGIN), found.points)
     if fit:
         network.preset = replace(preset, batch_size=fitting_batch(network, preset.batch_size))
     return network

@@ -43,7 +43,7 @@ class Budget:
         count = self.count(step, seconds)
         if self.total is None:
             return min(WAITING, count / self.usual_s)
-        return count / self.total
+        return count / self.total if self.total else 1.0  # of nothing, all is over
 
     def waiting(self, step: int, seconds: float) -> bool:
         """Whether the plateau can still be met: past the middle of a limit the schedule goes down in any case."""

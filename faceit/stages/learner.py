@@ -7,9 +7,8 @@ import numpy as np
 
 from faceit.errors import FaceitError
 from faceit.faces.load import FaceSet
-from faceit.geometry import ALIGNED_MARGIN
 from faceit.network.presets import Preset, to_json
-from faceit.network.swapmodel import SIDES, STATE, SwapModel, about_crop
+from faceit.network.swapmodel import SIDES, STATE, SwapModel, about_crop, model_of
 from faceit.progress import duration, say
 from faceit.project import Project, Swap
 from faceit.settings import TrainSettings
@@ -123,13 +122,11 @@ class Learner:
     def model(self) -> SwapModel:
         """What swaps with the weights as they are."""
         about = {"preset": to_json(self.preset), "align": self.pair.crop.name}
-        return SwapModel(self.training.network, about, self.folder)
+        return model_of(self.training.network, about, self.folder)
 
     def crops(self, some: FaceSet) -> np.ndarray:
         """What the network sees of faces, (n, s, s, 3) in 0..1."""
-        from faceit.network.augment import middle
-
-        return middle(some.faces, self.preset.size, ALIGNED_MARGIN)
+        return self.model().crops(some.faces)
 
     def held_out_losses(self, model: SwapModel) -> dict[str, float]:
         """By side, the loss of held-out faces as themselves; of sides that have such faces."""

@@ -8,14 +8,10 @@ from faceit.compose.blend import put_back
 from faceit.compose.hands import hands_before
 from faceit.compose.masks import face_mask, of_crop
 from faceit.compose.occlusion import occluded
-from faceit.errors import FaceitError
-from faceit.faces.load import reduced, work_size
 from faceit.geometry import ALIGNED_MARGIN, Face, align, crop_points, filled_outline
 from faceit.network.swapmodel import BATCH, SwapModel
 from faceit.planes import Layer, Planes, cut
 from faceit.settings import ConvertSettings
-
-SAVED_SIZE = 256  # pixels; a face is cut out at the size of training pictures, then reduced as they are
 
 Frame = np.ndarray | Planes  # (h, w, 3) uint8 RGB, or as decoders give it
 
@@ -60,9 +56,8 @@ class Swapper:
 
     def __init__(self, model: SwapModel, settings: ConvertSettings, reverse: bool = False):
         self.model, self.settings = model, settings
-        if settings.mask == "learned" and not model.preset.mask_decoder:
-            raise FaceitError(f"A {model.preset.name} learns no mask: take `mask: shared`.")
         self.sides = ("b", "a") if reverse else ("a", "b")
+        self.saved = self.model.picture_size(self.sides[0])
 
     def swapped(self, faces: list[tuple[Frame, Face]]) -> list[tuple[np.ndarray, np.ndarray | None]]:
         """(what the network made, with how much of it is the face in a fourth channel where that is known; what lies
@@ -70,24 +65,20 @@ class Swapper:
         if not faces:
             return []
         size, crop = self.model.preset.size, self.model.crop
-        saved = [cut(frame, align(face.landmarks, SAVED_SIZE, ALIGNED_MARGIN, crop)) for frame, face in faces]
-        pictures = np.stack([reduced(picture, work_size(size)) for picture in saved])
+        pictures = np.stack([cut(frame, align(face.landmarks, self.saved, ALIGNED_MARGIN, crop)) for frame, face in faces])
         points = np.stack([crop_points(_told(face), crop) for _, face in faces])
-        crops = self.model.crops(pictures)
-        made = self._made(crops, points)
+        made = self._made(pictures, points)
         if self.settings.occlusion == "none":
             return [(each, None) for each in made]
         if self.settings.occlusion == "hands":
             return [(each, hands_before(face, crop)) for each, (_, face) in zip(made, faces, strict=True)]
-        own = self.model.drawn(crops, points, self.sides[0], self.sides[0])
+        own, crops = self.model.swap(pictures, points, self.sides[0], self.sides[0]), self.model.crops(pictures)
         outlines = [filled_outline(of_crop(each, size), size, crop=crop) > 127 for each in points]
         return [(each, occluded(*seen)) for each, *seen in zip(made, crops, own, outlines, strict=True)]
 
-    def _made(self, crops: np.ndarray, points: np.ndarray) -> np.ndarray:
+    def _made(self, pictures: np.ndarray, points: np.ndarray) -> np.ndarray:
         """What the network makes of these: (n, s, s, 3), or 4 with what of it is the face."""
-        if self.settings.mask == "learned":
-            return self.model.drawn_masked(crops, points, *self.sides)
-        made = self.model.drawn(crops, points, *self.sides)
+        made = self.model.swap(pictures, points, *self.sides)
         there = self.model.drawn_points(points, *self.sides) if self.settings.mask == "shared" else None
         if there is None:
             return made

@@ -6,7 +6,7 @@ import numpy as np
 
 from faceit.errors import FaceitError
 from faceit.faces.faceset import finished
-from faceit.faces.load import FaceSet, load_faceset
+from faceit.faces.load import FaceSet, load_appearance, load_faceset
 from faceit.faces.split import read_split
 from faceit.geometry import Crop
 from faceit.network.presets import Preset
@@ -65,10 +65,13 @@ def load_pair(project: Project, swap: Swap, preset: Preset) -> Pair:
 
 
 def _load(project: Project, person: Person, preset: Preset) -> tuple[FaceSet, FaceSet]:
-    folders = finished(project.face_dirs(person))
-    found = load_faceset(
-        folders, preset.size, masks=bool(preset.mask_decoder), cache=project.faces_cache(person))  # fmt: skip
-    held = load_faceset(folders, preset.size, most=HELD_FACES, held_out=True)
+    folders, cache = finished(project.face_dirs(person)), project.faces_cache(person)
+    if preset.network == "appearance":
+        found = load_appearance(folders, preset.size, cache=cache)
+        held = load_appearance(folders, preset.size, most=HELD_FACES, held_out=True)
+    else:
+        found = load_faceset(folders, preset.size, masks=bool(preset.mask_decoder), cache=cache)
+        held = load_faceset(folders, preset.size, most=HELD_FACES, held_out=True)
     if len(found) < FEWEST_FACES:
         has = f"only {len(found)} faces" if len(found) else "no faces yet"
         kept = " besides those held out (held_out: 0 under preprocess: in the YAML trains on all)" if len(held) else ""

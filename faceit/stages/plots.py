@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 
-from faceit.geometry import ALIGNED_MARGIN
 from faceit.images import grid, resize, with_caption, write_image
 
 COLUMNS = ("{a}", "{a} as {a}", "{a} as {b}", "{b}", "{b} as {b}", "{b} as {a}")
@@ -13,12 +12,10 @@ COLUMNS = ("{a}", "{a} as {a}", "{a} as {b}", "{b}", "{b} as {b}", "{b} as {a}")
 def preview_columns(model, pair, rows: int) -> list[np.ndarray]:
     """What a preview shows: so many faces of either side, evenly spread, as they are, as themselves and as the other;
     six of (rows, s, s, 3) in 0..1. ``model`` is a SwapModel, ``pair`` has the face sets."""
-    from faceit.network.augment import middle
-
     columns = []
     for side, other in (("a", "b"), ("b", "a")):
         some = pair.some(side, rows)
-        columns.append(middle(some.faces, model.preset.size, ALIGNED_MARGIN))
+        columns.append(model.crops(some.faces))
         columns += [model.swap(some.faces, some.points, side, to) for to in (side, other)]
     return columns
 

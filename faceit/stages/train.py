@@ -81,12 +81,16 @@ class _Run:
 
     def go(self) -> None:
         """Train to the end of the budget. KeyboardInterrupt when stopped before it, after a save."""
-        if self.done() >= 1:
+        if self.done() >= 1 and (self.folder / STATE).exists():
             self._already()
             return
         self.gallery.open(self.at, self.done())
         faces = " and ".join(f"{len(self.learner.pair.sets[s]):,} faces of {self.gallery.names[s]}" for s in SIDES)
         say(f"Training {self.swap.name}: {self.learner.preset.name}, {self.learner.preset.size} px, {faces}.")
+        if not (self.folder / STATE).exists() and self.learner.preset.network == "appearance":
+            self._begin_usable()
+            if self.done() >= 1:
+                return
         first, began = self.at.step, time.monotonic()
         with self.patience.heard():
             self._train()
@@ -98,6 +102,13 @@ class _Run:
             raise KeyboardInterrupt
         preset, crop = self.learner.preset, self.learner.pair.crop
         self.gallery.film({"preset": preset.name, "step": self.at.step, "align": crop.name})
+
+    def _begin_usable(self) -> None:
+        """Save the model and its preview before the first step: what is known of both people already swaps."""
+        self.at.history.append({"step": 0, "seconds": 0.0, "loss_a": math.nan, "loss_b": math.nan} | dict.fromkeys(HELD))
+        self._look(keep=True)
+        self.save()
+        say(f"A first swap is ready: {self.folder / 'preview.jpg'}; convert works from here on, training makes it better.")
 
     def _train(self) -> None:
         """Stretch after stretch, until the run is over or somebody stops it; what goes wrong is put right between."""
@@ -319,7 +330,7 @@ class _Run:
                 "preset": to_json(self.learner.preset), "grows_to": to_json(goal) if goal else None,
                 "align": pair.crop.name, "train": asdict(self.settings),
                 "faces": {side: len(pair.sets[side]) for side in SIDES},
-                "turns": pair.turns(mirrors(self.learner.preset, pair.sets)),
+                "pictures": {side: pair.sets[side].picture_size for side in SIDES}, "turns": pair.turns(mirrors(self.learner.preset, pair.sets)),
                 "held_out_from": held_out_from(self.project, self.swap, self.at.held_out_from)}  # fmt: skip
         return checkpoints.about_text(self.swap.name, self.at, more)
 

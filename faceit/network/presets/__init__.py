@@ -19,6 +19,8 @@ class Preset:
     encoder: int  # channels after the first convolution; `lite` and `original` have theirs fixed
     inter: int  # numbers in the bottleneck's code
     decoder: int  # channels of the last stage but the output
+    grid: int  # where the decoder's patches lie, along an axis: more are finer and slower; `original` has none
+    components: int  # of a person's paint; `original` has none
     mask_decoder: int  # the same of the mask's; 0: no mask is learned
     landmark_code: bool  # whether the decoder is told the driving face's landmarks
     mean_start: bool  # whether the output starts at the person's mean face
@@ -26,6 +28,7 @@ class Preset:
     # --- the loss
     loss: str  # classic: mean absolute error | modern: weighted L1 and DSSIM
     l1: float
+    edges: float  # weight of the error between neighbouring pixels' differences
     dssim: float
     scales: int  # of DSSIM: the picture, its half, its quarter ...
     eyes_mouth: float  # what an error there counts for more; elsewhere in the face it counts 1
@@ -67,15 +70,15 @@ def _read(name: str) -> tuple[Preset, tuple[int, ...]]:
     values = tomllib.loads((Path(__file__).parent / f"{name}.toml").read_text(encoding="utf-8"))
     sizes = tuple(values.pop("sizes"))
     settings = {key: value for part in values.values() for key, value in part.items()}
-    settings = {"clip_norm": None, "grown_from": None} | settings  # TOML has no word for nothing
+    settings = {"clip_norm": None, "grown_from": None, "grid": 0, "components": 0, "edges": 0.0} | settings  # TOML has no word for nothing
     return Preset(name=name, size=sizes[0], **settings), sizes
 
 
-NAMES = ("lite", "original", "sharp128", "sharp256")
+NAMES = ("lite", "original", "sharp128", "sharp256", "cpu", "gpu")
 _FILES = {name: _read(name) for name in NAMES}
 PRESETS = {name: preset for name, (preset, _) in _FILES.items()}
 SIZES = {name: sizes for name, (_, sizes) in _FILES.items()}
-LITE, ORIGINAL, SHARP128, SHARP256 = PRESETS.values()
+LITE, ORIGINAL, SHARP128, SHARP256, CPU, GPU = PRESETS.values()
 SHAPES = ("df", "liae")
 
 
@@ -142,7 +145,7 @@ ONE_OF = {"shape": SHAPES, "loss": ("classic", "modern"), "flip": ("never", "alw
 def _alike(key: str, given, known, name: str) -> bool:
     """Whether a setting from a file can stand where this version has ``known``. What makes the network large is as
     here: a file from elsewhere must not fill the memory."""
-    if key in ("name", "network", "encoder", "inter", "decoder", "mask_decoder"):
+    if key in ("name", "network", "encoder", "inter", "decoder", "grid", "components", "mask_decoder"):
         return type(given) is type(known) and given == known
     if key == "size":
         return type(given) is int and given in SIZES[name]

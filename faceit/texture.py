@@ -1,0 +1,141 @@
+"""Paint apart from shape: faces warped so that their landmarks lie at one place, and back (shape-free textures: Craw and
+Cameron 1991).
+
+A texture is a square that shows a person's crop as it would be if their landmarks always were the same ones. Between the
+landmarks the warp is a thin-plate spline (Bookstein 1989), which is linear in them: once worked out for a person, it is a
+product with a matrix. It is smoothed, since landmarks tremble. Places are in units of the crop, 0 to 1.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import cv2
+import numpy as np
+
+from faceit.geometry import (
+    FACE,
+    INNER_LIPS,
+    LEFT_EYE,
+    OUTER_LIPS,
+    RIGHT_EYE,
+    Crop,
+    fill,
+    filled_outline,
+    reduced,
+    work_size,
+)
+
+SEEN = 64  # pixels of a texture as encoders see it
+GRID = 64  # points of the field along an axis; between them it is interpolated
+SMOOTH = 0.003  # crop widths squared, on the spline's diagonal: how far it may pass the landmarks by
+BORDER_POINTS = 24  # that do not move, around the crop
+BORDER = 0.1  # crop widths outside of it
+INVERSIONS = 6  # rounds of fixed point
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where a person's landmarks lie in their textures: ``points`` (68, 2), 0 to 1 across."""
+
+    points: np.ndarray
+
+    @cached_property
+    def _spline(self) -> np.ndarray:
+        """The matrix (GRID^2, 68) that takes the landmarks' offsets to the grid's."""
+        border = _border()
+        at = np.concatenate([self.points, border]).astype(np.float64)
+        n = len(at)
+        whole = np.zeros((n + 3, n + 3))
+        whole[:n, :n] = _bending(at, at) + np.diag([SMOOTH] * 68 + [1e-4] * len(border))
+        whole[:n, n:] = np.column_stack([np.ones(n), at])
+        whole[n:, :n] = whole[:n, n:].T
+        solved = np.linalg.inv(whole)[:, :68]  # the border's offsets are none
+        axis = (np.arange(GRID) + 0.5) / GRID
+        y, x = np.meshgrid(axis, axis, indexing="ij")
+        grid = np.column_stack([x.ravel(), y.ravel()])
+        spread = np.column_stack([_bending(grid, at), np.ones(len(grid)), grid])
+        return (spread @ solved).astype(np.float32)
+
+    def field(self, points: np.ndarray) -> np.ndarray:
+        """Offsets from places in the texture to those in a crop with these landmarks (68, 2): (GRID, GRID, 2) float32
+        in crop widths."""
+        moved = (points - self.points).astype(np.float32)
+        return (self._spline @ moved).reshape(GRID, GRID, 2)
+
+    def texture(self, picture: np.ndarray, points: np.ndarray, size: int, margin: float) -> np.ndarray:
+        """The texture of a face: a picture (w, w, 3) of a crop with ``margin`` and its landmarks (68, 2) -> (size,
+        size, 3) of the picture's type. A picture that is much larger is reduced first, so that it does not alias."""
+        if picture.shape[0] > work_size(size):
+            picture = reduced(picture, work_size(size))
+        return sampled(picture, self.field(points), size, margin)
+
+    def drawn(self, texture: np.ndarray, points: np.ndarray, size: int) -> np.ndarray:
+        """The crop (size, size, c) of a face with these landmarks, out of its texture (s, s, c)."""
+        return sampled(texture, inverted(self.field(points)), size, 1.0)
+
+
+def weights_map(layout: Layout, size: int, crop: Crop = FACE, eyes_mouth: float = 2.0) -> np.ndarray:
+    """Where errors in a person's textures count: little outside the face, most at the eyes and the mouth. (size, size, 1)
+    float32, mean 1."""
+    points = layout.points * size - 0.5
+    soft = size / 32
+    weights = 0.1 + 0.9 * cv2.GaussianBlur(filled_outline(points, size, crop=crop).astype(np.float32) / 255, (0, 0), soft)
+    for part, more in ((LEFT_EYE, 0.5), (RIGHT_EYE, 0.5), (OUTER_LIPS, 0.15)):
+        area = np.zeros((size, size), np.uint8)
+        middle = points[part].mean(0)
+        fill(area, cv2.convexHull((middle + (points[part] - middle) * (1 + more)).astype(np.float32))[:, 0])
+        weights += eyes_mouth * cv2.GaussianBlur(area.astype(np.float32) / 255, (0, 0), soft / 2)
+    return (weights / weights.mean()).astype(np.float32)[..., None]
+
+
+def insides(layout: Layout, size: int) -> np.ndarray:
+    """Where the inside of mouth, left and right eye lies in textures: (3, size, size) float32, soft."""
+    out = np.zeros((3, size, size), np.float32)
+    for area, part in zip(out, (INNER_LIPS, LEFT_EYE, RIGHT_EYE), strict=True):
+        cv2.fillPoly(area, [np.round((layout.points[part] * size - 0.5) * 16).astype(np.int32)], 1.0, shift=4)
+    return np.stack([cv2.GaussianBlur(area, (0, 0), size / 128) for area in out])
+
+
+def _border() -> np.ndarray:
+    along = np.arange(BORDER_POINTS // 4) / (BORDER_POINTS // 4)
+    low, high = -BORDER, 1 + BORDER
+    along = low + along * (high - low)
+    sides = [(along, np.full_like(along, low)), (np.full_like(along, high), along),
+             (low + high - along, np.full_like(along, high)), (np.full_like(along, low), low + high - along)]  # fmt: skip
+    return np.concatenate([np.column_stack(side) for side in sides])
+
+
+def _bending(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """r^2 log r^2 of all distances, (n, m)."""
+    squared = ((one[:, None] - other) ** 2).sum(-1)
+    return squared * np.log(np.maximum(squared, 1e-12))
+
+
+def inverted(field: np.ndarray) -> np.ndarray:
+    """The offsets of the way back, on the same grid, by fixed point: back(x) = -field(x + back(x))."""
+    side = field.shape[0]
+    x, y = _pixels(side)
+    back = -field
+    for _ in range(INVERSIONS):
+        back = -cv2.remap(field, x + back[..., 0] * side, y + back[..., 1] * side, cv2.INTER_LINEAR,
+                          borderMode=cv2.BORDER_REPLICATE)  # fmt: skip
+    return back
+
+
+def sampled(picture: np.ndarray, field: np.ndarray, size: int, margin: float) -> np.ndarray:
+    """A picture (w, w, c) of a crop with ``margin`` around, looked up at every place of a crop of ``size`` pixels plus its
+    offset: (size, size, c)."""
+    field = cv2.resize(field, (size, size), interpolation=cv2.INTER_LINEAR)
+    side = picture.shape[0]
+    x, y = _pixels(size)
+    unit = side / margin  # pixels of a crop's width
+    first = (side - unit) / 2 - 0.5
+    at_x = ((x + 0.5) / size + field[..., 0]) * unit + first
+    at_y = ((y + 0.5) / size + field[..., 1]) * unit + first
+    return cv2.remap(picture, at_x.astype(np.float32), at_y.astype(np.float32), cv2.INTER_LINEAR,
+                     borderMode=cv2.BORDER_REPLICATE)  # fmt: skip
+
+
+def _pixels(side: int) -> tuple[np.ndarray, np.ndarray]:
+    y, x = np.mgrid[:side, :side].astype(np.float32)
+    return x, y

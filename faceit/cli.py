@@ -21,7 +21,7 @@ from faceit.errors import FaceitError
 # settings of convert that the command line can give too
 LOOKS = {
     "color": (str, "HOW", "lab, mkl, hist or none: how it takes the frame's light"),
-    "mask": (str, "WHICH", "shared, extended, hull or learned: where the face may be swapped"),
+    "mask": (str, "WHICH", "shared, extended or hull: where the face may be swapped"),
     "feather": (float, "WIDTH", "of the soft edge, in widths of the face crop"),
     "erode": (float, "WIDTH", "by which the mask is made smaller, likewise"),
     "keep": (str, "WHAT", "none, mouth, eyes or both: what stays the frame's"),
@@ -149,11 +149,12 @@ def _add_train(command) -> None:
     sub.add_argument("name", metavar="NAME", help="a swap of the YAML")
     length = sub.add_mutually_exclusive_group()
     length.add_argument("--minutes", type=_minutes, help="of training in all, earlier runs counted in")
-    length.add_argument("--iterations", type=_count_or_none, help="steps in all, instead of minutes; 0: none")
+    length.add_argument("--iterations", type=_count_or_none,
+                        help="steps in all, instead of minutes; 0: the first swap, which needs none")  # fmt: skip
     sub.add_argument("--until", choices=("end", "plateau"),
                      help="plateau: where the loss on held-out faces stands still, at the latest as above")  # fmt: skip
     sub.add_argument("--batch-size", type=_count, help="faces per side and step")
-    sub.add_argument("--preset", choices=("auto", "cpu", "gpu", "original", "lite", "sharp128", "sharp256"),
+    sub.add_argument("--preset", choices=("auto", "cpu", "gpu", "original"),
                      help="the network (default: as in the YAML)")  # fmt: skip
     sub.add_argument("--warm-start", metavar="SWAP", help="begin from another trained swap's weights")
     sub.add_argument("--snapshots", type=_count, metavar="N", help="keep N whole states, evenly over the run")

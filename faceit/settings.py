@@ -36,7 +36,7 @@ class CurateSettings:
 
     enabled: bool = True  # false: every face of the person trains
     most: int = 4000  # faces a person; 0: all that pass
-    pixels: int = 48  # side of the face crop in the video; networks see 64, less is enlarged by a third and more
+    pixels: int = 48  # side of the face crop in the video; less says next to nothing of how somebody looks
     sharpness: float = 0.65  # of the person's median: what is less sharp is blurred; 0: nothing is
     spread: float = 0.028  # of the landmarks, in eye distances: more is misaligned; 0: nothing is, nor covered
     twins: bool = True  # whether faces that are nearly the same as another are left out
@@ -46,9 +46,8 @@ class CurateSettings:
 class ModelSettings:
     """Which network."""
 
-    preset: str = "auto"  # auto (sharp128 with a GPU, lite without) | lite | original | sharp128 | sharp256
+    preset: str = "auto"  # auto (gpu where there is a GPU, else cpu) | cpu | gpu | original
     size: int | None = None  # pixels of the face crop; None: the preset's
-    shape: str | None = None  # of the sharp presets: df | liae; None: the preset's
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ class TrainSettings:
     """How long and how."""
 
     minutes: float | None = None  # training time in all, over every resumed run; None: the preset's
-    iterations: int | None = None  # steps in all, instead of minutes
+    iterations: int | None = None  # steps in all, instead of minutes; 0: the first swap, which needs none
     until: str = "end"  # end | plateau: where the loss on held-out faces stands still; minutes, iterations limit it
     batch_size: int | None = None  # faces per side and step; None: the preset's
     seed: int = 1
@@ -70,7 +69,7 @@ class TrainSettings:
     perceptual: float | None = None  # weight of the distance in VGG's features
     identity: float | None = None  # weight of the distance between SFace's embeddings
     adversarial: float | None = None  # weight of the patch discriminator
-    flip: str | None = None  # whether faces are mirrored: never | always | auto
+    flip: str | None = None  # whether `original` sees faces mirrored: never | always | auto
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,7 @@ class ConvertSettings:
     """How the face goes back into the picture."""
 
     color: str = "lab"  # lab | mkl | hist | none
-    mask: str = "shared"  # shared (by both faces) | extended (with forehead) | hull | learned
+    mask: str = "shared"  # shared (by both faces) | extended (with forehead) | hull
     feather: float = 0.08  # of the face crop's width
     erode: float = 0.0  # likewise; how much further inside the mask's edge lies, below 0: outside
     keep: str = "none"  # none | mouth | eyes | both: what stays the frame's
@@ -103,13 +102,12 @@ CHOICES = {
     "align": ("face", "wholeface"),
     "PreprocessSettings.size": (128, 192, 256, 384, 512),
     "until": ("end", "plateau"),
-    "ModelSettings.preset": ("auto", "cpu", "gpu", "original", "lite", "sharp128", "sharp256"),
-    "ModelSettings.size": (64, 96, 128, 192, 256, 384, 512),
-    "shape": ("df", "liae"),
+    "ModelSettings.preset": ("auto", "cpu", "gpu", "original"),
+    "ModelSettings.size": (64, 128, 192, 256, 384, 512),
     "loss": ("classic", "modern"),
     "flip": ("never", "always", "auto"),
     "color": ("lab", "mkl", "hist", "none"),
-    "mask": ("shared", "extended", "hull", "learned"),
+    "mask": ("shared", "extended", "hull"),
     "keep": ("none", "mouth", "eyes", "both"),
     "blend": ("bands", "alpha", "seamless"),
     "occlusion": ("none", "residual", "hands"),

@@ -26,8 +26,8 @@ REASONS = {
 }
 POOR = ("small", "misaligned", "covered", "blurred")  # in the order in which they are asked
 
-# So many faces stay however poor they are, and half of a person's up to ENOUGH: a poor video still trains, and lite
-# learns a face from 160.
+# So many faces stay however poor they are, and half of a person's up to ENOUGH: a poor video still trains,
+# and a face is learned from 160.
 FEW, ENOUGH = 100, 400
 # Sharpness (measures.sharpness) below which a face is blurred whoever it is: at 7, eyes are two dark stripes; and from
 # which on it is not, however sharp the person's other videos are: 14 is a face of a 360 line video, moved by 3 %.

@@ -10,7 +10,7 @@ import numpy as np
 from faceit.faces.appearance import Appearance, fit_appearance, fit_person, shows
 from faceit.faces.cache import Pictures, Place, kept
 from faceit.faces.faceset import FaceRow, iterate_present, picture, shared_crop, spread
-from faceit.geometry import ALIGNED_MARGIN, FACE, Crop, crop_points, filled_outline, reduced, work_size
+from faceit.geometry import ALIGNED_MARGIN, FACE, Crop, crop_points, reduced, work_size
 from faceit.images import read_image
 from faceit.shape import Shape
 from faceit.texture import SMOOTH, Layout
@@ -34,15 +34,13 @@ class FaceSet:
     """A person's faces, for training: ``faces`` (n, w, w, 3) uint8 RGB with the margin around ``crop``, in memory or
     memory-mapped and read only; ``points`` (n, 68, 2) float32 landmarks in units of the crop.
 
-    ``masks`` (n, w, w) uint8, 255 inside the outline that a swap fills; None where nobody asked for them. ``yaw`` (n,)
-    float32 degrees, as ``geometry.head_angles``. ``one_sided``: the light comes from one side, so that a mirrored face
-    would be lit as the person never is.
+    ``yaw`` (n,) float32 degrees, as ``geometry.head_angles``. ``one_sided``: the light comes from one side, so that a
+    mirrored face would be lit as the person never is. ``textures``: where a network paints them.
     """
 
     faces: np.ndarray
     points: np.ndarray
     crop: Crop = FACE
-    masks: np.ndarray | None = None
     yaw: np.ndarray | None = None
     one_sided: bool = False
     textures: "Textures | None" = None
@@ -131,14 +129,13 @@ def load_faceset(
     size: int,
     most: int = 6000,
     held_out: bool = False,
-    masks: bool = False,
     cache: Path | None = None,
 ) -> FaceSet:
     """Load faces for a network of ``size`` pixels, those that train or those ``held_out``; of more than ``most``,
     evenly spread ones. FaceitError where the folders' pictures do not show as much of the head as each other.
 
-    The pictures are area-reduced so that the crop is ``size`` pixels: (n, 1.4 size, 1.4 size, 3). With ``masks`` there
-    is a mask for each. In the folder ``cache`` they are kept for the next time, and come memory-mapped from there.
+    The pictures are area-reduced so that the crop is ``size`` pixels: (n, 1.4 size, 1.4 size, 3). In the folder
+    ``cache`` they are kept for the next time, and come memory-mapped from there.
     """
     crop, side = shared_crop(folders), work_size(size)
     found = spread(_all_found(folders, held_out), most)
@@ -147,13 +144,9 @@ def load_faceset(
     faces = Pictures(
         len(found), (side, side, 3), lambda i: reduced(read_image(found[i].path), side), f"Reading {name}'s faces"
     )
-    outlines = Pictures(len(found), (side, side), lambda i: _mask(points[i], side, crop), f"Drawing {name}'s masks")
     place = cache and Place(cache, size, "held" if held_out else "train", _key(found, crop, side))
     pictures = kept(place, "faces", faces) if place else faces.in_memory()
-    drawn = None
-    if masks:  # where the faces could not be kept, these cannot be either
-        drawn = kept(place, "masks", outlines) if isinstance(pictures, np.memmap) else outlines.in_memory()
-    return FaceSet(pictures, points, crop, drawn, *_turns_and_light(found))
+    return FaceSet(pictures, points, crop, *_turns_and_light(found))
 
 
 def load_appearance(folders: list[Path], size: int, most: int = 6000, held_out: bool = False,
@@ -165,9 +158,9 @@ def load_appearance(folders: list[Path], size: int, most: int = 6000, held_out: 
     name = folders[0].parent.name if folders else "nobody"
     points = _crop_points(found, crop)
     saved = Saved([each.path for each in found], read_image(found[0].path).shape[0] if found else work_size(size))
-    rest = *_turns_and_light(found),
+    rest = _turns_and_light(found)
     if held_out or len(found) < 2:
-        return FaceSet(saved[:], points, crop, None, *rest)
+        return FaceSet(saved[:], points, crop, *rest)
     shape, layout, codes = fit_person(points, np.array([each.spread for each in found]))
 
     def texture(i: int) -> np.ndarray:
@@ -176,7 +169,7 @@ def load_appearance(folders: list[Path], size: int, most: int = 6000, held_out: 
     pictures = Pictures(len(found), (size, size, 3), texture, f"Unfolding {name}'s faces")
     key = _key(found, crop, size, SMOOTH, layout.points.tobytes())
     made = kept(Place(cache, size, "train", key), "textures", pictures) if cache else pictures.in_memory()
-    return FaceSet(saved, points, crop, None, *rest, Textures(made, codes, shows(points), shape, layout))
+    return FaceSet(saved, points, crop, *rest, Textures(made, codes, shows(points), shape, layout))
 
 
 def _all_found(folders: list[Path], held_out: bool) -> list[_Found]:
@@ -198,11 +191,6 @@ def _found(folder: Path, row: FaceRow) -> _Found:
     return _Found(path, name, row.points(), row.spread, row.pose[0], side / max(mean, 1.0))
 
 
-def _mask(points: np.ndarray, side: int, crop: Crop) -> np.ndarray:
-    """The face's outline filled, in a picture of ``side`` pixels with its margin; ``points`` in units of the crop."""
-    return filled_outline(((points - 0.5) / ALIGNED_MARGIN + 0.5) * side - 0.5, side, crop=crop)
-
-
 def _is_one_sided(yaw: np.ndarray, side_light: np.ndarray) -> bool:
     """Whether more than half of the frontal faces are lit clearly from the same side."""
     frontal = side_light[np.abs(yaw) < FRONTAL]
@@ -211,7 +199,7 @@ def _is_one_sided(yaw: np.ndarray, side_light: np.ndarray) -> bool:
 
 def _key(found: list[_Found], crop: Crop, side: int, *more) -> str:
     """What loaded pictures are made from, as a hash: which files, in which order, their sizes and times of change, the
-    landmarks (for the masks), and how they are reduced. Paths count from the person's folder: a project can move."""
+    landmarks, and how they are reduced. Paths count from the person's folder: a project can move."""
     digest = hashlib.sha256(repr((VERSION, cv2.__version__, ALIGNED_MARGIN, crop, side, *more)).encode())
     for each in found:
         try:

@@ -76,8 +76,8 @@ class AppearanceNetwork(SwapNetwork):
     """Textures in, textures out: "faces" are textures (n, s, s, 3) in 0..1, "points" are codes (n, CODE)."""
 
     def __init__(self, preset: Preset):
-        keras.Model.__init__(self, name=preset.name)
-        self.preset, width = preset, preset.encoder
+        super().__init__(preset)
+        width = preset.encoder
         self.input_a, self.input_b = (PersonInput(SEEN, name=f"input_{s}") for s in SIDES)
         self.shape_a, self.shape_b = (PersonShape(name=f"shape_{s}") for s in SIDES)
         self.paint_a, self.paint_b = (Paint(preset.size, preset.components, name=f"paint_{s}") for s in SIDES)

@@ -10,7 +10,6 @@ import cv2
 import numpy as np
 from keras import layers, ops
 
-from faceit.geometry import MIRROR
 from faceit.network.devices import compiled
 from faceit.network.layers import LANDMARKS
 from faceit.network.presets import Preset
@@ -29,14 +28,13 @@ class Plan:
     """What to do to ``n`` faces.
 
     ``index`` (n,): which; ``affine`` (n, 2, 3): from crop to picture with its centre at 0 and its half width 1;
-    ``flipped`` (n,) bool; ``warp`` (n, 25, 2): offsets at full strength, in crop widths; ``noise`` (n, 136) on the
-    landmark code; ``light`` (n, 3): gains of the input's colours; ``poor`` (n, 6): blur 0..1, noise, quantum, gain,
-    and where its grain begins, x and y, 0..1.
+    ``warp`` (n, 25, 2): offsets at full strength, in crop widths; ``noise`` (n, 136) on what the landmarks say;
+    ``light`` (n, 3): gains of the input's colours; ``poor`` (n, 6): blur 0..1, noise, quantum, gain, and where its
+    grain begins, x and y, 0..1.
     """
 
     index: np.ndarray
     affine: np.ndarray
-    flipped: np.ndarray
     warp: np.ndarray
     noise: np.ndarray
     light: np.ndarray
@@ -51,8 +49,7 @@ def plan(preset: Preset, count: int, rng: np.random.Generator, mirror: bool = Fa
     angle = np.radians(rng.uniform(-preset.rotation, preset.rotation, n))
     zoom = 1 + rng.uniform(-preset.zoom, preset.zoom, n)
     shift = rng.uniform(-preset.shift, preset.shift, (n, 2)) * 2  # half widths
-    flipped = (rng.random(n) < 0.5) & mirror
-    flip = np.where(flipped, -1.0, 1.0)
+    flip = np.where((rng.random(n) < 0.5) & mirror, -1.0, 1.0)
     cos, sin = np.cos(angle) / zoom, np.sin(angle) / zoom
     affine = np.stack([
         np.stack([cos * flip, -sin, shift[:, 0]], 1), np.stack([sin * flip, cos, shift[:, 1]], 1),
@@ -63,7 +60,7 @@ def plan(preset: Preset, count: int, rng: np.random.Generator, mirror: bool = Fa
     light = np.exp(rng.normal(0, preset.light, (n, 1)) + rng.normal(0, preset.light / 2, (n, 3)))
     affine, warp, noise, light, poor = (
         x.astype(np.float32) for x in (affine, warp, noise, light, _spoilt(preset, rng, n)))  # fmt: skip
-    return Plan(index, affine, flipped, warp, noise, light, poor)
+    return Plan(index, affine, warp, noise, light, poor)
 
 
 def _spoilt(preset: Preset, rng: np.random.Generator, n: int) -> np.ndarray:
@@ -71,17 +68,6 @@ def _spoilt(preset: Preset, rng: np.random.Generator, n: int) -> np.ndarray:
     amount = rng.random((n, 4)) * most * (rng.random((n, 1)) < preset.poor)
     amount[:, 3] = 1 - amount[:, 3] * (rng.random(n) < 0.5)  # half of the poor are dark
     return np.concatenate([amount, rng.random((n, 2))], 1)
-
-
-def followed(points: np.ndarray, drawn: Plan, turned: bool) -> np.ndarray:
-    """The landmarks (n, 68, 2) in crop units as the augmented pictures have them: mirrored, and ``turned`` too."""
-    at = points * 2 - 1  # as the affine has it: the centre at 0, the half width 1
-    if turned:
-        flip = np.where(drawn.flipped, -1, 1)[:, None]
-        turn = np.stack([drawn.affine[:, :, 0] * flip, drawn.affine[:, :, 1]], -1)
-        at = np.einsum("nij,npj->npi", np.linalg.inv(turn), at - drawn.affine[:, None, :, 2])
-    at = np.where(drawn.flipped[:, None, None], at[:, MIRROR] * [-1, 1], at)
-    return ((at + 1) / 2).astype(np.float32)
 
 
 def smooth_grid(size: int) -> np.ndarray:
@@ -134,14 +120,14 @@ class Crops(layers.Layer):
         self._cut = compiled(self._both)
 
     def call(self, pictures, affine, warp):
-        """``pictures`` (n, w, w, 3 or 4) of 0..255, ``affine`` (n, 2, 3), ``warp`` (n, 25, 2) in crop widths -> the
-        target (n, size, size, 3 or 4) and the warped input (n, size, size, 3), both in 0..1."""
+        """``pictures`` (n, w, w, 3) of 0..255, ``affine`` (n, 2, 3), ``warp`` (n, 25, 2) in crop widths -> the target
+        and the warped input, both (n, size, size, 3) in 0..1."""
         return self._cut(pictures, affine, warp)
 
     def _both(self, pictures, affine, warp):
         offsets = ops.matmul(ops.transpose(warp, (0, 2, 1)), self.spread) * 2.0
         target = sample(pictures, affine, None, self.size, self.margin)
-        return target / 255.0, sample(pictures[..., :3], affine, offsets, self.size, self.margin) / 255.0
+        return target / 255.0, sample(pictures, affine, offsets, self.size, self.margin) / 255.0
 
 
 class Wobble(layers.Layer):
@@ -153,8 +139,8 @@ class Wobble(layers.Layer):
         self._warped = compiled(self._both)
 
     def call(self, textures, warp):
-        """``textures`` (n, w, w, 3) of 0..255, ``warp`` (n, 25, 2) in crop widths -> the same in 0..1, and (n, size, size,
-        3)."""
+        """``textures`` (n, w, w, 3) of 0..255, ``warp`` (n, 25, 2) in crop widths -> the same in 0..1, and small ones
+        (n, size, size, 3)."""
         return self._warped(textures, warp)
 
     def _both(self, textures, warp):

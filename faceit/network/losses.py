@@ -67,7 +67,7 @@ def modern(preset: Preset, target, picture, weights):
 
 
 def of_textures(preset: Preset, target, texture, weights):
-    """Weighted L1 of textures and of their first differences, and DSSIM at half their size. ``weights`` (n, s, s, 1)."""
+    """Weighted L1 of textures and of their first differences, DSSIM at half their size. ``weights`` (n, s, s, 1)."""
     off = target - texture
     total = preset.l1 * ops.mean(ops.abs(off) * weights)
     if preset.edges:
@@ -78,11 +78,6 @@ def of_textures(preset: Preset, target, texture, weights):
         halves = (ops.average_pool(x, 2, strides=2) for x in (target, texture))
         total = total + preset.dssim * dssim(*halves, preset.scales)
     return total
-
-
-def mask_error(target, mask):
-    """Mean squared error of the learned mask, (n, s, s, 1) in 0..1."""
-    return ops.mean((target - mask) ** 2)
 
 
 def detail_weights(size: int, crop: Crop = FACE, eyes_mouth: float = 2.0) -> np.ndarray:

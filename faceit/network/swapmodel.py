@@ -18,7 +18,8 @@ from faceit.project import NAME
 
 MODEL, WEIGHTS, STATE = "model.json", "weights.safetensors", "state.safetensors"
 SIDES = ("a", "b")  # whose face: "a" is in the video, "b" replaces it
-FORMAT = 2  # of model.json; a larger one was written by a newer faceit
+FORMAT = 3  # of model.json; a larger one was written by a newer faceit
+KEPT = "original"  # the one network that models of older formats have and that is still here
 SAVED_SIZE = 256  # pixels of saved faces with their margin, where a model does not say
 BATCH = 16  # faces at a time when swapping; one size, so that nothing is compiled twice
 
@@ -81,7 +82,15 @@ class SwapModel:
     def swap(self, faces: np.ndarray, points: np.ndarray, from_side: str, to_side: str) -> np.ndarray:
         """Faces of one side as the other: (n, w, w, 3) uint8 with their margin, as they are saved, and landmarks in
         units of its crop (n, 68, 2) -> (n, size, size, 3) float32 in 0..1. The same side gives the reconstruction."""
-        return self.drawn(self.crops(faces), points, from_side, to_side)
+        from keras import ops
+
+        crops = self.crops(faces)
+        made = [np.empty((0, self.preset.size, self.preset.size, 3), np.float32)]
+        for i in range(0, len(crops), BATCH):
+            some, at = crops[i : i + BATCH], points[i : i + BATCH].astype(np.float32)
+            given = ops.convert_to_tensor(some), ops.convert_to_tensor(at)
+            made.append(ops.convert_to_numpy(self.network.reconstruct(*given, from_side, to_side)))
+        return np.concatenate(made)
 
     def picture_size(self, side: str) -> int:
         """Pixels at which this side's faces were saved, and are to be cut out."""
@@ -96,33 +105,10 @@ class SwapModel:
             faces = np.array([reduced(face, side) for face in faces], np.uint8).reshape(-1, side, side, 3)
         return middle(faces, self.preset.size, ALIGNED_MARGIN)
 
-    def drawn(self, crops: np.ndarray, points: np.ndarray, from_side: str, to_side: str) -> np.ndarray:
-        """As ``swap``, of ``crops``."""
-        return self.drawn_masked(crops, points, from_side, to_side)[..., :3]
-
-    def drawn_masked(self, crops: np.ndarray, points: np.ndarray, from_side: str, to_side: str) -> np.ndarray:
-        """The same, with the learned mask as a fourth channel where the preset has one."""
-        from keras import ops
-
-        channels = 4 if self.preset.mask_decoder else 3
-        made = [np.empty((0, self.preset.size, self.preset.size, channels), np.float32)]
-        for i in range(0, len(crops), BATCH):
-            some, at = crops[i : i + BATCH], points[i : i + BATCH].astype(np.float32)
-            given = ops.convert_to_tensor(some), ops.convert_to_tensor(at)
-            out = self.network.reconstruct_masked(*given, from_side, to_side)
-            made.append(ops.convert_to_numpy(out))
-        return np.concatenate(made)
-
     def drawn_points(self, points: np.ndarray, from_side: str, to_side: str) -> np.ndarray | None:
         """Where the landmarks of the face lie that is drawn for a face with these: (n, 68, 2) in crop units -> the
-        same. Each person's are standardised for the network, so the mouth follows but the jaw is their own. None where
-        the preset tells the network no landmarks."""
-        if not self.preset.landmark_code or not len(points):
-            return None
-        from keras import ops
-
-        code = ops.convert_to_numpy(self.network.code(points.astype(np.float32), from_side))
-        return getattr(self.network, f"code_{to_side}").points_of(code)
+        same. None where the network knows no landmarks."""
+        return None
 
 
 class AppearanceModel(SwapModel):
@@ -186,10 +172,16 @@ def check_about(about, source: str) -> dict:
             raise WeightsError(f"{source} does not name person {side} and their consent.")
         if not NAME.fullmatch(name):
             raise WeightsError(f"{source} gives person {side} the name {name!r:.80}, which cannot be a person's name.")
-    if not isinstance(about.get("preset"), dict):
+    preset = about.get("preset")
+    if not isinstance(preset, dict):
         raise WeightsError(f"{source} does not say which network it is.")
+    if about["format"] < FORMAT and isinstance(preset.get("name"), str) and preset["name"] != KEPT:
+        raise WeightsError(
+            f"{_model_of(source)} was trained by an older faceit (preset {preset['name']:.40}), whose networks are "
+            "gone: train it anew (the faces are kept), under another name or after moving that folder away."
+        )
     try:
-        from_json(about["preset"])
+        from_json(preset)
     except WeightsError as e:
         raise WeightsError(f"{source}: {e}") from None
     if not _is_count(about.get("step", 0)) or not _is_time(about.get("seconds", 0)):
@@ -200,6 +192,15 @@ def check_about(about, source: str) -> dict:
     if not isinstance(about.get("saved", ""), str):
         raise WeightsError(f"{source} does not say when it was saved: it is damaged.")
     return about
+
+
+def _model_of(source: str) -> str:
+    """The model that a file inside of one belongs to, as people know it, "models/NAME"; another file as it is."""
+    path = Path(source)
+    if path.name not in (MODEL, STATE):
+        return source
+    folder = path.parent.parent.parent if path.parent.parent.name == "snapshots" else path.parent
+    return f"models/{folder.name}"
 
 
 def about_crop(about: dict) -> Crop:

@@ -12,7 +12,7 @@ from keras import ops
 from faceit.errors import WeightsError
 from faceit.geometry import ALIGNED_MARGIN, FACE, Crop
 from faceit.network import losses
-from faceit.network.augment import Crops, Spoil, Wobble, followed, plan
+from faceit.network.augment import Crops, Spoil, Wobble, plan
 from faceit.network.cluster import cluster, for_training
 from faceit.network.presets import Preset
 from faceit.network.swapmodel import SIDES, start_backend
@@ -68,7 +68,9 @@ def warp_strength(preset: Preset, done: float) -> float:
 
 
 def mirrors(preset: Preset, sets: dict) -> bool:
-    """Whether faces of these sets are mirrored now and then."""
+    """Whether faces of these sets are mirrored now and then. Textures never are."""
+    if preset.network == "appearance":
+        return False
     return preset.flip == "always" or (preset.flip == "auto" and not any(sets[side].one_sided for side in SIDES))
 
 
@@ -85,12 +87,12 @@ class Training(keras.Model):
         cluster().order(training={"seed": seed, "crop": crop.name})
         super().__init__(name="training", dtype="float32")
         self.network, self.preset, self.seed = network, network.preset, seed
-        self.rate, self.retries = 1.0, 0
+        self.rate, self.retries, self.crop = 1.0, 0, crop
         self.last_rate = 0.0  # what the last step learned at
         self.paints = self.preset.network == "appearance"  # textures, whose landmarks lie where they always do
         if self.paints:
             self.wobble, self.spoil = Wobble(SEEN), Spoil(SEEN)
-            self._texture_weights = {side: self._weights_of(side, crop) for side in SIDES}
+            self._texture_weights = {}  # by side, once the network knows where the landmarks lie
         else:
             self.crops, self.spoil = Crops(self.preset.size, ALIGNED_MARGIN), Spoil(self.preset.size)
         self._weights_map = losses.detail_weights(self.preset.size, crop, self.preset.eyes_mouth)
@@ -127,31 +129,25 @@ class Training(keras.Model):
             terms["identity"] = IdentityLoss(size, crop)
         return terms
 
-    def _weights_of(self, side: str, crop: Crop) -> tuple[np.ndarray, np.ndarray]:
+    def _weights_of(self, side: str) -> tuple[np.ndarray, np.ndarray]:
         """Where errors in a side's textures count, (s, s, 1), and the insides of mouth and eyes, (s, s, 3)."""
         layout, size = self.network.person(side)[1], self.preset.size
-        return weights_map(layout, size, crop, self.preset.eyes_mouth), insides(layout, size).transpose(1, 2, 0)
+        return weights_map(layout, size, self.crop, self.preset.eyes_mouth), insides(layout, size).transpose(1, 2, 0)
 
     def call(self, inputs, training=None):
         inputs = {k: ops.convert_to_tensor(v) for k, v in inputs.items()}
         targets, seen, shown = {}, {}, {}
         for side in SIDES:
+            pictures, warp = inputs[f"faces_{side}"], inputs[f"warp_{side}"] * inputs["strength"][:1]
             if self.paints:
-                warp = inputs[f"warp_{side}"] * inputs["strength"][:1]
-                targets[side], seen[side] = self.wobble(inputs[f"faces_{side}"], warp)
+                targets[side], seen[side] = self.wobble(pictures, warp)
                 shown[f"shown_{side}"] = inputs[f"shown_{side}"]
-                if self.preset.poor or self.preset.light:
-                    seen[side] = self.spoil(seen[side], inputs[f"light_{side}"], inputs[f"poor_{side}"])
-                continue
-            pictures = inputs[f"faces_{side}"]
-            if self.preset.mask_decoder:
-                pictures = ops.concatenate([pictures, ops.expand_dims(inputs[f"masks_{side}"], -1)], axis=-1)
-            warp = inputs[f"warp_{side}"] * inputs["strength"][:1]
-            targets[side], seen[side] = self.crops(pictures, inputs[f"affine_{side}"], warp)
+            else:
+                targets[side], seen[side] = self.crops(pictures, inputs[f"affine_{side}"], warp)
             if self.preset.poor or self.preset.light:
                 seen[side] = self.spoil(seen[side], inputs[f"light_{side}"], inputs[f"poor_{side}"])
         made = self.network.reconstruct_both(
-            seen["a"], seen["b"], inputs["points_a"], inputs["points_b"], inputs["noise_a"], inputs["noise_b"],
+            seen["a"], seen["b"], *(inputs.get(f"{name}_{side}") for name in ("points", "noise") for side in SIDES),
             inputs["free"][:1] if self.preset.freeze_at < 1 else None,
         )  # fmt: skip
         return {"target_a": targets["a"], "target_b": targets["b"], "a": made[0], "b": made[1], **shown}
@@ -163,11 +159,9 @@ class Training(keras.Model):
             if self.paints:
                 loss = self._texture_loss(side, target, made, y_pred[f"shown_{side}"])
             else:
-                loss = self._picture_loss(target[..., :3], made[..., :3])
+                loss = self._picture_loss(target, made)
             tracker.update_state(loss)  # of the picture alone: it can be compared over the run and with held-out faces
-            if self.preset.mask_decoder:
-                loss = loss + self.preset.mask * losses.mask_error(target[..., 3:], made[..., 3:])
-            total = total + loss + self._late_loss(target[..., :3], made[..., :3])
+            total = total + loss + self._late_loss(target, made)
         return total
 
     def _picture_loss(self, target, picture):
@@ -177,6 +171,8 @@ class Training(keras.Model):
 
     def _texture_loss(self, side: str, target, texture, shown):
         """Of textures (n, s, s, 3). What lies behind closed lids and lips, by ``shown`` (n, 3), counts nothing."""
+        if self.preset.loss == "classic":
+            return losses.mae(target, texture)
         weights, areas = map(ops.convert_to_tensor, self._texture_weights[side])
         hidden = ops.sum(areas * ops.reshape(1.0 - shown, (-1, 1, 1, 3)), axis=-1, keepdims=True)
         return losses.of_textures(self.preset, target, texture, weights * ops.clip(1.0 - hidden, 0.0, 1.0))
@@ -206,6 +202,9 @@ class Training(keras.Model):
         """One update: ``sets`` is {"a": FaceSet, "b": FaceSet}; ``done`` 0..1 of the run steers rate and warp. -> the
         losses of (a, b)."""
         cluster().lead(self, sets, step, done)
+        if self.paints and not self._texture_weights:
+            self._texture_weights = {side: self._weights_of(side) for side in SIDES}
+            self.make_train_function(force=True)  # an earlier one has the weights of before
         self._begin_terms(done)
         inputs = self._gathered(sets, step)
         each = np.ones(len(inputs["faces_a"]), np.float32)  # what is one number is told every device that shares them
@@ -234,19 +233,16 @@ class Training(keras.Model):
         for side in SIDES:
             faces = sets[side]
             drawn = plan(self.preset, len(faces), rng, mirror, self._shares_of(side, faces), all_devices)
-            for name in ("warp", "noise", "light", "poor"):
+            for name in ("warp", "light", "poor"):
                 inputs[f"{name}_{side}"] = getattr(drawn, name)
             if self.paints:
                 it, rows = faces.textures, drawn.index
                 inputs[f"faces_{side}"], inputs[f"shown_{side}"] = it.pictures[rows], it.shown[rows]
                 inputs[f"points_{side}"] = it.codes[rows]
+                # of the turns nothing is in doubt
                 inputs[f"noise_{side}"] = np.pad(drawn.noise, ((0, 0), (0, it.codes.shape[1] - drawn.noise.shape[1])))
-                continue
-            inputs[f"faces_{side}"] = faces.faces[drawn.index]
-            inputs[f"points_{side}"] = followed(faces.points[drawn.index], drawn, self.preset.follow)
-            if self.preset.mask_decoder:
-                inputs[f"masks_{side}"] = faces.masks[drawn.index]
-            inputs[f"affine_{side}"] = drawn.affine
+            else:
+                inputs[f"faces_{side}"], inputs[f"affine_{side}"] = faces.faces[drawn.index], drawn.affine
         return inputs
 
     def _shares_of(self, side: str, faces) -> np.ndarray | None:
@@ -304,6 +300,7 @@ class Training(keras.Model):
         put(self.network.variables, {k[8:]: v for k, v in state.items() if k.startswith("network/")}, source)
         beside = self._beside_the_network()
         put([v for v in beside if v.path in state or "discriminator" not in v.path], state, source)
+        self._texture_weights = {}
         cluster().forget()
 
     def _beside_the_network(self) -> list:

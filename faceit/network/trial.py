@@ -7,11 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from faceit.geometry import ALIGNED_MARGIN
+from faceit.geometry import FACE, work_size
 from faceit.network.devices import ask_nvidia, has_bfloat16
 from faceit.network.presets import Preset, choose
-from faceit.network.swapmodel import start_backend
+from faceit.network.swapmodel import SIDES, start_backend
 from faceit.network.weights import load_tensors, put, save_tensors, take
+from faceit.shape import CODE, COMMON, Poses, Shape, generic_head
+from faceit.texture import Layout
 from faceit.trying import trying
 
 FACES = 64  # of random noise, on either side
@@ -21,12 +23,10 @@ SLOW_STEP_S = 4.0  # where the first step takes so long, one more says enough
 
 @dataclass(frozen=True)
 class _Faces:
-    """What a training asks of a face set: ``faces`` (n, w, w, 3) uint8, ``points`` (n, 68, 2) float32, ``masks``
-    (n, w, w) uint8, frontal faces in even light."""
+    """What a training asks of a face set: ``faces`` (n, w, w, 3) uint8, or ``textures``; in even light."""
 
     faces: np.ndarray
-    points: np.ndarray
-    masks: np.ndarray
+    textures: "_Textures | None" = None
     one_sided: bool = False
 
     def __len__(self) -> int:
@@ -36,22 +36,49 @@ class _Faces:
         """All are shown alike."""
 
 
+@dataclass(frozen=True)
+class _Textures:
+    """``pictures`` (n, s, s, 3) uint8, ``codes`` (n, CODE) and ``shown`` (n, 3) float32."""
+
+    pictures: np.ndarray
+    codes: np.ndarray
+    shown: np.ndarray
+
+
 def throwaway(preset: Preset):
     """A fresh network in its training, as `train` would have it on this machine."""
     start_backend()
     from faceit.network.cluster import build_to_train
     from faceit.network.training import Training
 
-    return Training(build_to_train(preset), SEED)
+    network = build_to_train(preset)
+    if preset.network == "appearance":
+        shape, layout = _somebody()
+        for side in SIDES:
+            getattr(network, f"shape_{side}").meet(shape, layout)
+    return Training(network, SEED)
+
+
+def _somebody() -> tuple[Shape, Layout]:
+    """The generic head with the usual expressions, and where its landmarks lie when it looks straight on."""
+    head = generic_head()
+    place = np.array([[1.0, 0.0, FACE.eyes / 2, FACE.eyes_from_top]]) / FACE.eyes
+    points = Poses(np.zeros((1, 2)), place).project(head)[0]
+    return Shape(head, np.zeros((68, 2)), COMMON, np.array([[-0.3, 0.3], [-0.2, 0.2]])), Layout(points)
 
 
 def steps_per_second(training, seconds: float) -> float:
     """How fast it trains, measured over about so long; the first step, which compiles, does not count."""
-    rng, side = np.random.default_rng(SEED), round(training.preset.size * ALIGNED_MARGIN)
+    rng, size = np.random.default_rng(SEED), training.preset.size
     sets = {}
-    for name in ("a", "b"):
-        pictures = rng.integers(0, 256, (FACES, side, side, 4), np.uint8)
-        sets[name] = _Faces(pictures[..., :3], rng.random((FACES, 68, 2), np.float32), pictures[..., 3])
+    for name in SIDES:
+        if training.paints:
+            pictures = rng.integers(0, 256, (FACES, size, size, 3), np.uint8)
+            codes, shown = rng.normal(0, 1, (FACES, CODE)).astype(np.float32), np.ones((FACES, 3), np.float32)
+            sets[name] = _Faces(pictures, _Textures(pictures, codes, shown))
+        else:
+            side = work_size(size)
+            sets[name] = _Faces(rng.integers(0, 256, (FACES, side, side, 3), np.uint8))
     began = time.monotonic()
     training.step(sets, 0, 0.0)
     steps, first = 0, time.monotonic()

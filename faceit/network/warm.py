@@ -1,8 +1,10 @@
 """Beginning with what another network learned: weights are taken over by their paths, where they have the same shape.
 
-A network with a person's own parts names them in its weights' paths (``PERSONAL``); the bottleneck is the layers
-``BOTTLENECK``. For another pair of people only the bottleneck begins anew, as DeepFaceLab does: what is seen and drawn
-stays, what the code means is learned again, so that the old pair does not shine through.
+What is shared is the encoder and the trunks of the decoders: anyone's decoder is a beginning for anyone. What is known
+of the people themselves (``input``, ``shape``, ``paint``) is never taken over: it is fitted afresh to the faces of this
+run. Nor are the decoders' last layers (``LAST``), which add to that person's own paint and begin at nothing. For
+another pair of people the bottleneck (``BOTTLENECK``) begins anew as well, as DeepFaceLab does: what is seen and drawn stays,
+what the code means is learned again, so that the old pair does not shine through.
 """
 
 import re
@@ -13,14 +15,15 @@ import numpy as np
 from faceit.network.swapmodel import SIDES
 from faceit.network.weights import check_numbers
 
-PERSONAL = re.compile(r"(?:^|/)(decoder|input|code|start|inter)_([ab])(?=/|$)")
-LOOKS = ("input", "code", "start", "inter")  # what only the person themselves can give; a decoder learns to draw anyone
-BOTTLENECK = ("narrow", "widen")
+PERSONAL = re.compile(r"(?:^|/)(decoder|input|shape|paint)_([ab])(?=/|$)")
+LOOKS = ("input", "shape", "paint")  # what is fitted to each run's faces
+LAST = ("coefficients", "patches")
+BOTTLENECK = ("narrow", "moved", "widen")  # what makes the code, and what reads it
 
 
 @dataclass(frozen=True)
 class TakenOver:
-    """``arrays`` by the path of our own weight; ``kept``: the names of people who keep their own parts; ``fresh``:
+    """``arrays`` by the path of our own weight; ``kept``: the names of people who keep their own decoder; ``fresh``:
     whether the bottleneck begins anew, because the pair is another."""
 
     arrays: dict[str, np.ndarray]
@@ -29,7 +32,7 @@ class TakenOver:
 
     def words(self, whole: int) -> str:
         """What was taken over, of a network of ``whole`` weight arrays, for people to read."""
-        people = f"; {' and '.join(self.kept)} {'keeps their' if len(self.kept) == 1 else 'keep their'} own parts"
+        people = f"; {' and '.join(self.kept)} {'keeps' if len(self.kept) == 1 else 'keep'} their own decoder"
         anew = ", the bottleneck begins anew" if self.fresh else ""
         return f"{len(self.arrays)} of {whole} weight arrays taken over{people if self.kept else ''}{anew}"
 
@@ -45,10 +48,9 @@ def take_over(
     fresh = set(our_people.values()) != set(their_people.values())
     arrays = {}
     for path, shape in shapes.items():
-        if fresh and set(path.split("/")) & set(BOTTLENECK):
-            continue
+        parts = set(path.split("/"))
         own = PERSONAL.search(path)
-        if own and own[1] in LOOKS and not same[own[2]]:
+        if parts & set(LAST) or (own and own[1] in LOOKS) or (fresh and parts & set(BOTTLENECK)):
             continue
         name = _on_side(path, own, sides)
         if name in theirs and theirs[name].shape == tuple(shape):

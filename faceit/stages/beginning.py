@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 from faceit.errors import FaceitError
-from faceit.geometry import ALIGNED_MARGIN
 from faceit.network.presets import Preset, choose, from_json
 from faceit.network.swapmodel import SIDES, STATE, WEIGHTS, about_crop, read_about, start_backend
 from faceit.network.warm import TakenOver, begin_with, take_over
@@ -15,37 +14,31 @@ from faceit.stages.pair import Pair
 ADJUSTABLE = ("batch_size", "loss", "perceptual", "identity", "adversarial", "flip")  # settings that presets have too
 
 
-def pick_presets(
-    project: Project, swap: Swap, name: str, settings: TrainSettings
-) -> tuple[Preset, Preset | None]:  # fmt: skip
-    """The preset to train now, and the larger one that it is to grow into (None: it stays). A model that exists keeps
-    its own. FaceitError when it is of other people or another preset."""
+def pick_preset(project: Project, swap: Swap, name: str, settings: TrainSettings) -> Preset:
+    """The preset to train. A model that exists keeps its own. FaceitError when it is of other people or another
+    preset."""
     folder = project.model_dir(swap.name)
     if not (folder / STATE).exists():
         if (folder / WEIGHTS).exists():
+            read_about(folder)  # one of an older faceit is no beginning
             raise FaceitError(
                 f"models/{swap.name} holds a finished or imported model without its training state: begin from it "
                 f"under another name with --warm-start {swap.name}."
             )
-        preset = choose(name, name == "auto" and start_backend(), swap.model.size, swap.model.shape)
-        preset, goal = _from_small(project, preset, settings)
-        return _as_wished(preset, settings), goal and _as_wished(goal, settings)
+        preset = choose(name, name == "auto" and start_backend(), swap.model.size)
+        return _as_wished(preset, settings)
     about = read_state(folder)[0]
     preset = from_json(about["preset"])
-    goal = from_json(about["grows_to"]) if isinstance(about.get("grows_to"), dict) else None
-    asked = (goal or preset).name
-    if name not in ("auto", asked):
+    if name not in ("auto", preset.name):
         raise FaceitError(
-            f"models/{swap.name} was trained with the preset {asked}: use --preset {asked}, or move that folder away "
-            f"to start afresh with {name}."
+            f"models/{swap.name} was trained with the preset {preset.name}: use --preset {preset.name}, or move that "
+            f"folder away to start afresh with {name}."
         )
-    for key in ("size", "shape"):
-        has, wished = getattr(goal or preset, key), getattr(swap.model, key)
-        if wished not in (None, has):
-            raise FaceitError(
-                f"models/{swap.name} was trained with {key}: {has}, and the YAML has {wished} now: put {has} back, or "
-                f"give the swap another name; --warm-start {swap.name} takes over what fits."
-            )
+    if swap.model.size not in (None, preset.size):
+        raise FaceitError(
+            f"models/{swap.name} was trained with size: {preset.size}, and the YAML has {swap.model.size} now: put "
+            f"{preset.size} back, or give the swap another name; --warm-start {swap.name} takes over what fits."
+        )
     for side, person in zip(SIDES, (swap.a, swap.b), strict=True):
         was = about["people"][side]["name"]
         if was != person.name:
@@ -54,7 +47,7 @@ def pick_presets(
                 "that folder away."
             )
     before = about["train"] if isinstance(about.get("train"), dict) else {}
-    return _as_wished(preset, settings, before), goal and _as_wished(goal, settings, before)
+    return _as_wished(preset, settings, before)
 
 
 def _as_wished(preset: Preset, settings: TrainSettings, before: dict | None = None) -> Preset:
@@ -65,33 +58,16 @@ def _as_wished(preset: Preset, settings: TrainSettings, before: dict | None = No
     return replace(preset, **changed)
 
 
-def _from_small(project: Project, preset: Preset, settings: TrainSettings) -> tuple[Preset, Preset | None]:
-    """The smaller preset that this one begins as, and this one; this one alone where it begins as itself, or where
-    the warm start has that part behind it."""
-    if preset.grown_from is None:
-        return preset, None
-    small = choose(preset.grown_from, False)
-    small = replace(small, shape=preset.shape)
-    if settings.warm_start is not None:
-        theirs = from_json(read_about(project.model_dir(settings.warm_start))["preset"])
-        if (theirs.name, theirs.size) in ((small.name, small.size), (preset.name, preset.size)):
-            return preset, None
-    return small, preset
-
-
 def begun(preset: Preset, seed: int, pair: Pair, fit: bool):
     """A fresh network that knows what can be known of both people before training; with ``fit``, its preset's batch
     size is one that the memory has room for."""
     start_backend()  # before anything else imports Keras: it does so without a word
-    from faceit.network.augment import middle
     from faceit.network.devices import fitting_batch
 
     network = built(preset, seed)
     for side, found in pair.sets.items():
         if found.textures is not None:
             network.meet(side, found.appearance(preset.components))
-        else:
-            network.meet(side, middle(found.faces, preset.size, ALIGNED_MARGIN), found.points)
     if fit:
         network.preset = replace(preset, batch_size=fitting_batch(network, preset.batch_size))
     return network
@@ -120,18 +96,12 @@ def warmed(network, project: Project, other: str, names: dict[str, str], pair: P
             f"{pair.crop.name}: start without --warm-start, or make the faces alike with preprocess."
         )
     people = {side: about["people"][side]["name"] for side in SIDES}
-    taken = taken_over(network, load_tensors(folder / WEIGHTS)[0], names, people, str(folder / WEIGHTS))
+    shapes = {variable.path: tuple(variable.shape) for variable in network.variables}
+    taken = take_over(shapes, load_tensors(folder / WEIGHTS)[0], names, people, str(folder / WEIGHTS))
     if not taken.arrays:
         raise FaceitError(
             f"models/{other} has the preset {about['preset']['name']}, which shares no weights with "
             f"{network.preset.name}: take --preset {about['preset']['name']}, or another swap."
         )
-    return taken
-
-
-def taken_over(network, theirs: dict, names: dict[str, str], people: dict[str, str], source: str) -> TakenOver:
-    """Have a network begin with those of ``theirs``, arrays by path, that fit it; see ``warm.take_over``."""
-    shapes = {variable.path: tuple(variable.shape) for variable in network.variables}
-    taken = take_over(shapes, theirs, names, people, source)
     begin_with(network.variables, taken.arrays)
     return taken

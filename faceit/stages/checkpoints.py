@@ -37,7 +37,7 @@ class Standing:
 
     step: int = 0
     seconds: float = 0.0
-    part_step: int = 0  # where the network at hand began; a smaller one came before it
+    part_step: int = 0  # where its optimizer began: not 0 where it goes on from the best weights
     snapped: float = 0.0  # share of the run at the last snapshot
     rate: float = 1.0  # what the learning rate is multiplied by
     retries: int = 0  # how often it was rolled back
@@ -101,7 +101,7 @@ def about_text(swap: str, at: Standing, more: dict) -> str:
     about = {
         "format": FORMAT, "faceit": __version__, "keras": keras.__version__, "backend": keras.backend.backend(),
         "swap": swap, **more, "step": at.step, "seconds": round(at.seconds, 1), "held_out_loss": held, "best": at.best,
-        "events": at.events, "loss": at.history[-1] if at.history else None, "warm_start": at.warm_start,
+        "events": at.events, "loss": at.history[-1] if at.step and at.history else None, "warm_start": at.warm_start,
         "saved": datetime.now(UTC).isoformat(timespec="seconds"),
     }  # fmt: skip
     return json.dumps(about, indent=1)

@@ -520,7 +520,7 @@ def _gpu(said: dict) -> Line:
     if said["has_gpu"]:
         return Line(OK, "GPU", f"{names or 'there is one'}; training uses it")
     if not names:
-        return Line(OK, "GPU", "no GPU: lite on the CPU")
+        return Line(OK, "GPU", "no GPU: cpu, the preset for the processor")
     hidden = os.environ.get("CUDA_VISIBLE_DEVICES")
     if hidden is not None and hidden.strip() in ("", "-1"):
         step = f"CUDA_VISIBLE_DEVICES={hidden} hides it; unset that"

@@ -130,7 +130,7 @@ def _preset(project: Project, swap: Swap) -> tuple[Preset, dict]:
         preset = from_json(about["preset"])
     else:
         name, model = swap.model.preset, swap.model
-        preset = choose(name, name == "auto" and start_backend(), model.size, model.shape)
+        preset = choose(name, name == "auto" and start_backend(), model.size)
     return replace(preset, batch_size=swap.train.batch_size or preset.batch_size), about
 
 

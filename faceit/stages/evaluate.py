@@ -249,7 +249,7 @@ def _evaluate(project: Project, swapped: Swapped, videos: list[Converted], path:
 def _drawn(swapped: Swapped, load: Callable[[], SwapModel]) -> Callable | None:
     """The model's ``drawn_points`` for this swap; None where it is not here, or its network knows no landmarks."""
     model = None if swapped.about is None else load()
-    if model is None or not model.preset.landmark_code:
+    if model is None or model.preset.network != "appearance":
         return None
     sides = ("b", "a") if swapped.reverse else SIDES
     return lambda points: model.drawn_points(points, *sides)

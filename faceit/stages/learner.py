@@ -1,4 +1,4 @@
-"""The network in training and the faces that it learns from: begun, taken up again, or grown."""
+"""The network in training and the faces that it learns from: begun, or taken up again."""
 
 import gc
 from dataclasses import replace
@@ -19,14 +19,13 @@ from faceit.stages.pair import check_crop, load_pair
 
 
 class Learner:
-    """What learns: ``training`` with its network, of ``preset``, which is to grow into ``goal`` (None: it stays), on
-    the faces of ``pair``."""
+    """What learns: ``training`` with its network, of ``preset``, on the faces of ``pair``."""
 
     def __init__(self, project: Project, swap: Swap, preset_name: str, settings: TrainSettings):
         self.project, self.swap, self.settings = project, swap, settings
         self.folder = project.model_dir(swap.name)
         self.names = {"a": swap.a.name, "b": swap.b.name}
-        self.pair = self.training = self.goal = None
+        self.pair = self.training = None
         self.most = None  # faces a side and step, where memory was short
         self._preset_name, self._preset = preset_name, None
 
@@ -44,15 +43,14 @@ class Learner:
     def open(self, attempt: int) -> Standing:
         """Put back what was saved last, or begin: a fresh network is another one at each ``attempt`` (0, 1 ...)."""
         self.let_go()
-        self.preset, self.goal = beginning.pick_presets(self.project, self.swap, self._preset_name, self.settings)
+        self.preset = beginning.pick_preset(self.project, self.swap, self._preset_name, self.settings)
         about = checkpoints.read_state(self.folder)[0] if (self.folder / STATE).exists() else None
         self._meet(None if about is None else about_crop(about))
         return self._begin(attempt) if about is None else self._resume()
 
     def _meet(self, was=None) -> None:
         """Load both people's faces at the size of the network; ``was`` is the crop of a model that goes on."""
-        wants_masks = bool(self.preset.mask_decoder)
-        if self.pair is not None and (self.pair.size, self.pair.has_masks) == (self.preset.size, wants_masks):
+        if self.pair is not None:
             return
         self.pair = load_pair(self.project, self.swap, self.preset)
         check_crop(self.project, self.swap, self.pair.crop, was)
@@ -63,7 +61,8 @@ class Learner:
             )
 
     def _begin(self, attempt: int) -> Standing:
-        network = self._fresh(attempt)
+        fit = self.settings.batch_size is None and self.most is None
+        network = beginning.begun(self.preset, self.settings.seed + attempt, self.pair, fit)
         other = self.settings.warm_start
         if other is not None:
             taken = beginning.warmed(network, self.project, other, self.names, self.pair)
@@ -71,10 +70,6 @@ class Learner:
         at = Standing(warm_start=other)
         self._train(network, at)
         return at
-
-    def _fresh(self, attempt: int = 0):
-        fit = self.settings.batch_size is None and self.most is None
-        return beginning.begun(self.preset, self.settings.seed + attempt, self.pair, fit)
 
     def _resume(self) -> Standing:
         from faceit.network.weights import load_tensors
@@ -93,19 +88,6 @@ class Learner:
 
         self._preset, self.training = network.preset, Training(network, self.settings.seed, self.pair.crop)
         self.training.rate, self.training.retries = at.rate, at.retries
-
-    def grow(self, at: Standing) -> str:
-        """Go on as the goal: its own optimizer, and every weight of the smaller network that fits; returns what was
-        done, in words."""
-        learned, small = self.averages(), self.preset
-        self.let_go()
-        self.preset, self.goal = self.goal, None
-        self._meet()
-        network = self._fresh()
-        taken = beginning.taken_over(network, learned, self.names, self.names, small.name)
-        self._train(network, at)
-        return (f"grown from {small.name}, {small.size} px, to {self.preset.name}, {self.preset.size} px, "
-                f"{len(taken.arrays)} of {len(network.variables)} weight arrays taken over")  # fmt: skip
 
     def let_go(self) -> None:
         """Free the device's memory, before another network needs it."""

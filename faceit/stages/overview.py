@@ -33,7 +33,7 @@ swaps:
   anna_to_ben:                              # Anna is in the video; she gets Ben's face
     from: anna
     to: ben
-    # model: {preset: auto}                 # lite (CPU), sharp128 (GPU), sharp256 (GPU, an evening), original (2017)
+    # model: {preset: auto}                 # cpu (minutes), gpu (larger, an hour on a GPU), original (of 2017)
     # train: {minutes: 30}                  # or iterations: 100000
     # convert: {color: lab, mask: shared}
 

@@ -31,10 +31,6 @@ class Pair:
     def crop(self) -> Crop:
         return self.sets["a"].crop
 
-    @property
-    def has_masks(self) -> bool:
-        return self.sets["a"].masks is not None
-
     def some(self, side: str, count: int) -> FaceSet:
         """So many faces that train, evenly spread; always the same."""
         found = self.sets[side]
@@ -70,7 +66,7 @@ def _load(project: Project, person: Person, preset: Preset) -> tuple[FaceSet, Fa
         found = load_appearance(folders, preset.size, cache=cache)
         held = load_appearance(folders, preset.size, most=HELD_FACES, held_out=True)
     else:
-        found = load_faceset(folders, preset.size, masks=bool(preset.mask_decoder), cache=cache)
+        found = load_faceset(folders, preset.size, cache=cache)
         held = load_faceset(folders, preset.size, most=HELD_FACES, held_out=True)
     if len(found) < FEWEST_FACES:
         has = f"only {len(found)} faces" if len(found) else "no faces yet"

@@ -24,7 +24,7 @@ from faceit.stages.checkpoints import (
 )
 
 BEST_NAME = "best"
-CARRIED = ("people", "preset", "grows_to", "align", "train", "faces", "turns", "held_out_from")  # of model.json
+CARRIED = ("people", "preset", "align", "train", "faces", "pictures", "turns", "held_out_from")  # of model.json
 
 
 def restore(project: Project, name: str, which: str) -> None:

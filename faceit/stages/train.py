@@ -19,7 +19,7 @@ from faceit.project import Project, Swap
 from faceit.settings import TrainSettings
 from faceit.stages import checkpoints
 from faceit.stages.budget import Budget, stands_still
-from faceit.stages.checkpoints import BEST, HELD, held_out
+from faceit.stages.checkpoints import HELD, held_out
 from faceit.stages.gallery import PREVIEW_ROWS, Gallery
 from faceit.stages.learner import Learner
 from faceit.stages.pair import held_out_from, load_pair
@@ -65,7 +65,7 @@ class _Run:
         """Put back what was saved last, or begin. It is also the way back when something went wrong."""
         checkpoints.sweep(self.folder)
         self.at, self.watch, self._best = self.learner.open(self.rollbacks), Watch(), None
-        self.budget = Budget(self.settings, (self.learner.goal or self.learner.preset).minutes * 60)
+        self.budget = Budget(self.settings, self.learner.preset.minutes * 60)
         try:
             self.budget.remember(self.at.end)
         except ValueError:
@@ -87,8 +87,11 @@ class _Run:
         self.gallery.open(self.at, self.done())
         faces = " and ".join(f"{len(self.learner.pair.sets[s]):,} faces of {self.gallery.names[s]}" for s in SIDES)
         say(f"Training {self.swap.name}: {self.learner.preset.name}, {self.learner.preset.size} px, {faces}.")
-        if not (self.folder / STATE).exists() and self.learner.preset.network == "appearance":
-            self._begin_usable()
+        if not (self.folder / STATE).exists():
+            if self.learner.preset.network == "appearance":
+                self._begin_usable()
+            elif self.done() >= 1:
+                raise FaceitError("--iterations 0 is for cpu and gpu: what original makes before a step is noise.")
             if self.done() >= 1:
                 return
         first, began = self.at.step, time.monotonic()
@@ -105,18 +108,17 @@ class _Run:
 
     def _begin_usable(self) -> None:
         """Save the model and its preview before the first step: what is known of both people already swaps."""
-        self.at.history.append({"step": 0, "seconds": 0.0, "loss_a": math.nan, "loss_b": math.nan} | dict.fromkeys(HELD))
+        nothing = {"step": 0, "seconds": 0.0, "loss_a": math.nan, "loss_b": math.nan}
+        self.at.history.append(nothing | dict.fromkeys(HELD))
         self._look(keep=True)
         self.save()
-        say(f"A first swap is ready: {self.folder / 'preview.jpg'}; convert works from here on, training makes it better.")
+        say(f"A first swap is ready: {self.folder / 'preview.jpg'}. convert works from here on; training betters it.")
 
     def _train(self) -> None:
         """Stretch after stretch, until the run is over or somebody stops it; what goes wrong is put right between."""
         while self.done() < 1 and not self.patience.stop:
             gone_bad, memory = "", False
             try:
-                if self._grows():
-                    self._grow()
                 self._stretch()
             except GoneBad as bad:
                 gone_bad = str(bad)
@@ -131,7 +133,7 @@ class _Run:
                 self._roll_back(gone_bad)
 
     def _stretch(self) -> None:
-        """Train until the run is over, another end is decided, the network is to grow, or somebody stops it; save."""
+        """Train until the run is over, another end is decided, or somebody stops it; save."""
         at, first, counted = self.at, self.at.step, self.at.step
         noting, looking = Every(NOTE_EVERY_S), Every(self.settings.preview_seconds)
         saving = Every(self.settings.save_seconds)
@@ -169,7 +171,7 @@ class _Run:
                 self._end_stretch(progress)
 
     def _over(self) -> bool:
-        return self.patience.stop or self.done() >= 1 or self._grows()
+        return self.patience.stop or self.done() >= 1
 
     def _end_stretch(self, progress: Progress) -> None:
         if not self.at.history or self.at.history[-1]["step"] < self.at.step:
@@ -240,18 +242,7 @@ class _Run:
         self.at.events.append({"step": self.at.step, "seconds": round(self.at.seconds, 1), "what": what})
         say(f"Step {self.at.step:,}: {what}.")
 
-    # --- growing, and what goes wrong ---
-
-    def _grows(self) -> bool:
-        """Whether it is time to go on with the larger network."""
-        return self.learner.goal is not None and self.done() >= self.learner.goal.grow_at
-
-    def _grow(self) -> None:
-        """Go on with the larger network."""
-        what = self.learner.grow(self.at)
-        self.at.part_step, self.at.best, self._best, self.watch = self.at.step, None, None, Watch()
-        (self.folder / BEST).unlink(missing_ok=True)  # of the smaller network
-        self._decide(what)
+    # --- what goes wrong ---
 
     def _roll_back(self, why: str) -> None:
         """Go back to the last good save with half the rate and other faces."""
@@ -325,12 +316,12 @@ class _Run:
         """What model.json says."""
         from faceit.network.training import mirrors
 
-        people, pair, goal = zip(SIDES, (self.swap.a, self.swap.b), strict=True), self.learner.pair, self.learner.goal
+        people, pair = zip(SIDES, (self.swap.a, self.swap.b), strict=True), self.learner.pair
+        mirrored = mirrors(self.learner.preset, pair.sets)
         more = {"people": {side: {"name": person.name, "consent": person.consent} for side, person in people},
-                "preset": to_json(self.learner.preset), "grows_to": to_json(goal) if goal else None,
-                "align": pair.crop.name, "train": asdict(self.settings),
+                "preset": to_json(self.learner.preset), "align": pair.crop.name, "train": asdict(self.settings),
                 "faces": {side: len(pair.sets[side]) for side in SIDES},
-                "pictures": {side: pair.sets[side].picture_size for side in SIDES}, "turns": pair.turns(mirrors(self.learner.preset, pair.sets)),
+                "pictures": {side: pair.sets[side].picture_size for side in SIDES}, "turns": pair.turns(mirrored),
                 "held_out_from": held_out_from(self.project, self.swap, self.at.held_out_from)}  # fmt: skip
         return checkpoints.about_text(self.swap.name, self.at, more)
 

@@ -1,15 +1,17 @@
 """Drawn faces: two people as ellipses whose mouths open and whose heads turn, for stories that need no detector."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import yaml
 
+from faceit.faces.appearance import fit_person, shows
 from faceit.faces.faceset import DONE, cut_face, write_table
-from faceit.faces.load import FaceSet, work_size
-from faceit.geometry import FACE, Crop, Face, crop_points
+from faceit.faces.load import FaceSet, Textures, work_size
+from faceit.geometry import ALIGNED_MARGIN, FACE, Crop, Face, crop_points
 from faceit.images import resize, write_image
 
 SKIN = {"ann": (214, 170, 140), "bob": (120, 84, 60), "cyd": (230, 200, 190)}
@@ -64,6 +66,23 @@ def drawn_set(name: str, count: int = 20, size: int = 64, seed: int = 0, crop: C
     return FaceSet(np.stack(faces), np.stack(points), crop)
 
 
+def painted_set(name: str, count: int = 20, size: int = 128, seed: int = 0, crop: Crop = FACE) -> FaceSet:
+    """The same with textures, as ``load_appearance`` gives it."""
+    found = drawn_set(name, count, size, seed, crop)
+    shape, layout, codes = fit_person(found.points, np.zeros(count))
+    pictures = [layout.texture(face, points, size, ALIGNED_MARGIN)
+                for face, points in zip(found.faces, found.points, strict=True)]  # fmt: skip
+    return replace(found, textures=Textures(np.stack(pictures), codes, shows(found.points), shape, layout))
+
+
+def met(network, sets: dict[str, FaceSet]):
+    """The network, which knows now what can be known of both people before training."""
+    for side, found in sets.items():
+        if found.textures is not None:
+            network.meet(side, found.appearance(network.preset.components))
+    return network
+
+
 def drawn_folder(folder: Path, name: str, count: int = 20, crop: Crop = FACE) -> None:
     """A folder of somebody's faces as preprocess leaves it."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -87,7 +106,7 @@ def drawn_project(
         "people": {name: {"consent": f"{name} is a drawing", "videos": [{"url": f"{name}.mp4", "name": f"{name}_clip"}]}
                    for name in SKIN},
         "preprocess": {"align": crop.name},
-        "swaps": {name: {"from": a, "to": b, "model": {"preset": "lite"}, "train": {"batch_size": 4, **(train or {})}}
+        "swaps": {name: {"from": a, "to": b, "model": {"preset": "cpu", "size": 128}, "train": {"batch_size": 4, **(train or {})}}
                   for name, (a, b) in swaps.items()},
     }  # fmt: skip
     (root / "faceit.yaml").write_text(yaml.safe_dump(project, sort_keys=False), encoding="utf-8")

@@ -105,7 +105,7 @@ def fit_paint(pictures: np.ndarray, codes: np.ndarray, shown: np.ndarray, layout
     compared = (compared * weights).reshape(len(rows), -1)
     values, vectors = np.linalg.eigh((compared @ compared.T).astype(np.float64))
     count = int(min(components, len(rows) - 1, (values > 1e-6 * values[-1]).sum()))
-    scores = vectors[:, ::-1][:, :count] * np.sqrt(len(rows))
+    scores = np.flip(vectors, 1)[:, :count] * np.sqrt(len(rows))
     basis = (scores.T.astype(np.float32) / len(rows)) @ textures.reshape(len(rows), -1)
     basis = np.concatenate([basis, np.zeros((components - count, basis.shape[1]), np.float32)])
     middle, regression = _ridge(codes, scores)

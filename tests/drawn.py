@@ -111,3 +111,15 @@ def drawn_project(
     }  # fmt: skip
     (root / "faceit.yaml").write_text(yaml.safe_dump(project, sort_keys=False), encoding="utf-8")
     return root / "faceit.yaml"
+
+
+def drawn_network(size: int = 128):
+    """A network of `cpu` that knows ann (a) and bob (b), as if it had been trained: all that trains is random."""
+    from faceit.network.architectures import build
+    from faceit.network.presets import CPU
+
+    network = met(build(replace(CPU, size=size)), {"a": painted_set("ann", 16, size), "b": painted_set("bob", 16, size)})
+    rng = np.random.default_rng(0)
+    for variable in network.trainable_variables:
+        variable.assign(rng.normal(0, 0.05, tuple(variable.shape)))
+    return network

@@ -11,7 +11,10 @@ from faceit.geometry import (
     CROPS,
     FACE,
     JAW,
+    LEFT_BROW,
     LEFT_EYE,
+    MIRROR,
+    RIGHT_BROW,
     RIGHT_EYE,
     WHOLEFACE,
     Alignment,
@@ -27,6 +30,7 @@ from faceit.geometry import (
 )
 from faceit.stages.puppet import portraits
 
+from .drawn import landmarks
 from .shift import shift_between
 
 EYES = FACE.places()[:2]  # where the template has them, 0 to 1
@@ -219,3 +223,11 @@ def test_numbers_of_a_face():
     assert mouth_width(landmarks) == pytest.approx(0.8)
     assert yaw(landmarks) == pytest.approx((150 - 90) / 240)
     assert mouth_opening(np.zeros((68, 2), np.float32)) == 0.0  # no division by zero
+
+
+def test_in_a_mirror_left_is_right():
+    assert sorted(MIRROR) == list(range(68)) and np.array_equal(MIRROR[MIRROR], range(68))
+    assert set(MIRROR[LEFT_EYE]) == set(range(68)[RIGHT_EYE]) and set(MIRROR[LEFT_BROW]) == set(range(68)[RIGHT_BROW])
+    upright = landmarks(0.5, 0.0)
+    seen = (upright * [-1, 1] + [200, 0])[MIRROR]  # a face that looks straight on is its own mirror image
+    np.testing.assert_allclose(seen, upright, atol=0.5)

@@ -11,29 +11,27 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from faceit.network.presets import LITE, SHARP128, to_json
+from faceit.network.presets import CPU, GPU, to_json
 from faceit.network.swapmodel import MODEL, load_model
-from tests.drawn import drawn_set
+from tests.drawn import met, painted_set
 
 ROOT = Path(__file__).parents[2]
 STEPS = 8
 # all that a training can have, as small as it gets
-TINY = replace(SHARP128, size=32, shape="liae", encoder=8, inter=16, decoder=8, mask_decoder=8, batch_size=4, poor=0.5,
+TINY = replace(GPU, size=64, encoder=8, inter=16, decoder=8, grid=8, components=8, batch_size=4, poor=0.5,
                adversarial=0.1, adversarial_from=0.0)  # fmt: skip
+SMALL = replace(CPU, size=128, batch_size=4)
 # Training needs nothing that finds faces or reads videos.
 PROGRAM = f"""
 import json, sys
-from dataclasses import replace
 from pathlib import Path
 import numpy as np
-from faceit.network.swapmodel import SwapModel, WEIGHTS, start_backend
+from faceit.network.swapmodel import WEIGHTS, model_of, start_backend
 start_backend()
 import keras
-from faceit.faces.load import FaceSet
-from faceit.geometry import ALIGNED_MARGIN
+from faceit.faces.load import FaceSet, Textures
 from faceit.network.architectures import build
-from faceit.network.augment import middle
-from faceit.network.presets import LITE, Preset
+from faceit.network.presets import Preset
 from faceit.network.training import Training
 from faceit.network.weights import load_tensors, save_tensors, take
 import faceit.stages.train
@@ -42,20 +40,19 @@ folder = Path(sys.argv[1])
 given = np.load(folder / "sets.npz")
 
 def begun(preset, start):
-    sets = {{s: FaceSet(given[f"faces_{{s}}_{{preset.size}}"], given["points_" + s], masks=given[f"masks_{{s}}_{{preset.size}}"])
-            for s in "ab"}}
+    sets = {{s: FaceSet(given[f"faces_{{s}}"], given[f"points_{{s}}"], textures=Textures(
+                *(given[f"{{k}}_{{s}}_{{preset.size}}"] for k in ("pictures", "codes", "shown")), None, None)) for s in "ab"}}
     network = build(preset)
-    for side in "ab":
-        network.meet(side, middle(sets[side].faces, preset.size, ALIGNED_MARGIN), sets[side].points)
     values, _ = load_tensors(folder / start)
-    for variable in network.trainable_variables:
+    for variable in network.variables:
         variable.assign(values[variable.path])
     return network, sets
 
-tiny, sets = begun(Preset(**json.loads(sys.argv[2])), "tiny.safetensors")
+small, rich = (Preset(**json.loads(word)) for word in sys.argv[2:])
+tiny, sets = begun(rich, "tiny.safetensors")
 training = Training(tiny, seed=1)
 rich = [training.step(sets, 30 + step, 0.7) for step in range(3)]
-network, sets = begun(replace(LITE, batch_size=4), "start.safetensors")
+network, sets = begun(small, "start.safetensors")
 training = Training(network, seed=1)
 losses = []
 for step in range({STEPS}):
@@ -70,7 +67,7 @@ again = training.state()
 training.restore(state, "a test")
 with training.averaged():
     save_tensors(folder / WEIGHTS, take(network.variables), {{}})
-    swapped = SwapModel(network, {{}}, folder).swap(sets["a"].faces, sets["a"].points, "a", "b")
+    swapped = model_of(network, {{}}, folder).swap(sets["a"].faces, sets["a"].points, "a", "b")
 np.save(folder / "swapped.npy", swapped)
 print(json.dumps({{
     "backend": keras.backend.backend(), "losses": losses, "rich": np.ravel(rich).tolist(),
@@ -88,14 +85,16 @@ def start(tmp_path_factory):
 
     folder = tmp_path_factory.mktemp("start")
     arrays = {}
-    for preset, file in ((LITE, "start"), (TINY, "tiny")):
-        size, network = preset.size, build(preset)
-        for side, name in (("a", "ann"), ("b", "bob")):
-            found = drawn_set(name, 12, size)
-            # not the mean: there is much to learn
-            network.meet(side, np.full((1, size, size, 3), 0.5, np.float32), found.points)
-            arrays |= {f"faces_{side}_{size}": found.faces, f"points_{side}": found.points,
-                       f"masks_{side}_{size}": found.faces[..., 0] // 128 * 255}  # fmt: skip
+    for preset, file in ((SMALL, "start"), (TINY, "tiny")):
+        sets = {"a": painted_set("ann", 12, preset.size), "b": painted_set("bob", 12, preset.size)}
+        network = met(build(preset), sets)
+        for side, found in sets.items():
+            getattr(network, f"paint_{side}").mean.assign(np.full((preset.size, preset.size, 3), 0.5))  # much to learn
+            it = found.textures
+            for key in ("pictures", "codes", "shown"):
+                arrays[f"{key}_{side}_{preset.size}"] = getattr(it, key)
+            if preset is SMALL:
+                arrays |= {f"faces_{side}": found.faces, f"points_{side}": found.points}
         save_tensors(folder / f"{file}.safetensors", take(network.variables), {})
     np.savez(folder / "sets.npz", **arrays)
     return folder
@@ -112,7 +111,7 @@ def told(start, tmp_path_factory):
             for file in start.iterdir():
                 (folder / file.name).write_bytes(file.read_bytes())
             path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-            words = [sys.executable, "-c", PROGRAM, str(folder), json.dumps(asdict(TINY))]
+            words = [sys.executable, "-c", PROGRAM, str(folder), *(json.dumps(asdict(p)) for p in (SMALL, TINY))]
             environment = {**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": path}
             done = subprocess.run(words, capture_output=True, text=True, cwd=folder, env=environment)
             assert done.returncode == 0, done.stderr[-3000:]
@@ -137,8 +136,8 @@ def test_a_backend_trains_and_its_weights_swap_the_same_under_tensorflow(told, b
         np.testing.assert_allclose(said[what], told("tensorflow")[0][what], rtol=0.05, err_msg=what)
 
     people = {s: {"name": s, "consent": "a drawing"} for s in "ab"}
-    about = {"format": 1, "people": people, "preset": to_json(LITE)}
+    about = {"format": 3, "people": people, "preset": to_json(SMALL)}
     (folder / MODEL).write_text(json.dumps(about), encoding="utf-8")
     given = np.load(folder / "sets.npz")
-    here = load_model(folder).swap(given["faces_a_64"], given["points_a"], "a", "b")
+    here = load_model(folder).swap(given["faces_a"], given["points_a"], "a", "b")
     np.testing.assert_allclose(here, np.load(folder / "swapped.npy"), atol=1e-4)

@@ -25,10 +25,9 @@ from dataclasses import replace
 from pathlib import Path
 import numpy as np
 from faceit.errors import FaceitError
-from faceit.geometry import ALIGNED_MARGIN
 from faceit.network.cluster import build_to_train, follow, join
-from faceit.network.presets import LITE
-from tests.drawn import drawn_set
+from faceit.network.presets import CPU
+from tests.drawn import met, painted_set
 
 folder, devices, processes, story = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
 here = None
@@ -40,7 +39,7 @@ if devices > processes:
         tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], parts)
     here = [f"cpu:{{i}}" for i in range(devices)]
 here = join(here)
-sets = {{"a": drawn_set("ann", 12), "b": drawn_set("bob", 12 if here.chief or story != "other faces" else 13)}}
+sets = {{"a": painted_set("ann", 12), "b": painted_set("bob", 12 if here.chief or story != "other faces" else 13)}}
 losses = []
 try:
     while story == "a machine dies":
@@ -48,14 +47,11 @@ try:
         print("agreed", flush=True)
     if here.chief:
         import keras
-        from faceit.network.augment import middle
-        from faceit.network.swapmodel import SwapModel
+        from faceit.network.swapmodel import model_of
         from faceit.network.training import Training
         with here.leading():
             keras.utils.set_random_seed(1)
-            network = build_to_train(replace(LITE, batch_size={FACES} // devices))
-            for side in "ab":
-                network.meet(side, middle(sets[side].faces, LITE.size, ALIGNED_MARGIN), sets[side].points)
+            network = met(build_to_train(replace(CPU, size=128, batch_size={FACES} // devices)), sets)
             training = Training(network, seed=3)
             for step in range({STEPS}):
                 losses.append(training.step(sets, 30 + step, 0.5))
@@ -67,7 +63,7 @@ try:
             with training.averaged():
                 averaged = training.state()["network/encoder/stem/kernel"]
             state = training.state()
-            swapped = SwapModel(network, {{}}, folder).swap(sets["a"].faces, sets["a"].points, "a", "b")
+            swapped = model_of(network, {{}}, folder).swap(sets["a"].faces, sets["a"].points, "a", "b")
             np.savez(folder / "state.npz", averaged=averaged, swapped=swapped, losses=losses, **{{str(i): state[k] for i, k in enumerate(sorted(state))}})
     else:
         follow(lambda preset: sets)

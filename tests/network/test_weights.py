@@ -13,13 +13,14 @@ import safetensors.numpy
 from faceit.errors import FaceitError, WeightsError
 from faceit.geometry import FACE, WHOLEFACE
 from faceit.network.architectures import build
-from faceit.network.presets import LITE, ORIGINAL, SHARP128, SHARP256, choose, from_json, to_json
-from faceit.network.swapmodel import MODEL, WEIGHTS, SwapModel, check_about, load_model, read_about
+from faceit.network.presets import CPU, GPU, ORIGINAL, choose, from_json, to_json
+from faceit.network.swapmodel import MODEL, STATE, WEIGHTS, SwapModel, check_about, load_model, model_of, read_about
 from faceit.network.weights import load_strings, load_tensors, put, save_tensors, take
-from tests.drawn import drawn_set
+from tests.drawn import drawn_network, drawn_set
 
+SMALL = replace(CPU, size=128)
 ABOUT = {
-    "format": 1, "faceit": "1.0.0", "swap": "a2b", "step": 3, "seconds": 1.5, "preset": to_json(LITE),
+    "format": 3, "faceit": "1.0.0", "swap": "a2b", "step": 3, "seconds": 1.5, "preset": to_json(SMALL),
     "people": {"a": {"name": "ann", "consent": "a drawing"}, "b": {"name": "bob", "consent": "a drawing"}},
 }  # fmt: skip
 
@@ -28,14 +29,10 @@ ABOUT = {
 def saved(tmp_path_factory):
     """(folder, the model in memory that was saved there). Read only."""
     folder = tmp_path_factory.mktemp("saved")
-    network = build(LITE)
-    rng = np.random.default_rng(0)
-    for variable in network.variables:
-        around = 0.5 if variable.path.startswith(("input", "code")) else 0.0
-        variable.assign(rng.normal(around, 0.05, tuple(variable.shape)))
+    network = drawn_network()
     save_tensors(folder / WEIGHTS, take(network.variables), {"step": "3"})
     (folder / MODEL).write_text(json.dumps(ABOUT), encoding="utf-8")
-    return folder, SwapModel(network, ABOUT, folder)
+    return folder, model_of(network, ABOUT, folder)
 
 
 def _own(saved, tmp_path):
@@ -51,16 +48,16 @@ def test_a_model_that_was_saved_and_loaded_swaps_as_before(saved):
     made = {}
     for to in "ab":
         made[to] = model.swap(faces.faces, faces.points, "a", to)
-        assert made[to].shape == (18, 64, 64, 3) and made[to].dtype == np.float32
+        assert made[to].shape == (18, 128, 128, 3) and made[to].dtype == np.float32
         np.testing.assert_array_equal(made[to], loaded.swap(faces.faces, faces.points, "a", to))
     assert np.abs(made["a"] - made["b"]).max() > 0.01  # two decoders, two faces
     assert made["a"].std() > 0.01
-    assert loaded.about == ABOUT and loaded.preset == LITE
+    assert loaded.about == ABOUT and loaded.preset == SMALL
 
 
 def test_no_faces_make_no_swaps(saved):
     empty = np.empty((0, 90, 90, 3), np.uint8), np.empty((0, 68, 2), np.float32)
-    assert saved[1].swap(*empty, "a", "b").shape == (0, 64, 64, 3)
+    assert saved[1].swap(*empty, "a", "b").shape == (0, 128, 128, 3)
 
 
 def test_arrays_come_back_with_their_shapes_and_kinds(tmp_path):
@@ -116,9 +113,9 @@ def test_missing_files_are_named(saved, tmp_path):
     ("change", "sentence"),
     [
         (lambda t: t.pop("encoder/stem/kernel"), "encoder/stem/kernel is missing"),
-        (lambda t: t.update({"start_a/logit": np.zeros((32, 32, 3), np.float32)}), r"start_a/logit is \(32, 32, 3\)"),
+        (lambda t: t.update({"paint_a/mean": np.zeros((32, 32, 3), np.float32)}), r"paint_a/mean is \(32, 32, 3\)"),
         (lambda t: t["decoder_b/patches/bias"].fill(np.nan), "not numbers in decoder_b/patches/bias"),
-        (lambda t: t["decoder_a/fine/bias"].fill(-np.inf), "not numbers in decoder_a/fine/bias"),
+        (lambda t: t["decoder_a/moved/bias"].fill(-np.inf), "not numbers in decoder_a/moved/bias"),
         (lambda t: t.update({"input_a/deviation": np.ones(1, np.complex64)}), "input_a/deviation"),
         (lambda t: t.update({"input_a/deviation": np.ones(1, bool)}), "not numbers in input_a/deviation"),
     ],
@@ -133,7 +130,7 @@ def test_weights_of_another_network_or_without_numbers_are_refused(saved, tmp_pa
 
 
 def test_a_bad_array_is_found_before_any_weight_is_changed(saved):
-    network = build(LITE)
+    network = build(SMALL)
     before = take(network.variables)
     tensors = {k: v + 1 for k, v in before.items()}
     tensors[list(tensors)[-1]][...] = np.nan
@@ -181,12 +178,12 @@ def _about(**changes) -> dict:
 
 
 def _with_preset(**changes) -> dict:
-    return _about(preset={**to_json(LITE), **changes})
+    return _about(preset={**to_json(SMALL), **changes})
 
 
 BAD = [
     None, [], "text", 3, {}, _about(format=None), _about(format="1"), _about(format=True), _about(format=1.0),
-    _about(format=3), _about(format=10**30), _about(people=None), _about(people=["ann", "bob"]), _about(people={}),
+    _about(format=4), _about(format=10**30), _about(people=None), _about(people=["ann", "bob"]), _about(people={}),
     _about(people={"a": ABOUT["people"]["a"]}), _about(people={"a": "ann", "b": "bob"}),
     _about(people={"a": {"name": "ann"}, "b": {"name": "bob"}}),
     _about(people={**ABOUT["people"], "a": {"name": "ann", "consent": ""}}),
@@ -194,20 +191,20 @@ BAD = [
     _about(people={**ABOUT["people"], "a": {"name": "../ann", "consent": "yes"}}),
     _about(people={**ABOUT["people"], "a": {"name": "ann\n", "consent": "yes"}}),
     _about(people={**ABOUT["people"], "b": {"name": 7, "consent": "yes"}}),
-    _about(preset=None), _about(preset="lite"), _about(preset={}), _about(preset={"name": "lite"}),
+    _about(preset=None), _about(preset="cpu"), _about(preset={}), _about(preset={"name": "cpu"}),
     _about(step="many"), _about(step=-1), _about(step=None), _about(step=[1]), _about(seconds="long"), _about(saved=[]),
     _about(seconds=float("inf")), _about(seconds=float("nan")),
     _about(align="head"), _about(align=None), _about(align=["face"]), _about(align={}), _about(align=1),
-    _with_preset(name="sharp512"), _with_preset(name=["lite"]), _with_preset(name={}), _with_preset(name=None),
-    _with_preset(size="64"), _with_preset(size=64.0), _with_preset(size=128), _with_preset(size=10**9),
+    _with_preset(name="sharp512"), _with_preset(name=["cpu"]), _with_preset(name={}), _with_preset(name=None),
+    _with_preset(size="64"), _with_preset(size=64.0), _with_preset(size=64), _with_preset(size=10**9),
     _with_preset(batch_size=[16]), _with_preset(batch_size=0), _with_preset(batch_size=True),
     _with_preset(batch_size=1.5),
     _with_preset(learning_rate="fast"), _with_preset(learning_rate=float("nan")), _with_preset(learning_rate=None),
     _with_preset(average=1), _with_preset(flip="no"), _with_preset(loss="exec"), _with_preset(loss=None),
     _with_preset(clip_norm="1"), _with_preset(extra=1), _with_preset(warp={}),
-    _with_preset(encoder=4096), _with_preset(network="sharp"), _with_preset(shape="both"), _with_preset(shape=None),
-    _with_preset(scales=0), _with_preset(scales=10**9), _with_preset(grown_from="../x"), _with_preset(poor="much"),
-    _about(preset={**to_json(SHARP128), "size": 64}), _about(preset={**to_json(SHARP128), "inter": 2**20}),
+    _with_preset(encoder=4096), _with_preset(network="original"), _with_preset(components=2**20), _with_preset(grid=512),
+    _with_preset(scales=0), _with_preset(scales=10**9), _with_preset(shape="df"), _with_preset(poor="much"),
+    _about(preset={**to_json(GPU), "size": 64}), _about(preset={**to_json(GPU), "inter": 2**20}),
 ]  # fmt: skip
 
 
@@ -234,13 +231,13 @@ def test_a_description_that_is_not_json_is_a_sentence(tmp_path, content):
 
 
 def test_a_newer_model_says_update(tmp_path):
-    (tmp_path / MODEL).write_text(json.dumps(_about(format=3, faceit="9.1")), encoding="utf-8")
+    (tmp_path / MODEL).write_text(json.dumps(_about(format=4, faceit="9.1")), encoding="utf-8")
     with pytest.raises(WeightsError, match=r"newer faceit \('9.1'\): update"):
         read_about(tmp_path)
 
 
 @pytest.mark.parametrize(
-    "preset", [LITE, ORIGINAL, SHARP128, SHARP256, replace(LITE, batch_size=3, learning_rate=1, size=96)],
+    "preset", [CPU, GPU, ORIGINAL, replace(CPU, batch_size=3, learning_rate=1, size=256)],
     ids=lambda p: f"{p.name}-{p.size}",
 )  # fmt: skip
 def test_presets_survive_json(preset):
@@ -248,50 +245,51 @@ def test_presets_survive_json(preset):
     assert to_json(preset) == asdict(preset)
 
 
-def test_auto_is_sharp_on_a_gpu_and_lite_without():
-    assert choose("auto", has_gpu=True) == choose("sharp128", has_gpu=False) == SHARP128
-    assert choose("auto", has_gpu=False) == LITE
+def test_auto_is_gpu_on_a_gpu_and_cpu_without():
+    assert choose("auto", has_gpu=True) == choose("gpu", has_gpu=False) == GPU
+    assert choose("auto", has_gpu=False) == CPU
 
 
-def test_a_preset_has_its_sizes_and_shapes():
-    assert choose("lite", False, size=96) == replace(LITE, size=96)
-    assert choose("sharp256", True, shape="liae") == replace(SHARP256, shape="liae")
+def test_a_preset_has_its_sizes():
+    assert choose("cpu", False, size=128) == SMALL
     for words, sentence in (
-        (("lite", False, 128), "has no size 128: take 64 or 96"),
-        (("original", False, 96), "has no size 96: take 64"),
-        (("lite", False, None, "liae"), "has no shape liae: take it out"),
-        (("blunt", False), "No preset 'blunt'; there are lite, original, sharp128, sharp256"),
+        (("cpu", False, 512), "has no size 512: take 128 or 192 or 256"),
+        (("original", False, 128), "has no size 128: take 64"),
+        (("blunt", False), "No preset 'blunt'; there are cpu, gpu, original"),
     ):
         with pytest.raises(FaceitError, match=sentence):
             choose(*words)
 
 
-# What model.json said of the two presets that there were when its format was 1.
+# What model.json said of an `original` when its format was 1, and of networks that are gone.
 FORMAT_1 = {
-    "lite": {
-        "name": "lite", "size": 64, "batch_size": 16, "minutes": 10, "learning_rate": 1e-3, "beta_1": 0.9,
-        "beta_2": 0.99, "schedule": True, "clip_norm": 1.0, "average": True, "loss": "detail", "rotation": 3,
-        "zoom": 0.03, "shift": 0.02, "flip": False, "warp": 0.02, "warp_full_until": 0.6, "warp_gone_at": 0.8,
-        "code_noise": 0.1,
-    },
-    "original": {
-        "name": "original", "size": 64, "batch_size": 64, "minutes": 60, "learning_rate": 5e-5, "beta_1": 0.5,
-        "beta_2": 0.999, "schedule": False, "clip_norm": None, "average": False, "loss": "mae", "rotation": 10,
-        "zoom": 0.05, "shift": 0.05, "flip": True, "warp": 0.03, "warp_full_until": 2.0, "warp_gone_at": 3.0,
-        "code_noise": 0.0,
-    },
+    "name": "original", "size": 64, "batch_size": 64, "minutes": 60, "learning_rate": 5e-5, "beta_1": 0.5,
+    "beta_2": 0.999, "schedule": False, "clip_norm": None, "average": False, "loss": "mae", "rotation": 10,
+    "zoom": 0.05, "shift": 0.05, "flip": True, "warp": 0.03, "warp_full_until": 2.0, "warp_gone_at": 3.0,
+    "code_noise": 0.0,
 }  # fmt: skip
+FORMAT_2 = {**to_json(ORIGINAL), "shape": "df", "mask_decoder": 0, "landmark_code": False, "mean_start": False,
+            "normalise": False, "mask": 0.0, "grown_from": None, "grow_at": 0.0, "follow": False}  # fmt: skip
 
 
-@pytest.mark.parametrize("name", FORMAT_1)
-def test_models_of_the_first_format_are_what_they_were(saved, name):
-    preset = from_json(FORMAT_1[name])
-    told = name == "lite"
-    assert (preset.landmark_code, preset.mean_start, preset.normalise) == (told, told, told)
-    assert (preset.loss, preset.flip) == (("modern", "never") if told else ("classic", "always"))
-    assert (preset.poor, preset.light, preset.freeze_at, preset.scales, preset.uniform_yaw) == (0, 0, 1, 1, False)
-    check_about(_about(preset=FORMAT_1[name]), "a test")
-    if told:
-        put(build(preset).variables, take(saved[1].network.variables), "a test")  # the same weights
-    with pytest.raises(WeightsError):
-        from_json(FORMAT_1[name] | {"flip": "auto"})
+@pytest.mark.parametrize(("number", "values"), [(1, FORMAT_1), (2, FORMAT_2)])
+def test_an_original_of_an_older_format_is_what_it_was(number, values):
+    assert from_json({**values, "batch_size": 8}) == replace(ORIGINAL, batch_size=8)
+    check_about(_about(format=number, preset=values), "a test")
+    for wrong in ({"size": 128}, {"warp": "much"}, {"unheard": 1}):
+        with pytest.raises(WeightsError):
+            from_json({**values, **wrong})
+
+
+@pytest.mark.parametrize("file", [MODEL, STATE, f"snapshots/12/{STATE}"])
+def test_a_model_whose_network_is_gone_says_what_to_do(tmp_path, file):
+    for number, name in ((1, "lite"), (2, "lite"), (2, "sharp256")):
+        about = _about(format=number, preset={"name": name, "size": 64})
+        with pytest.raises(WeightsError) as said:
+            check_about(about, str(tmp_path / "models" / "x" / file))
+        assert str(said.value) == (
+            f"models/x was trained by an older faceit (preset {name}), whose networks are gone: train it anew (the faces "
+            "are kept), under another name or after moving that folder away."
+        )
+    with pytest.raises(WeightsError, match=r"^x.faceit was trained by an older faceit \(preset lite\)"):
+        check_about(_about(format=2, preset={"name": "lite"}), "x.faceit")

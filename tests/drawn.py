@@ -70,8 +70,8 @@ def painted_set(name: str, count: int = 20, size: int = 128, seed: int = 0, crop
     """The same with textures, as ``load_appearance`` gives it."""
     found = drawn_set(name, count, size, seed, crop)
     shape, layout, codes = fit_person(found.points, np.zeros(count))
-    pictures = [layout.texture(face, points, size, ALIGNED_MARGIN)
-                for face, points in zip(found.faces, found.points, strict=True)]  # fmt: skip
+    both = zip(found.faces, found.points, strict=True)
+    pictures = [layout.texture(face, points, size, ALIGNED_MARGIN) for face, points in both]
     return replace(found, textures=Textures(np.stack(pictures), codes, shows(found.points), shape, layout))
 
 
@@ -106,8 +106,8 @@ def drawn_project(
         "people": {name: {"consent": f"{name} is a drawing", "videos": [{"url": f"{name}.mp4", "name": f"{name}_clip"}]}
                    for name in SKIN},
         "preprocess": {"align": crop.name},
-        "swaps": {name: {"from": a, "to": b, "model": {"preset": "cpu", "size": 128}, "train": {"batch_size": 4, **(train or {})}}
-                  for name, (a, b) in swaps.items()},
+        "swaps": {name: {"from": a, "to": b, "model": {"preset": "cpu", "size": 128},
+                         "train": {"batch_size": 4, **(train or {})}} for name, (a, b) in swaps.items()},
     }  # fmt: skip
     (root / "faceit.yaml").write_text(yaml.safe_dump(project, sort_keys=False), encoding="utf-8")
     return root / "faceit.yaml"
@@ -118,7 +118,8 @@ def drawn_network(size: int = 128):
     from faceit.network.architectures import build
     from faceit.network.presets import CPU
 
-    network = met(build(replace(CPU, size=size)), {"a": painted_set("ann", 16, size), "b": painted_set("bob", 16, size)})
+    sets = {"a": painted_set("ann", 16, size), "b": painted_set("bob", 16, size)}
+    network = met(build(replace(CPU, size=size)), sets)
     rng = np.random.default_rng(0)
     for variable in network.trainable_variables:
         variable.assign(rng.normal(0, 0.05, tuple(variable.shape)))

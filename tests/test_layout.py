@@ -16,7 +16,8 @@ SOURCES = {
 }
 ROOMS = ("media", "faces", "network", "compose", "measure", "pages")
 GROUND = {"faceit.errors", "faceit.progress", "faceit.settings", "faceit.project", "faceit.geometry", "faceit.images",
-          "faceit.choices", "faceit.packaged", "faceit.planes", "faceit.shape", "faceit.texture", "faceit.trying"}  # fmt: skip
+          "faceit.choices", "faceit.packaged", "faceit.planes", "faceit.shape", "faceit.texture",
+          "faceit.trying"}  # fmt: skip
 HELPERS = {"faceit.stages.downloads", "faceit.stages.plots", "faceit.stages.puppet", "faceit.stages.lock",
            "faceit.stages.disk", "faceit.stages.needs", "faceit.stages.crew", "faceit.stages.conversion",
            "faceit.stages.flow", "faceit.stages.painter", "faceit.stages.stills", "faceit.stages.swaps",

@@ -14,10 +14,13 @@ from faceit.errors import FaceitError
 
 BFLOAT16_FROM = (8, 0)  # compute capability of NVIDIA's GPUs (Ampere) that multiply bfloat16 in hardware
 FEWEST_AT_ONCE = 2  # faces a side and step; of a single one the gradient is noise
-# Fitted to the peak memory of training steps on a CPU (TensorFlow 2.21; lite at 2 to 128 faces a side, original at 2 to
-# 128, sharp128 at 1 to 40, sharp256 at 4 and 12). It says 3.9, 18, 77 and 196 MB for one more face a side; measured
-# were 3.9, 16, 66 and 189.
+# Fitted to the peak memory of training steps on a CPU (TensorFlow 2.21), beside the network's own weights. In MB, of cpu
+# with 4 and 32 faces a side: at 128 pixels 340 and 560 (measured 330 and 590), at 192 370 and 770 (370 and 780), at 256
+# 410 and 1,070 (450 and 1,080); of gpu at 256 with 2 and 8: 1,490 and 1,950 (1,460 and 1,750). For one more face a side
+# of original it says 18; measured were 16.
 PICTURES = 17  # numbers that augmentation and loss hold for each number of the pictures, of both sides together
+TEXTURES = 13  # the same of textures, which are not cut out
+STEP = 200e6  # bytes, of the compiled step itself
 GRADIENTS = 3  # times the weights, where the optimizer is at work: gradients, clipped ones, new averages (0.7 to 3)
 USED_AT_MOST = 0.8  # of the free memory: other programs grow, and allocators leave holes
 # of a GPU's memory that TensorFlow takes to itself when it starts; how much that was it does not tell
@@ -108,16 +111,18 @@ def fitting_batch(network, wished: int) -> int:
 
 
 def needed(network, batch: int) -> int:
-    """Bytes that training takes beside the network's own weights, with ``batch`` faces a side at a time."""
+    """Bytes that training takes beside the network's own weights, with ``batch`` faces a side at a time. What a person's
+    paint holds does not train: it has no gradients."""
     weights = 4 * sum(math.prod(v.shape) for v in network.trainable_variables)
     optimizer = 3 if network.preset.average else 2  # Adam's two moments, the average
-    return (optimizer + GRADIENTS) * weights + batch * face_bytes(network)
+    return int(STEP) + (optimizer + GRADIENTS) * weights + batch * face_bytes(network)
 
 
 def face_bytes(network) -> int:
     """Bytes that one more face a side takes in a training step: what every layer makes is kept for its gradient."""
     made = sum(_made(part) * (1 if part.name.endswith(("_a", "_b")) else 2) for part in network.layers)
-    return 4 * (made + PICTURES * 2 * 3 * network.preset.size**2)
+    held = TEXTURES if network.preset.network == "appearance" else PICTURES
+    return 4 * (made + held * 2 * 3 * network.preset.size**2)
 
 
 def _made(part) -> int:

@@ -119,6 +119,8 @@ class AppearanceModel(SwapModel):
 
         (shape, layout), (other, drawn_layout) = (self.network.person(side) for side in (from_side, to_side))
         size, points = self.preset.size, np.asarray(points, np.float64).reshape(-1, 68, 2)
+        if not len(points):
+            return np.empty((0, size, size, 3), np.float32)
         poses, expression = shape.read(points)
         there, codes = other.landmarks(poses, expression), other.code(poses.turn, expression)
         made = np.empty((len(points), size, size, 3), np.float32)

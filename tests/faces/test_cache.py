@@ -16,7 +16,7 @@ import pytest
 
 from faceit.faces import cache, load
 from faceit.faces.faceset import read_table, write_table
-from faceit.faces.load import load_faceset
+from faceit.faces.load import load_appearance, load_faceset
 from faceit.images import write_image
 from faceit.project import load_project
 from faceit.stages.overview import status
@@ -53,20 +53,28 @@ def same(folder: Path, **options) -> None:
     wanted, found = load_faceset([folder], 32, **options), kept(folder, **options)
     assert len(found) and isinstance(found.faces, np.memmap) and np.array_equal(found.faces, wanted.faces)
     assert np.array_equal(found.points, wanted.points) and np.array_equal(found.yaw, wanted.yaw)
-    if options.get("masks"):
-        assert isinstance(found.masks, np.memmap) and np.array_equal(found.masks, wanted.masks)
     with pytest.MonkeyPatch.context() as patch:
         without_reading(patch)
         assert np.array_equal(kept(folder, **options).faces, wanted.faces)
 
 
-@pytest.mark.parametrize("options", [{}, {"masks": True}, {"most": 5}])
+@pytest.mark.parametrize("options", [{}, {"most": 5}])
 def test_the_second_start_decodes_nothing_and_has_the_same_faces(ann, options):
     same(ann, **options)
     found = kept(ann, **options)
     assert not found.faces.flags.writeable  # nobody changes what others have open
     assert len(np.load(ann.parent / ".cache" / files(ann)[-1])) == len(found)  # an .npy like any other
-    assert [name.split(".")[-1] for name in files(ann)] == ["json", "npy"] * (2 if options.get("masks") else 1)
+    assert [name.split(".")[-1] for name in files(ann)] == ["json", "npy"]
+
+
+def test_textures_are_kept_too(ann):
+    wanted = load_appearance([ann], 64)
+    assert not isinstance(wanted.textures.pictures, np.memmap)
+    for _ in range(2):
+        found = load_appearance([ann], 64, cache=ann.parent / ".cache").textures
+        assert isinstance(found.pictures, np.memmap) and np.array_equal(found.pictures, wanted.textures.pictures)
+        assert np.array_equal(found.codes, wanted.textures.codes)
+    assert len(files(ann)) == 2
 
 
 def another_picture(folder: Path) -> None:
@@ -97,11 +105,11 @@ def a_deleted_picture(folder: Path) -> None:
     "change", [another_picture, another_curation, another_split, other_landmarks, a_deleted_picture]
 )
 def test_what_changed_is_made_anew_and_the_old_is_gone(ann, change):
-    before = kept(ann, masks=True)
+    before = kept(ann)
     was, names = np.array(before.faces), files(ann)
     change(ann)
-    same(ann, masks=True)
-    assert not set(files(ann)) & set(names) and len(files(ann)) == 4
+    same(ann)
+    assert not set(files(ann)) & set(names) and len(files(ann)) == 2
     assert np.array_equal(before.faces, was)  # a training that runs goes on with what it had
 
 
@@ -172,11 +180,11 @@ def read_only(monkeypatch, folder):
 
 @pytest.mark.parametrize("trouble", [full, full_at_the_end, read_only])
 def test_where_it_cannot_be_written_the_faces_are_in_memory(ann, monkeypatch, capsys, trouble):
-    wanted = load_faceset([ann], 32, masks=True)
+    wanted = load_faceset([ann], 32)
     trouble(monkeypatch, ann)
-    found = kept(ann, masks=True)
-    assert np.array_equal(found.faces, wanted.faces) and np.array_equal(found.masks, wanted.masks)
-    assert not isinstance(found.faces, np.memmap) and not isinstance(found.masks, np.memmap)
+    found = kept(ann)
+    assert np.array_equal(found.faces, wanted.faces)
+    assert not isinstance(found.faces, np.memmap)
     said = capsys.readouterr().out
     assert said.count("\n") == 1 and "cannot keep the decoded faces" in said and "in memory" in said
     assert trouble is read_only or files(ann) == []
@@ -232,8 +240,8 @@ from faceit.faces.load import load_faceset
 folder = Path(sys.argv[1])
 print("ready", flush=True)
 sys.stdin.readline()
-faces = load_faceset([folder], 32, masks=True, cache=folder.parent / ".cache")
-print(type(faces.faces).__name__, hashlib.sha256(faces.faces.tobytes() + faces.masks.tobytes()).hexdigest())
+faces = load_faceset([folder], 32, cache=folder.parent / ".cache")
+print(type(faces.faces).__name__, hashlib.sha256(faces.faces.tobytes()).hexdigest())
 """
 
 
@@ -253,8 +261,8 @@ def test_two_trainings_that_share_a_person_begin_at_once(ann):
         for run in runs:
             run.kill()
     assert said[0] == said[1] and said[0][0] == "memmap"
-    same(ann, masks=True)
-    assert len(files(ann)) == 4
+    same(ann)
+    assert len(files(ann)) == 2
 
 
 def test_nobody_else_sees_the_hidden_folder(tmp_path):

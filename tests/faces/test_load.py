@@ -1,4 +1,4 @@
-"""Faces come from the folders as they were written, with what training asks of them: masks, turns, light."""
+"""Faces come from the folders as they were written, with what training asks of them: textures, turns, light."""
 
 import json
 from dataclasses import replace
@@ -7,13 +7,14 @@ import cv2
 import numpy as np
 import pytest
 
-from faceit.compose.masks import BORDER, face_mask
 from faceit.errors import FaceitError, MediaError
 from faceit.faces.faceset import DONE, cut_face, read_table, write_table
-from faceit.faces.load import MOST_SHOWN, FaceSet, load_faceset, work_size
-from faceit.geometry import FACE, WHOLEFACE, crop_points
+from faceit.faces.load import MOST_SHOWN, FaceSet, load_appearance, load_faceset, work_size
+from faceit.faces.split import Split, write_split
+from faceit.geometry import ALIGNED_MARGIN, FACE, WHOLEFACE, crop_points
 from faceit.images import write_image
 from faceit.project import load_project
+from faceit.shape import CODE
 from tests.drawn import draw, drawn_faces, drawn_folder
 
 
@@ -40,7 +41,7 @@ def test_faces_come_in_the_tables_order_without_those_that_were_deleted_or_left_
     faces = load_faceset([tmp_path / "ann" / "talk"], 40)
     assert levels(faces) == [i for i in range(39) if i not in (3, 5)]  # however many threads read them
     assert levels(load_faceset([tmp_path / "ann" / "talk"], 40, held_out=True)) == [39]
-    assert faces.masks is None and faces.yaw == pytest.approx([rows[0].pose[0]] * 37)
+    assert faces.textures is None and faces.yaw == pytest.approx([rows[0].pose[0]] * 37)
 
 
 def test_of_too_many_faces_evenly_spread_ones_are_loaded(tmp_path):
@@ -53,8 +54,8 @@ def test_of_too_many_faces_evenly_spread_ones_are_loaded(tmp_path):
 
 
 def test_without_faces_there_is_an_empty_set(tmp_path):
-    faces = load_faceset([], 64, masks=True, cache=tmp_path / ".cache")
-    assert len(faces) == 0 and faces.faces.shape == (0, 90, 90, 3) and faces.masks.shape == (0, 90, 90)
+    faces = load_faceset([], 64, cache=tmp_path / ".cache")
+    assert len(faces) == 0 and faces.faces.shape == (0, 90, 90, 3)
     assert faces.points.shape == (0, 68, 2) and faces.yaw.shape == (0,)
     assert not faces.one_sided and faces.probabilities() is None
 
@@ -97,17 +98,32 @@ def test_a_set_knows_how_much_of_the_head_its_pictures_show(tmp_path):
 
 
 @pytest.mark.parametrize("crop", [FACE, WHOLEFACE])
-def test_a_mask_is_what_a_swap_fills_before_its_soft_edge(tmp_path, crop):
-    drawn_folder(tmp_path / "talk", "ann", 5, crop)
-    size = 80  # the picture is 112, so the crop begins at pixel 16
-    faces = load_faceset([tmp_path / "talk"], size, masks=True)
-    assert faces.masks.shape == (5, 112, 112) and faces.masks.dtype == np.uint8
-    inside = slice(round(BORDER * size) + 1, -round(BORDER * size) - 1)  # face_mask fades before the crop's end
-    for mask, points in zip(faces.masks, faces.points, strict=True):
-        swapped = face_mask(points * size - 0.5, size, feather=0, crop=crop) * 255
-        ours = mask[16:96, 16:96].astype(float)
-        assert np.abs(ours - swapped)[inside, inside].max() < 32 and np.abs(ours - swapped)[inside, inside].mean() < 0.5
-        assert 0.2 < (ours > 127).mean() < 0.9 and mask[0].max() == mask[-1].max() == 0
+def test_in_textures_landmarks_lie_at_one_place(tmp_path, crop):
+    """What is painted at the landmarks of each face is at those of the layout in its texture."""
+    drawn_folder(tmp_path / "ann" / "talk", "ann", 12, crop)
+    found = load_appearance([tmp_path / "ann" / "talk"], 128)
+    it = found.textures
+    assert it.pictures.shape == (12, 128, 128, 3) and it.pictures.dtype == np.uint8
+    assert it.codes.shape == (12, CODE) and it.shown.shape == (12, 3) and found.crop == crop
+    assert found.picture_size == 128 and found.faces[[3, 5]].shape == (2, 128, 128, 3)
+    spots = []
+    for face, points in zip(found.faces[:], found.points, strict=True):
+        marked = np.zeros_like(face)
+        x, y = ((points[30] - 0.5) / ALIGNED_MARGIN + 0.5) * 128 - 0.5
+        cv2.circle(marked, (round(float(x)), round(float(y))), 3, (255, 255, 255), -1)
+        texture = it.layout.texture(marked, points, 128, ALIGNED_MARGIN)[..., 0]
+        spots.append(np.argwhere(texture > 127).mean(0)[::-1])
+    np.testing.assert_allclose((np.array(spots) + 0.5) / 128, np.tile(it.layout.points[30], (12, 1)), atol=0.015)
+
+
+def test_held_out_faces_have_no_textures_and_too_few_have_none(tmp_path):
+    drawn_folder(tmp_path / "ann" / "talk", "ann", 12)
+    write_split(tmp_path / "ann" / "talk", Split(0.2, 0.9))
+    assert load_appearance([tmp_path / "ann" / "talk"], 128, held_out=True).textures is None
+    drawn_folder(tmp_path / "bob" / "talk", "bob", 1)
+    assert load_appearance([tmp_path / "bob" / "talk"], 128).textures is None
+    empty = load_appearance([], 128, cache=tmp_path / ".cache")
+    assert len(empty) == 0 and empty.faces[:].shape[0] == 0 and empty.textures is None
 
 
 def lit(folder, shade, turn=lambda i: 0.0, count: int = 30) -> bool:

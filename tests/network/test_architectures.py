@@ -73,7 +73,7 @@ def test_a_larger_one_has_the_same_convolutions_between_larger_patches():
 def test_gpu_has_the_size_that_it_is_meant_to_have():
     network = build(GPU)
     assert 30e6 < _count(network.trainable_variables) < 60e6
-    nothing = np.zeros((1, 256, 256, 3), np.float32), np.zeros((1, CODE), np.float32)
+    nothing = ops.zeros((1, 256, 256, 3)), ops.zeros((1, CODE))
     assert network.reconstruct(*nothing, "a", "b").shape == (1, 256, 256, 3)
 
 
@@ -117,8 +117,8 @@ def test_it_begins_at_what_the_landmarks_say_of_the_paint(sets, preset):
 def test_both_sides_together_are_the_same_as_each_alone(sets):
     network = met(build(CPU128), sets)
     given = {s: _given(sets[s], slice(4)) for s in "ab"}
-    zero = np.zeros((4, CODE), np.float32)
-    textures, codes = zip(*(given[s] for s in "ab"), strict=True)
+    zero = ops.zeros((4, CODE))
+    textures, codes = (map(ops.convert_to_tensor, each) for each in zip(*(given[s] for s in "ab"), strict=True))
     together = network.reconstruct_both(*textures, *codes, zero, zero)
     for side, made in zip("ab", together, strict=True):
         alone = _swap(network, *given[side], side, side)
@@ -128,6 +128,9 @@ def test_both_sides_together_are_the_same_as_each_alone(sets):
 @pytest.mark.slow
 def test_after_some_training_pictures_and_landmarks_both_tell(sets):
     """A network that gives everyone the same face would have a small loss, too; this is where it is caught."""
+    light = np.random.default_rng(0).uniform(0.5, 1, (16, 1, 1, 1))  # which the landmarks do not tell
+    sets = {side: replace(found, textures=replace(found.textures, pictures=(found.textures.pictures * light).astype(np.uint8)))
+            for side, found in sets.items()}  # fmt: skip
     keras.utils.set_random_seed(3)
     network = met(build(replace(CPU128, batch_size=8)), sets)
     training = Training(network, seed=3)
@@ -138,7 +141,6 @@ def test_after_some_training_pictures_and_landmarks_both_tell(sets):
     shut, wide = order[0], order[-1]
     made = _swap(network, textures[[shut, shut]], codes[[shut, wide]], "a", "b")
     by_landmarks = np.abs(made[0] - made[1]).mean()
-    made = _swap(network, textures[[shut, wide]], codes[[shut, shut]], "a", "b")
-    by_picture = np.abs(made[0] - made[1]).mean()
+    dark, bright = _swap(network, textures[[light.argmin(), light.argmax()]], codes[[shut, shut]], "a", "b")
     assert by_landmarks > 1e-3
-    assert by_picture > 3e-4  # at first it is 0
+    assert (bright - dark).mean() > 0.02  # at first it is 0

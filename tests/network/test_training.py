@@ -95,10 +95,8 @@ def test_behind_closed_lips_nothing_counts(sets, loss):
     target = np.zeros((1, 128, 128, 3), np.float32)
     inside = training._texture_weights["a"][1][..., :1] > 0.9
     made = target + inside
-    shut, wide = (
-        float(ops.convert_to_numpy(training._texture_loss("a", target, ops.convert_to_tensor(made), np.float32([[k, 1, 1]]))))
-        for k in (0, 1)
-    )
+    made, shown = ops.convert_to_tensor(made), (np.float32([[open_, 1, 1]]) for open_ in (0, 1))
+    shut, wide = (float(ops.convert_to_numpy(training._texture_loss("a", target, made, each))) for each in shown)
     assert inside.sum() > 20 and wide > 0.01
     assert shut < 0.5 * wide if loss == "modern" else shut == wide
 

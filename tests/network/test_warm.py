@@ -12,7 +12,8 @@ TRUNKS = (
 )  # fmt: skip
 OWN = (
     "input_a/mean", "input_b/mean", "shape_a/head", "shape_b/head", "paint_a/basis", "paint_b/basis",
-    "decoder_a/patches/kernel", "decoder_b/patches/kernel", "decoder_a/coefficients/bias", "decoder_b/coefficients/bias",
+    "decoder_a/patches/kernel", "decoder_b/patches/kernel", "decoder_a/coefficients/bias",
+    "decoder_b/coefficients/bias",
 )  # fmt: skip
 NETWORK = OWN + TRUNKS
 ORIGINAL = ("encoder/down_0/kernel", "encoder/narrow/kernel", "decoder_a/picture/kernel", "decoder_b/picture/kernel")

@@ -202,7 +202,8 @@ BAD = [
     _with_preset(learning_rate="fast"), _with_preset(learning_rate=float("nan")), _with_preset(learning_rate=None),
     _with_preset(average=1), _with_preset(flip="no"), _with_preset(loss="exec"), _with_preset(loss=None),
     _with_preset(clip_norm="1"), _with_preset(extra=1), _with_preset(warp={}),
-    _with_preset(encoder=4096), _with_preset(network="original"), _with_preset(components=2**20), _with_preset(grid=512),
+    _with_preset(encoder=4096), _with_preset(network="original"), _with_preset(components=2**20),
+    _with_preset(grid=512),
     _with_preset(scales=0), _with_preset(scales=10**9), _with_preset(shape="df"), _with_preset(poor="much"),
     _about(preset={**to_json(GPU), "size": 64}), _about(preset={**to_json(GPU), "inter": 2**20}),
 ]  # fmt: skip
@@ -288,8 +289,8 @@ def test_a_model_whose_network_is_gone_says_what_to_do(tmp_path, file):
         with pytest.raises(WeightsError) as said:
             check_about(about, str(tmp_path / "models" / "x" / file))
         assert str(said.value) == (
-            f"models/x was trained by an older faceit (preset {name}), whose networks are gone: train it anew (the faces "
-            "are kept), under another name or after moving that folder away."
+            f"models/x was trained by an older faceit (preset {name}), whose networks are gone: train it anew (the "
+            "faces are kept), under another name or after moving that folder away."
         )
     with pytest.raises(WeightsError, match=r"^x.faceit was trained by an older faceit \(preset lite\)"):
         check_about(_about(format=2, preset={"name": "lite"}), "x.faceit")

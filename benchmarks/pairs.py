@@ -1,6 +1,6 @@
 """How good a swap is after so many minutes, on four pairs of real people. Run by hand; prints a table.
 
-    python -m benchmarks.pairs --clips DIR [--pair 1|2|3|4] [--minutes M | --iterations N] [--work DIR]
+    python -m benchmarks.pairs --clips DIR [--pair 1|2|3|4] [--minutes M | --iterations N] [--align A] [--work DIR]
 
 DIR holds ``pair_hd/{aoc,hill}.mp4`` (pair 1, trained on 0-6.4 s, scored on the rest), ``pair_long/`` (pair 2: man 1
 in ``a/*.mpg``, held out ``a_heldout/a_heldout_18s.mp4``; man 2 in ``b.mp4``, the last 18 s held out),
@@ -70,7 +70,8 @@ def write_project(work: Path, pair: dict, **top) -> Path:
         people[name] = {"portrait": portrait, "consent": "research footage", "videos": person["videos"]}
     file = work / "faceit.yaml"
     swap = {"from": pair["from"], "to": pair["to"]}
-    project = {"people": people, "swaps": {"pair": swap}, "preprocess": {"fps": pair["fps"]}} | top
+    preprocess = {"fps": pair["fps"], "align": pair.get("align", "face")}
+    project = {"people": people, "swaps": {"pair": swap}, "preprocess": preprocess} | top
     file.write_text(yaml.safe_dump(project), encoding="utf-8")
     return file
 
@@ -100,10 +101,11 @@ def main() -> None:
     parser.add_argument("--pair", type=int, choices=PAIRS, default=1)
     parser.add_argument("--minutes", type=float)
     parser.add_argument("--iterations", type=int, help="instead of minutes: the same on every machine")
-    parser.add_argument("--preset", default="lite")
+    parser.add_argument("--preset", default="cpu")
+    parser.add_argument("--align", choices=("face", "wholeface"), default="face")
     parser.add_argument("--work", type=Path, help="keep the project here (default: a temporary folder)")
     args = parser.parse_args()
-    pair = PAIRS[args.pair](args.clips.resolve())
+    pair = PAIRS[args.pair](args.clips.resolve()) | {"align": args.align}
     length = ["--iterations", str(args.iterations)] if args.iterations is not None else ["--minutes", str(args.minutes or 5)]
     work = (args.work or Path(tempfile.mkdtemp(prefix="faceit-pairs-"))).resolve()
     prepared, results = swapped(work, pair, [*length, "--preset", args.preset])

@@ -22,7 +22,7 @@ BLOCKS = 5  # contiguous in time, of which each is left out once
 LEAST_EXPLAINED = 0.02  # of a component's variance, below which it is not driven
 # Textures show the mouth as wide open as the person opens it, within these bounds in eye distances: what is inside needs
 # room. Of who opens it less they show the mean.
-OPEN = (0.06, 0.16)
+OPEN = (0.1, 0.16)
 OPEN_SHARE = 90  # percentile of the openings
 # How far mouth and eyes must be open to show what is inside: nothing below the first, all above the second. Of the mouth
 # in eye distances, of the eyes in the person's own median opening.
@@ -60,8 +60,8 @@ def fit_layout(points: np.ndarray) -> Layout:
     with the mouth open."""
     mean = points.mean(0)
     wide = float(np.percentile([mouth_opening(each) for each in points], OPEN_SHARE))
-    more = min(wide, OPEN[1]) - mouth_opening(mean)
-    if wide < OPEN[0] or more <= 0:
+    more = float(np.clip(wide, *OPEN)) - mouth_opening(mean)
+    if more <= 0:
         return Layout(mean)
     down = mean[8] - mean[[*range(36, 48)]].mean(0)
     down *= more * eye_distance(mean) / np.linalg.norm(down)

@@ -151,24 +151,30 @@ class Shape:
     deviation: np.ndarray
     turns: np.ndarray
 
-    def read(self, points: np.ndarray) -> tuple[Poses, np.ndarray]:
-        """The poses of landmarks (n, 68, 2) of this person, and their expressions, standardised and clipped: (n, 68,
-        2) within +-``REACH``."""
+    def read(self, points: np.ndarray) -> tuple[Poses, "Expression"]:
+        """The poses of landmarks (n, 68, 2) of this person, and their expressions."""
         poses = fit_poses(points, self.head)
-        expression = expressions(points, poses, self.head)
-        return poses, np.clip((expression - self.mean) / (self.deviation + FLOOR), -REACH, REACH)
+        moved = expressions(points, poses, self.head)
+        standard = np.clip((moved - self.mean) / (self.deviation + FLOOR), -REACH, REACH)
+        return poses, Expression(standard, gaps(self.head[:, :2] + moved) / self._usual_gaps)
 
-    def landmarks(self, poses: Poses, expression: np.ndarray) -> np.ndarray:
-        """The landmarks of this person in these poses with standardised expressions (n, 68, 2): (n, 68, 2) pixels."""
-        moved = expression * (self.deviation + FLOOR) + self.mean
-        heads = self.head + np.concatenate([moved, np.zeros_like(moved[..., :1])], -1)
-        return closed(poses.project(heads))
+    def landmarks(self, poses: Poses, expression: "Expression") -> np.ndarray:
+        """The landmarks of this person in these poses with these expressions: (n, 68, 2) pixels."""
+        face = self.head[:, :2] + expression.standard * (self.deviation + FLOOR) + self.mean
+        face = opened(face, expression.gaps * self._usual_gaps)
+        heads = np.concatenate([face, np.broadcast_to(self.head[:, 2:], (*face.shape[:2], 1))], -1)
+        return poses.project(heads)
 
-    def code(self, turn: np.ndarray, expression: np.ndarray) -> np.ndarray:
-        """What the paint of this person is told of turns (n, 2) and standardised expressions (n, 68, 2): (n, ``CODE``)
-        float32. It is painted as they were seen: beyond the turns that were seen it stays as at the last of them."""
+    @property
+    def _usual_gaps(self) -> np.ndarray:
+        """What gaps are measured by, (7,): eyes by this person's usual opening, lips by eye distances."""
+        usual = gaps((self.head[:, :2] + self.mean)[None])[0]
+        return np.concatenate([np.maximum(usual[:4], 0.02), np.ones(3)])
+
+    def code(self, turn: np.ndarray, expression: "Expression") -> np.ndarray:
+        """What the paint of this person is told of turns (n, 2) and expressions: (n, ``CODE``) float32. It is painted as they were seen: beyond the turns that were seen it stays as at the last of them."""
         turn = np.clip(turn, self.turns[:, 0], self.turns[:, 1]) * TURN_UNITS
-        flat = np.clip(expression, -CODE_REACH, CODE_REACH).reshape(len(expression), -1)
+        flat = np.clip(expression.standard, -CODE_REACH, CODE_REACH).reshape(len(turn), -1)
         return np.concatenate([flat, turn, turn**2], 1).astype(np.float32)
 
 
@@ -184,19 +190,40 @@ def expressions(points: np.ndarray, poses: Poses, head: np.ndarray) -> np.ndarra
     return np.stack([across, (rest[..., 1] - b[:, None] * across) / d[:, None]], -1)
 
 
-# Lids and inner lips: (upper, lower), which can meet and not cross
-PAIRS = ((37, 41), (38, 40), (43, 47), (44, 46), (61, 67), (62, 66), (63, 65))
+@dataclass(frozen=True)
+class Expression:
+    """Expressions of n faces: ``standard`` (n, 68, 2), deviations of each landmark from that person's mean, within
+    +-``REACH``; ``gaps`` (n, 7), how far lids and lips are open, by ``PAIRS``: lids as a share of that person's usual
+    opening, lips in eye distances."""
+
+    standard: np.ndarray
+    gaps: np.ndarray
 
 
-def closed(points: np.ndarray) -> np.ndarray:
-    """Landmarks (n, 68, 2) in which nothing is more than closed: lids and lips that would cross meet half way."""
-    out = points.copy()
-    down = out[:, 8] - (out[:, LEFT_EYE].mean(1) + out[:, RIGHT_EYE].mean(1)) / 2
-    down /= np.maximum(np.linalg.norm(down, axis=-1, keepdims=True), 1e-6)
-    for upper, lower in PAIRS:
-        crossed = np.minimum(((out[:, lower] - out[:, upper]) * down).sum(-1), 0.0)[:, None] * down
-        out[:, upper] += crossed / 2
-        out[:, lower] -= crossed / 2
+# Lids and inner lips, (upper, lower): how far these are open can be compared between people as it is
+PAIRS = np.array([(37, 41), (38, 40), (43, 47), (44, 46), (61, 67), (62, 66), (63, 65)])
+UPPER_LID = 0.8  # of what an eye closes by is the upper lid's
+# What goes along when the lower lip goes down: by the share of the middle gap that each does
+LOWER = {55: 0.5, 56: 0.9, 57: 1.0, 58: 0.9, 59: 0.5, 60: 0.2, 64: 0.2, 48: 0.1, 54: 0.1, 4: 0.2, 5: 0.5, 6: 0.75, 7: 0.9,
+         8: 1.0, 9: 0.9, 10: 0.75, 11: 0.5, 12: 0.2}  # fmt: skip
+
+
+def gaps(faces: np.ndarray) -> np.ndarray:
+    """How far lids and lips of upright faces (n, 68, 2) are open: (n, 7), by ``PAIRS``; below 0 they cross."""
+    return faces[:, PAIRS[:, 1], 1] - faces[:, PAIRS[:, 0], 1]
+
+
+def opened(faces: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Upright faces (n, 68, 2) whose lids and lips are open by ``wanted`` (n, 7), but never less than closed. A mouth
+    opens by its lower lip, and takes the chin along."""
+    out = faces.copy()
+    more = np.maximum(wanted, 0) - gaps(faces)
+    upper = np.array([UPPER_LID] * 4 + [0.0] * 3)
+    for k, (high, low) in enumerate(PAIRS):
+        out[:, high, 1] -= upper[k] * more[:, k]
+        out[:, low, 1] += (1 - upper[k]) * more[:, k]
+    for point, share in LOWER.items():
+        out[:, point, 1] += share * more[:, 5]
     return out
 
 

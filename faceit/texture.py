@@ -15,6 +15,8 @@ import numpy as np
 from faceit.geometry import (
     FACE,
     INNER_LIPS,
+    LEFT_BROW,
+    RIGHT_BROW,
     LEFT_EYE,
     OUTER_LIPS,
     RIGHT_EYE,
@@ -94,6 +96,16 @@ def insides(layout: Layout, size: int) -> np.ndarray:
     for area, part in zip(out, (INNER_LIPS, LEFT_EYE, RIGHT_EYE), strict=True):
         cv2.fillPoly(area, [np.round((layout.points[part] * size - 0.5) * 16).astype(np.int32)], 1.0, shift=4)
     return np.stack([cv2.GaussianBlur(area, (0, 0), size / 128) for area in out])
+
+
+def moving_areas(layout: Layout, size: int) -> np.ndarray:
+    """Where eyes, brows and mouth lie in textures, with what moves about them: (size, size) float32, soft."""
+    area = np.zeros((size, size), np.uint8)
+    for parts in ((LEFT_EYE, LEFT_BROW), (RIGHT_EYE, RIGHT_BROW), (OUTER_LIPS,)):
+        points = np.concatenate([layout.points[part] for part in parts]) * size - 0.5
+        fill(area, cv2.convexHull(points.astype(np.float32))[:, 0])
+    area = cv2.dilate(area, np.ones((size // 20, size // 20), np.uint8)).astype(np.float32) / 255
+    return cv2.GaussianBlur(area, (0, 0), size / 48)
 
 
 def _border() -> np.ndarray:

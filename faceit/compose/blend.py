@@ -46,7 +46,7 @@ def put_back(
     face = np.clip(cv2.resize(face, (size, size), interpolation=cv2.INTER_CUBIC), 0, 1)
     here = _seen(frame, place) if settings.sharpen or settings.blend == "seamless" else None
     if settings.sharpen:
-        face = sharpened(face, here, skin_area(points, size, crop), pixels, settings.sharpen)
+        face = sharpened(face, here, kept_mask(points, size, "both") > 0.5, pixels, settings.sharpen)
     if settings.blend == "seamless":
         face = _seamless(face, here, mask)
     if strength < 1:

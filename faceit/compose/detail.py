@@ -1,4 +1,8 @@
-"""Fine detail: a swapped face comes from few pixels and is softer than the picture around it."""
+"""Fine detail: a swapped face may be softer than the picture around it, or sharper than a picture that is blurred.
+
+How sharp a picture is is told by the edges of eyes and lips, which everybody has; skin differs between people, and stays
+as smooth, wrinkled or bearded as it is.
+"""
 
 import cv2
 import numpy as np

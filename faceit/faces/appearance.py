@@ -12,7 +12,7 @@ import numpy as np
 
 from faceit.geometry import FACE, Crop, eye_distance, mouth_opening
 from faceit.shape import Shape, fit_shape
-from faceit.texture import SEEN, Layout, insides, weights_map
+from faceit.texture import SEEN, Layout, insides, moving_areas, weights_map
 
 MOST_FITTED = 1000  # textures; more teach the components nothing
 MOST_BYTES = 900e6  # of them as floats
@@ -22,7 +22,7 @@ BLOCKS = 5  # contiguous in time, of which each is left out once
 LEAST_EXPLAINED = 0.02  # of a component's variance, below which it is not driven
 # Textures show the mouth as wide open as the person opens it, within these bounds in eye distances: what is inside needs
 # room. Of who opens it less they show the mean.
-OPEN = (0.06, 0.16)
+OPEN = (0.1, 0.16)
 OPEN_SHARE = 90  # percentile of the openings
 # How far mouth and eyes must be open to show what is inside: nothing below the first, all above the second. Of the mouth
 # in eye distances, of the eyes in the person's own median opening.
@@ -60,8 +60,8 @@ def fit_layout(points: np.ndarray) -> Layout:
     with the mouth open."""
     mean = points.mean(0)
     wide = float(np.percentile([mouth_opening(each) for each in points], OPEN_SHARE))
-    more = min(wide, OPEN[1]) - mouth_opening(mean)
-    if wide < OPEN[0] or more <= 0:
+    more = float(np.clip(wide, *OPEN)) - mouth_opening(mean)
+    if more <= 0:
         return Layout(mean)
     down = mean[8] - mean[[*range(36, 48)]].mean(0)
     down *= more * eye_distance(mean) / np.linalg.norm(down)
@@ -95,6 +95,7 @@ def fit_paint(pictures: np.ndarray, codes: np.ndarray, shown: np.ndarray, layout
         rows = np.linspace(0, len(codes) - 1, most).astype(int)
     textures = pictures[rows].astype(np.float32)
     textures /= 255
+    sharpness = _sharpness(textures, layout)
     shown, codes = shown[rows], codes[rows].astype(np.float64)
     _fill(textures, shown, insides(layout, size))
     mean = textures.mean(0)
@@ -109,8 +110,30 @@ def fit_paint(pictures: np.ndarray, codes: np.ndarray, shown: np.ndarray, layout
     basis = (scores.T.astype(np.float32) / len(rows)) @ textures.reshape(len(rows), -1)
     basis = np.concatenate([basis, np.zeros((components - count, basis.shape[1]), np.float32)])
     middle, regression = _ridge(codes, scores)
-    regression = np.pad(regression * _predicted(codes, scores), ((0, 0), (0, components - count)))
-    return Paint(mean, basis, middle.astype(np.float32), regression.astype(np.float32))
+    regression = np.pad(regression * _predicted(codes, scores), ((0, 0), (0, components - count))).astype(np.float32)
+    made = ((codes - middle).astype(np.float32) @ regression) @ basis
+    off = textures - made.reshape(textures.shape)
+    mean += _detail(off, codes, sharpness, layout)
+    return Paint(mean, basis, middle.astype(np.float32), regression)
+
+
+def _sharpness(textures: np.ndarray, layout: Layout) -> np.ndarray:
+    """How much fine detail each of the textures shows within the face, (n,)."""
+    area = weights_map(layout, textures.shape[1], eyes_mouth=0)[..., 0] > 1
+    return np.array([cv2.Laplacian(cv2.cvtColor(each, cv2.COLOR_RGB2GRAY), cv2.CV_32F)[area].std() for each in textures])
+
+
+def _detail(off: np.ndarray, codes: np.ndarray, sharpness: np.ndarray, layout: Layout) -> np.ndarray:
+    """The fine detail of skin that means and components lose, since no two faces are registered to the pixel: that of one
+    typical, sharp face, which the shape carries along. ``off`` (n, s, s, 3) is what remains of all of them; -> (s, s, 3),
+    none about eyes, brows and mouth, which move."""
+    size = off.shape[1]
+    broad = np.array([np.abs(cv2.GaussianBlur(each, (0, 0), size / 48)).mean() for each in off])
+    apart = np.linalg.norm(codes - np.median(codes, 0), axis=1)
+    score = broad / np.median(broad) + apart / max(np.median(apart), 1e-6) - sharpness / max(np.median(sharpness), 1e-6)
+    best = off[int(score.argmin())]
+    still = 1 - moving_areas(layout, size)[..., None]
+    return (best - cv2.GaussianBlur(best, (0, 0), size / 64)) * still
 
 
 def _fill(textures: np.ndarray, shown: np.ndarray, insides: np.ndarray) -> None:

@@ -150,18 +150,24 @@ def load_faceset(
 
 
 def load_appearance(folders: list[Path], size: int, most: int = 6000, held_out: bool = False,
-                    cache: Path | None = None) -> FaceSet:  # fmt: skip
+                    cache: Path | None = None, like: Textures | None = None) -> FaceSet:  # fmt: skip
     """Load faces for a network that paints textures of ``size`` pixels, as ``load_faceset``. Their pictures stay on the
-    disk, as they are saved (``Saved``); those that train have ``textures``, which are kept in the folder ``cache``."""
+    disk, as they are saved (``Saved``). Their ``textures`` are kept in the folder ``cache``; those of faces that are held
+    out are made ``like`` the person's that train."""
     crop = shared_crop(folders)
     found = spread(_all_found(folders, held_out), most)
     name = folders[0].parent.name if folders else "nobody"
     points = _crop_points(found, crop)
     saved = Saved([each.path for each in found], read_image(found[0].path).shape[0] if found else work_size(size))
     rest = _turns_and_light(found)
-    if held_out or len(found) < 2:
+    if not found or (like is None and (held_out or len(found) < 2)):
         return FaceSet(saved[:], points, crop, *rest)
-    shape, layout, codes = fit_person(points, np.array([each.spread for each in found]))
+    if like is None:
+        shape, layout, codes = fit_person(points, np.array([each.spread for each in found]))
+    else:
+        shape, layout = like.shape, like.layout
+        poses, expression = shape.read(points.astype(np.float64))
+        codes = shape.code(poses.turn, expression)
 
     def texture(i: int) -> np.ndarray:
         return layout.texture(saved.picture(saved.paths[i]), points[i], size, ALIGNED_MARGIN)
@@ -169,7 +175,8 @@ def load_appearance(folders: list[Path], size: int, most: int = 6000, held_out: 
     pictures = Pictures(len(found), (size, size, 3), texture, f"Unfolding {name}'s faces")
     key = _key(found, crop, size, SMOOTH, layout.points.tobytes())
     made = kept(Place(cache, size, "train", key), "textures", pictures) if cache else pictures.in_memory()
-    return FaceSet(saved, points, crop, *rest, Textures(made, codes, shows(points), shape, layout))
+    textures = Textures(made, codes, shows(points), shape, layout)
+    return FaceSet(saved[:] if held_out else saved, points, crop, *rest, textures)
 
 
 def _all_found(folders: list[Path], held_out: bool) -> list[_Found]:

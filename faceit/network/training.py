@@ -198,6 +198,17 @@ class Training(keras.Model):
         """The loss of finished pictures (n, size, size, 3) against what they should be, without augmentation."""
         return float(ops.convert_to_numpy(self._picture_loss(*map(ops.convert_to_tensor, (crops, made)))))
 
+    def texture_loss(self, side: str, faces) -> float:
+        """The loss of ``faces.load.Textures`` of a side as themselves, without augmentation."""
+        total = []
+        for i in range(0, len(faces.codes), self.preset.batch_size):
+            rows = slice(i, i + self.preset.batch_size)
+            target = ops.convert_to_tensor(np.asarray(faces.pictures[rows], np.float32) / 255)
+            made = self.network.reconstruct(target, ops.convert_to_tensor(faces.codes[rows]), side, side)
+            loss = self._texture_loss(side, target, made, ops.convert_to_tensor(faces.shown[rows]))
+            total.append((len(faces.codes[rows]), float(ops.convert_to_numpy(loss))))
+        return float(np.average([loss for _, loss in total], weights=[count for count, _ in total]))
+
     def step(self, sets: dict, step: int, done: float) -> tuple[float, float]:
         """One update: ``sets`` is {"a": FaceSet, "b": FaceSet}; ``done`` 0..1 of the run steers rate and warp. -> the
         losses of (a, b)."""

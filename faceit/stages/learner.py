@@ -17,6 +17,8 @@ from faceit.stages.budget import PLATEAU
 from faceit.stages.checkpoints import Standing
 from faceit.stages.pair import check_crop, load_pair
 
+FIRST_FACES = 16  # a side, for the loss before the first step
+
 
 class Learner:
     """What learns: ``training`` with its network, of ``preset``, on the faces of ``pair``."""
@@ -110,12 +112,24 @@ class Learner:
         """What the network sees of faces, (n, s, s, 3) in 0..1."""
         return self.model().crops(some.faces)
 
+    def first_losses(self) -> dict[str, float]:
+        """By side, the loss before the first step, of a few faces that train."""
+        losses = {}
+        for side in SIDES:
+            it = self.pair.sets[side].textures
+            rows = np.linspace(0, len(it.codes) - 1, FIRST_FACES).astype(int)
+            some = replace(it, pictures=it.pictures[rows], codes=it.codes[rows], shown=it.shown[rows])
+            losses[f"loss_{side}"] = round(self.training.texture_loss(side, some), 5)
+        return losses
+
     def held_out_losses(self, model: SwapModel) -> dict[str, float]:
         """By side, the loss of held-out faces as themselves; of sides that have such faces."""
         losses = {}
         for side in SIDES:
             held = self.pair.held[side]
-            if len(held):
+            if len(held) and held.textures is not None:
+                losses[side] = round(self.training.texture_loss(side, held.textures), 5)
+            elif len(held):
                 made = model.swap(held.faces, held.points, side, side)
                 losses[side] = round(self.training.still_loss(self.crops(held), made), 5)
         return losses

@@ -64,7 +64,7 @@ def _load(project: Project, person: Person, preset: Preset) -> tuple[FaceSet, Fa
     folders, cache = finished(project.face_dirs(person)), project.faces_cache(person)
     if preset.network == "appearance":
         found = load_appearance(folders, preset.size, cache=cache)
-        held = load_appearance(folders, preset.size, most=HELD_FACES, held_out=True)
+        held = load_appearance(folders, preset.size, most=HELD_FACES, held_out=True, like=found.textures)
     else:
         found = load_faceset(folders, preset.size, cache=cache)
         held = load_faceset(folders, preset.size, most=HELD_FACES, held_out=True)

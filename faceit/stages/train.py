@@ -108,8 +108,7 @@ class _Run:
 
     def _begin_usable(self) -> None:
         """Save the model and its preview before the first step: what is known of both people already swaps."""
-        nothing = {"step": 0, "seconds": 0.0, "loss_a": math.nan, "loss_b": math.nan}
-        self.at.history.append(nothing | dict.fromkeys(HELD))
+        self.at.history.append({"step": 0, "seconds": 0.0} | self.learner.first_losses() | dict.fromkeys(HELD))
         self._look(keep=True)
         self.save()
         say(f"A first swap is ready: {self.folder / 'preview.jpg'}. convert works from here on; training betters it.")

@@ -129,6 +129,12 @@ class Training(keras.Model):
             terms["identity"] = IdentityLoss(size, crop)
         return terms
 
+    def _find_places(self) -> None:
+        """Work out where errors count, as soon as the network knows where the landmarks lie."""
+        if self.paints and not self._texture_weights:
+            self._texture_weights = {side: self._weights_of(side) for side in SIDES}
+            self.make_train_function(force=True)  # an earlier one has the places of before
+
     def _weights_of(self, side: str) -> tuple[np.ndarray, np.ndarray]:
         """Where errors in a side's textures count, (s, s, 1), and the insides of mouth and eyes, (s, s, 3)."""
         layout, size = self.network.person(side)[1], self.preset.size
@@ -200,6 +206,7 @@ class Training(keras.Model):
 
     def texture_loss(self, side: str, faces) -> float:
         """The loss of ``faces.load.Textures`` of a side as themselves, without augmentation."""
+        self._find_places()
         total = []
         for i in range(0, len(faces.codes), self.preset.batch_size):
             rows = slice(i, i + self.preset.batch_size)
@@ -213,9 +220,7 @@ class Training(keras.Model):
         """One update: ``sets`` is {"a": FaceSet, "b": FaceSet}; ``done`` 0..1 of the run steers rate and warp. -> the
         losses of (a, b)."""
         cluster().lead(self, sets, step, done)
-        if self.paints and not self._texture_weights:
-            self._texture_weights = {side: self._weights_of(side) for side in SIDES}
-            self.make_train_function(force=True)  # an earlier one has the weights of before
+        self._find_places()
         self._begin_terms(done)
         inputs = self._gathered(sets, step)
         each = np.ones(len(inputs["faces_a"]), np.float32)  # what is one number is told every device that shares them

@@ -101,7 +101,7 @@ def about_text(swap: str, at: Standing, more: dict) -> str:
     about = {
         "format": FORMAT, "faceit": __version__, "keras": keras.__version__, "backend": keras.backend.backend(),
         "swap": swap, **more, "step": at.step, "seconds": round(at.seconds, 1), "held_out_loss": held, "best": at.best,
-        "events": at.events, "loss": at.history[-1] if at.step and at.history else None, "warm_start": at.warm_start,
+        "events": at.events, "loss": at.history[-1] if at.history else None, "warm_start": at.warm_start,
         "saved": datetime.now(UTC).isoformat(timespec="seconds"),
     }  # fmt: skip
     return json.dumps(about, indent=1)

@@ -16,9 +16,9 @@ from faceit.geometry import (
     FACE,
     INNER_LIPS,
     LEFT_BROW,
-    RIGHT_BROW,
     LEFT_EYE,
     OUTER_LIPS,
+    RIGHT_BROW,
     RIGHT_EYE,
     Crop,
     fill,
@@ -32,7 +32,7 @@ GRID = 64  # points of the field along an axis; between them it is interpolated
 SMOOTH = 0.003  # crop widths squared, on the spline's diagonal: how far it may pass the landmarks by
 BORDER_POINTS = 24  # that do not move, around the crop
 BORDER = 0.1  # crop widths outside of it
-INVERSIONS = 6  # rounds of fixed point
+INVERSIONS = 12  # rounds of fixed point; an open mouth takes that many
 
 
 @dataclass(frozen=True)

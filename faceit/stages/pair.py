@@ -5,10 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from faceit.errors import FaceitError
-from faceit.faces.faceset import finished
+from faceit.faces.faceset import finished, iterate_present, picture
 from faceit.faces.load import FaceSet, load_appearance, load_faceset
 from faceit.faces.split import read_split
-from faceit.geometry import Crop
+from faceit.geometry import ALIGNED_MARGIN, Crop
+from faceit.images import read_image
 from faceit.network.presets import Preset
 from faceit.network.swapmodel import SIDES
 from faceit.progress import say
@@ -75,6 +76,17 @@ def _load(project: Project, person: Person, preset: Preset) -> tuple[FaceSet, Fa
             f"{person.name} has {has}{kept}, and {FEWEST_FACES} are the least: run preprocess, or add videos of them."
         )
     return found, held
+
+
+def face_pixels(project: Project, person: Person) -> float:
+    """How large a person's faces are, pixels of the crop: in their videos, or in the saved pictures where those are
+    smaller."""
+    folders = finished(project.face_dirs(person))
+    sources = [row.source for folder in folders for row in iterate_present(folder)]
+    if not sources:
+        return 0.0
+    saved = read_image(next(picture(folder, row) for folder in folders for row in iterate_present(folder))).shape[0]
+    return min(float(np.median(sources)), saved / ALIGNED_MARGIN)
 
 
 def check_crop(project: Project, swap: Swap, crop: Crop, was: Crop | None) -> None:

@@ -48,7 +48,7 @@ def write_project(root: Path, people: Path, videos: dict | None = None, **top) -
     project = {
         "people": {name: {"portrait": str(people / f"{name}.png"), "consent": f"{name}: public domain", "videos": urls}
                    for name, urls in videos.items()},
-        "swaps": {"c2h": {"from": "collins", "to": "hopper"}}, "curate": {"enabled": False}, **top,
+        "swaps": {"c2h": {"from": "collins", "to": "hopper", "model": {"size": 128}}}, "curate": {"enabled": False}, **top,
         "preprocess": {"fps": 10, "tolerance": TOLERANCE} | top.get("preprocess", {}),
     }  # fmt: skip
     root.mkdir(parents=True, exist_ok=True)
@@ -72,7 +72,7 @@ def trained(prepared, tmp_path_factory) -> Path:
     from faceit.cli import main
 
     file = copied(prepared, tmp_path_factory.mktemp("trained"))
-    words = ["train", "c2h", "--preset", "lite", "--iterations", "30", "--batch-size", "4"]
+    words = ["train", "c2h", "--preset", "cpu", "--iterations", "30", "--batch-size", "4"]
     assert main([*words, "--config", str(file)]) == 0
     return file
 

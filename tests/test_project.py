@@ -26,7 +26,7 @@ swaps:
   collins_to_hopper:
     from: collins
     to: hopper
-    model: {preset: lite}
+    model: {preset: cpu}
     train: {minutes: 60}
     convert: {color: none, mask: hull, label: no}
 preprocess: {fps: 12, tolerance: 0.5}
@@ -72,7 +72,7 @@ def test_everything_that_the_yaml_says_is_understood(load, tmp_path):
     assert hopper.portraits == (tmp_path / "data/persons/hopper.jpg",)
     swap = project.swap("collins_to_hopper")
     assert (swap.a, swap.b) == (collins, hopper)
-    assert swap.model == ModelSettings("lite") and swap.train == TrainSettings(minutes=60.0)
+    assert swap.model == ModelSettings("cpu") and swap.train == TrainSettings(minutes=60.0)
     assert swap.convert == ConvertSettings(color="none", mask="hull", label=False)
     assert project.preprocess == PreprocessSettings(fps=12.0, tolerance=0.5)
 
@@ -160,13 +160,13 @@ MISTAKES = {
     "unknown preprocess setting": ("fps: 12", "speed: 12", ["line 21: preprocess.speed", "unknown key", "known: "]),
     "wrong type": ("minutes: 60", "minutes: long", ["line 19", "train.minutes", "expected a number, not 'long'"]),
     "a truth for a number": ("fps: 12", "fps: true", ["line 21: preprocess.fps", "expected a number"]),
-    "a list for a swap": ("model: {preset: lite}", "model: [lite]", ["line 18", "expected keys with values"]),
+    "a list for a swap": ("model: {preset: cpu}", "model: [cpu]", ["line 18", "expected keys with values"]),
     "out of range": ("fps: 12", "fps: 1200", ["line 21: preprocess.fps", "1200", "out of range; take 0.1 to 120"]),
     "not a number at all": ("fps: 12", "fps: .nan", ["preprocess.fps", "out of range"]),
     "too many digits": ("fps: 12", f"fps: {'9' * 400}", ["line 21: preprocess.fps", "too large"]),
     "too many digits of a time": ("start: 5", f"start: {'9' * 400}", ["line 9", "videos[3].start"]),
-    "no such choice": ("mask: hull", "mask: oval", ["line 20", "'oval' is not one of shared, extended, hull, learned"]),
-    "no such preset": ("preset: lite", "preset: heavy", ["line 18", "'heavy' is not one of auto, lite, original"]),
+    "no such choice": ("mask: hull", "mask: oval", ["line 20", "'oval' is not one of shared, extended, hull"]),
+    "no such preset": ("preset: cpu", "preset: heavy", ["line 18", "'heavy' is not one of auto, cpu, gpu, original"]),
     "both budgets": ("{minutes: 60}", "{minutes: 60, iterations: 9}", ["line 19", "take one of them out"]),
     "unknown person": ("from: collins", "from: colins", ["line 16", "no person 'colins'", "did you mean collins?"]),
     "nobody": ("    from: collins\n", "", ["line 15: swaps.collins_to_hopper.from", "known: collins, hopper"]),
@@ -210,7 +210,7 @@ MISTAKES = {
     "a bracket left open": ("[hopper.mp4]", "[hopper.mp4", ["line", "not YAML"]),
     "code": ("US Navy", "!!python/object/apply:os.system [echo]", ["line 12", "not YAML", "python/object"]),
     "an alias of itself": ("persons/collins2.png", "&a [*a]", ["nested too deeply"]),
-    "an anchor inside itself": ("model: {preset: lite}", "model: &m {preset: *m}", ["nested too deeply"]),
+    "an anchor inside itself": ("model: {preset: cpu}", "model: &m {preset: *m}", ["nested too deeply"]),
     "two documents": ("swaps:", "---\nswaps:", ["not YAML"]),
 }  # fmt: skip
 

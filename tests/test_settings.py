@@ -41,7 +41,7 @@ def test_each_table_names_fields_that_are_there():
 
 
 def test_one_name_may_mean_two_things():
-    with pytest.raises(ConfigError, match="not one of auto, lite, original"):
+    with pytest.raises(ConfigError, match="not one of auto, cpu, gpu, original"):
         check(ModelSettings, {"preset": "fast"}, str)
     assert check(ConvertSettings, {"preset": "fast", "height": 64}, str).preset == "fast"
     with pytest.raises(ConfigError, match="take 144 to 8640"):

@@ -31,6 +31,12 @@ class AveragingAdam(keras.optimizers.Adam):
     With a constant momentum the average of a short run would still hold its random start.
     """
 
+    def build(self, variables):
+        super().build(variables)
+        if self.use_ema:  # which Keras begins at nothing: before the first step they are asked for, too
+            for variable, average in zip(variables, self._model_variables_moving_average, strict=True):
+                average.assign(variable)
+
     def apply(self, grads, trainable_variables=None):
         # Keras would clip each device's gradients and add those up: here they are one mean before it clips
         super().apply(cluster().reduce(grads), trainable_variables)

@@ -59,9 +59,6 @@ def _begin_with_best(folder: Path) -> str:
     network = built(from_json(about["preset"]), seed=0)
     put(network.variables, weights, str(folder / BEST))
     training = Training(network, 0, about_crop(about))
-    if network.preset.average:
-        for variable, average in zip(network.trainable_variables, training.optimizer.averages(), strict=False):
-            average.assign(variable)
     before, _ = load_tensors(folder / STATE)
     begun = training.state()  # the discriminator, where there is one, stays as it is
     state = {key: begun[key] if key.startswith(("network/", "optimizer/")) else before.get(key, begun[key])

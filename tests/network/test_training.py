@@ -182,6 +182,14 @@ def test_the_average_is_its_formula(sets):
             np.testing.assert_allclose(variable, hand, atol=1e-6)
 
 
+def test_before_the_first_step_the_average_is_the_weights(sets):
+    training = _begun(sets)
+    raw = _arrays(training.network.trainable_variables)
+    with training.averaged():
+        assert _same(raw, _arrays(training.network.trainable_variables))
+    assert any(array.any() for array in raw)
+
+
 def test_the_raw_weights_come_back_after_the_averaged_ones(sets):
     training = _begun(sets)
     for step in range(2):

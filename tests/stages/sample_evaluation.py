@@ -34,7 +34,7 @@ def evaluation(driver: str = "ann", giver: str = "bob", files: tuple[str, str] =
         "format": 1, "faceit": "0.1.0", "kind": "video", "swap": "a2b", "reverse": False,
         "from": {"name": driver, "consent": f"{driver}: a drawing, public domain"},
         "to": {"name": giver, "consent": f"{giver}: a drawing, public domain"},
-        "model": {"preset": "lite", "size": 64, "step": 3316, "seconds": 600.2},
+        "model": {"preset": "cpu", "size": 192, "step": 3316, "seconds": 600.2},
         "videos": [{"file": files[0], "source": files[1], "start": start, "end": start + seconds, "fps": FPS,
                     "width": 200, "height": 200, "frames": round(seconds * FPS)}],
         "settings": {"color": "lab", "mask": "extended", "feather": 0.08, "label": True, "crf": 18, "preset": "medium",
@@ -189,11 +189,11 @@ def history(minutes: float = 10) -> list[dict]:
 
 def about(driver: str = "ann", giver: str = "bob") -> dict:
     """model.json."""
-    from faceit.network.presets import LITE, to_json
+    from faceit.network.presets import CPU, to_json
 
     return {"format": 1, "faceit": "0.1.0", "keras": "3.15.1", "backend": "tensorflow", "swap": "a2b",
             "people": {"a": {"name": driver, "consent": "a drawing"}, "b": {"name": giver, "consent": "a drawing"}},
-            "preset": to_json(LITE), "train": {"minutes": 10, "iterations": None, "batch_size": None, "seed": 1,
+            "preset": to_json(CPU), "train": {"minutes": 10, "iterations": None, "batch_size": None, "seed": 1,
                                                "save_seconds": 45.0, "preview_seconds": 30.0},
             "faces": {"a": 1089, "b": 882}, "step": 3316, "seconds": 600.2, "warm_start": None,
             "saved": "2026-11-21T06:44:51+00:00"}  # fmt: skip

@@ -10,7 +10,7 @@ from faceit.cli import main
 from faceit.errors import FaceitError
 from faceit.faces.faceset import write_text
 from faceit.faces.split import Split, write_split
-from faceit.network.presets import LITE, to_json
+from faceit.network.presets import CPU, to_json
 from faceit.network.swapmodel import MODEL, STATE, WEIGHTS, load_model, read_about
 from faceit.network.weights import load_strings, load_tensors, save_tensors
 from faceit.project import load_project
@@ -58,7 +58,7 @@ def _small_model(folder, step: int, value: float) -> None:
     """A folder with the files of a model, without a network: all arrays hold ``value``."""
     folder.mkdir(parents=True, exist_ok=True)
     people = {side: {"name": side, "consent": "a drawing"} for side in "ab"}
-    about = json.dumps({"format": 1, "people": people, "preset": to_json(LITE), "step": step, "value": value})
+    about = json.dumps({"format": 3, "people": people, "preset": to_json(CPU), "step": step, "value": value})
     row = {"seconds": 1.0, "loss_a": 1.0, "loss_b": 1.0}
     at = Standing(step, 2.0 * step, history=[{"step": i, **row} for i in range(1, step + 1)])
     write_state(folder, {"x": np.full(3, value, np.float32)}, at, about, None)

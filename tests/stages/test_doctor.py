@@ -33,8 +33,8 @@ YOUTUBE = "https://www.youtube.com/watch?v=aaaaaaaaaaa"
 @pytest.fixture
 def without_keras(monkeypatch):
     """Without the twelve seconds of Keras: a function that says what its report is to be."""
-    said = {"version": "3.15", "backend": "tensorflow", "has_gpu": False, "nvidia": [], "speed": ["lite", 10, 5.4],
-            "disk": {"auto": 150_000_000, "lite": 150_000_000}}  # fmt: skip
+    said = {"version": "3.15", "backend": "tensorflow", "has_gpu": False, "nvidia": [], "speed": ["cpu", 10, 5.4],
+            "disk": {"auto": 150_000_000, "cpu": 150_000_000}}  # fmt: skip
     real = doctor._try
     monkeypatch.setattr(doctor, "_try", lambda code: said if "network.trial" in code else real(code))
     return said.update
@@ -106,7 +106,7 @@ def test_all_is_well_here(prepared, tmp_path, examine):
     assert found["video"][0].endswith("one was written, opened, read, joined, put side by side and downloaded here")
     assert found["face"][0].startswith("ok") and found["pages"][0].startswith("ok")
     assert "libx264 and aac" in found["ffmpeg"][0]
-    assert re.search(r"lite does about \d+\.\d steps/s here; its 10 min give about [\d,]+ steps", found["training"][0])
+    assert re.search(r"cpu does about \d+\.\d steps/s here; its 10 min give about [\d,]+ steps", found["training"][0])
     assert found["consent"][1].endswith("hopper: hopper: public domain")
     assert doctor.DONE == DONE
     assert found["videos"] == ["ok    videos      collins: 1 done", "ok    videos      hopper: 1 done"]

@@ -10,7 +10,7 @@ import pytest
 
 from faceit.cli import main
 from faceit.errors import FaceitError
-from faceit.network.presets import LITE
+from faceit.network.presets import CPU
 from faceit.network.trial import steps_per_second, throwaway
 from faceit.project import load_project
 from faceit.stages import estimate as stage
@@ -154,7 +154,7 @@ def test_what_the_budget_leaves(people, tmp_path, train, about, time):
     if about:
         project.model_dir("c2h").mkdir(parents=True)
         (project.model_dir("c2h") / "state.safetensors").touch()
-    row = stage._training(project, swap, LITE, about, SPEEDS)
+    row = stage._training(project, swap, CPU, about, SPEEDS)
     assert row.seconds == time and ("done" in row.what) == bool(about)
     assert row.disk == (SPEEDS.model_size if time else 0)
 
@@ -163,7 +163,7 @@ def test_an_imported_model_goes_no_further(people, tmp_path):
     project = load_project(write_project(tmp_path, people))
     project.model_dir("c2h").mkdir(parents=True)
     (project.model_dir("c2h") / "weights.safetensors").touch()
-    row = stage._training(project, project.swap("c2h"), LITE, {"step": 9}, SPEEDS)
+    row = stage._training(project, project.swap("c2h"), CPU, {"step": 9}, SPEEDS)
     assert (row.seconds, row.disk) == (0, 0) and "goes no further" in row.what
     assert model_bytes(project, "c2h", 10**9) == 0
 
@@ -175,7 +175,7 @@ def test_an_imported_model_goes_no_further(people, tmp_path):
 def test_a_models_size_is_what_it_takes(trained):
     folder = trained.parent / "models" / "c2h"
     state, weights = ((folder / f"{name}.safetensors").stat().st_size for name in ("state", "weights"))
-    training = throwaway(LITE)
+    training = throwaway(SMALL)
     assert training.disk_size() == pytest.approx(2 * state + 2 * weights, rel=0.01)
     assert model_bytes(load_project(trained), "c2h", training.disk_size()) == pytest.approx(state, rel=0.01)
     assert steps_per_second(training, 0.2) > 0
@@ -214,7 +214,7 @@ def test_sizes_as_people_say_them(count, said):
 def test_training_says_what_its_budget_comes_to(prepared, tmp_path, monkeypatch, capfd):
     monkeypatch.setattr("faceit.stages.train.FORECAST_AFTER_S", 0.3)
     file = copied(prepared, tmp_path)
-    words = ["--preset", "lite", "--batch-size", "4", "--iterations", "30", "--config", str(file)]
+    words = ["--preset", "cpu", "--batch-size", "4", "--iterations", "30", "--config", str(file)]
     assert main(["train", "c2h", *words]) == 0
     pattern = (r"At [\d.]+ steps/s these 30 steps take about \d+ s, until about ([\d-]+ )?\d\d:\d\d; "
                r"models/c2h takes up to 17\d MB while training\.")  # fmt: skip

@@ -125,7 +125,7 @@ def test_status_of_a_project_that_is_trained(trained, tmp_path, capsys):
     said = capsys.readouterr().out
     assert "29 faces in all" in said and "30 faces in all" in said
     assert "c2h: collins gets the face of hopper; not trained yet" in said
-    assert re.search(r"old: not in the YAML; lite\b.*, 30 steps in ", said)
+    assert re.search(r"old: not in the YAML; cpu\b.*, 30 steps in ", said)
     assert str(Path("data/output/c2h/talk.mp4")) in said
 
 

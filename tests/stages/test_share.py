@@ -8,6 +8,7 @@ import os
 import pickle
 import stat
 import zipfile
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -17,17 +18,17 @@ import safetensors.numpy
 from faceit.cli import main
 from faceit.errors import FaceitError, WeightsError
 from faceit.images import write_image
-from faceit.network.architectures import build
-from faceit.network.presets import LITE, to_json
+from faceit.network.presets import CPU, to_json
 from faceit.network.swapmodel import MODEL, WEIGHTS, load_model
 from faceit.network.weights import save_tensors, take
 from faceit.project import Project
 from faceit.settings import PreprocessSettings
 from faceit.stages.share import MANIFEST, PREVIEW, export_model, import_model
-from tests.drawn import drawn_set
+from tests.drawn import drawn_network, drawn_set
 
+SMALL = replace(CPU, size=128)
 ABOUT = {
-    "format": 1, "faceit": "1.0.0", "swap": "a2b", "step": 3, "seconds": 1.5, "preset": to_json(LITE),
+    "format": 3, "faceit": "1.0.0", "swap": "a2b", "step": 3, "seconds": 1.5, "preset": to_json(SMALL),
     "people": {"a": {"name": "ann", "consent": "Ann, a drawing"}, "b": {"name": "bob", "consent": "Bob, a drawing"}},
 }  # fmt: skip
 
@@ -42,11 +43,7 @@ def shared(tmp_path_factory):
     root = tmp_path_factory.mktemp("sender")
     folder = root / "models" / "a2b"
     folder.mkdir(parents=True)
-    network = build(LITE)
-    rng = np.random.default_rng(0)
-    for variable in network.variables:
-        around = 0.5 if variable.path.startswith(("input", "code")) else 0.0
-        variable.assign(rng.normal(around, 0.05, tuple(variable.shape)))
+    network, rng = drawn_network(), np.random.default_rng(0)
     save_tensors(folder / WEIGHTS, take(network.variables), {"step": "3"})
     (folder / MODEL).write_text(json.dumps(ABOUT), encoding="utf-8")
     write_image(folder / PREVIEW, rng.integers(0, 255, (64, 96, 3)).astype(np.uint8))
@@ -116,7 +113,7 @@ def test_the_same_from_the_command_line_and_under_another_name(shared, tmp_path,
     assert main(["export", "mine", str(tmp_path / "out.faceit"), *config]) == 0
     assert _contents(tmp_path / "out.faceit")[WEIGHTS] == _contents(file)[WEIGHTS]
     assert main(["status", *config]) == 0
-    assert "mine: not in the YAML; lite, 3 steps" in capfd.readouterr().out
+    assert "mine: not in the YAML; cpu, 3 steps" in capfd.readouterr().out
     assert main(["import", str(file), "--as", "mine", *config]) == 1
     assert "models/mine is there already" in capfd.readouterr().err
     assert main(["import", str(file), "--as", "../mine", *config]) == 1
@@ -261,7 +258,7 @@ def _fuzzed(rng) -> dict:
     places += [(about["preset"], k) for k in about["preset"]] + [(about["people"], k) for k in "ab"]
     places += [(about["people"][s], k) for s in "ab" for k in ("name", "consent")]
     holder, key = places[rng.integers(len(places))]
-    wrong = [None, "64", [16], {}, {"name": "lite"}, float("nan"), float("inf"), -1, "", "../x", "a/b", [[]], 1e400]
+    wrong = [None, "64", [16], {}, {"name": "cpu"}, float("nan"), float("inf"), -1, "", "../x", "a/b", [[]], 1e400]
     kinds = [w for w in wrong if type(w) is not type(holder[key]) or w in ("", "../x", "a/b", -1)]
     holder[key] = kinds[rng.integers(len(kinds))]
     return about
@@ -284,9 +281,10 @@ def test_descriptions_with_wrong_types_are_sentences(shared, tmp_path, rng):
         ({"people": {**ABOUT["people"], "a": {"name": "ann", "consent": "  "}}}, "consent"),
         ({"people": {**ABOUT["people"], "b": {"name": "b/b", "consent": "x"}}}, "cannot be a person's name"),
         ({"people": {**ABOUT["people"], "b": {"name": "bob", "consent": "yes\x1b[2J"}}}, "control characters"),
-        ({"preset": {**to_json(LITE), "name": "sharp512"}}, "'sharp512' is not known here"),
-        ({"preset": {**to_json(LITE), "size": "64"}}, "setting size is '64'"),
-        ({"preset": {**to_json(LITE), "batch_size": [16]}}, "setting batch_size"),
+        ({"preset": {**to_json(SMALL), "name": "sharp512"}}, "'sharp512' is not known here"),
+        ({"preset": {**to_json(SMALL), "size": "64"}}, "setting size is '64'"),
+        ({"preset": {**to_json(SMALL), "batch_size": [16]}}, "setting batch_size"),
+        ({"format": 2, "preset": {"name": "lite"}}, r"x was trained by an older faceit \(preset lite\), whose networks"),
         ({"swap": "a/b"}, "--as"),
         ({"swap": None}, "--as"),
         ({"swap": ".."}, "--as"),

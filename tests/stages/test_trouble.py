@@ -143,7 +143,7 @@ def test_memory_for_not_even_two_faces_is_a_sentence(untrained, tmp_path, monkey
 
     monkeypatch.setattr(Training, "step", step)
     assert _train(copied(untrained, tmp_path), "--batch-size", "2") == 1
-    assert "does not suffice for 2 faces a side at a time with lite" in capfd.readouterr().err
+    assert "does not suffice for 2 faces a side at a time with cpu" in capfd.readouterr().err
 
 
 def test_another_error_is_not_taken_for_either(untrained, tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""What each way of putting the face back is worth: one trained `lite`, converted with one setting changed at a time.
+"""What each way of putting the face back is worth: one trained `cpu`, converted with one setting changed at a time.
 
     python -m benchmarks.compose --clips DIR [--pair 1|2] [--minutes M] [--only NAME,...] [--work DIR]
 
@@ -56,13 +56,13 @@ def main() -> None:
     config = ["--config", str(write_project(work, pair, swaps={"pair": swap}))]
     assert faceit(["preprocess", "pair", *config]) == 0
     if not (work / "models" / "pair" / MODEL).exists():
-        assert faceit(["train", "pair", "--preset", "lite", "--minutes", str(args.minutes), *config]) == 0
+        assert faceit(["train", "pair", "--preset", "cpu", "--minutes", str(args.minutes), *config]) == 0
     results = {}
     for name in args.only.split(",") if args.only else VARIANTS:
         write_project(work, pair, swaps={"pair": swap | {"convert": VARIANTS[name]}})
         results[name] = judged(config, "pair", pair, work)
         print(json.dumps({"variant": name, "rows": results[name]}), flush=True)
-    print(f"\nPair {args.pair}, lite, the means of both directions; project in {work}")
+    print(f"\nPair {args.pair}, cpu, the means of both directions; project in {work}")
     print("| variant | swapped | " + " | ".join(KEYS) + " |\n|" + " --- |" * (len(KEYS) + 2))
     for name, rows in results.items():
         share = sum(r["swapped"] for r in rows) / sum(r["frames"] for r in rows)

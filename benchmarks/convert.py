@@ -3,7 +3,7 @@
     python -m benchmarks.convert --clips DIR [--seconds N] [--rounds R] [--preset NAME] [--memory S,...] [--work DIR]
 
 DIR as in ``benchmarks.pairs``. The clip is one talking woman enlarged to 1920 x 1080 before her own blurred
-background (a face of 560 px), again and again for ``--seconds``; the model is `lite` after a few steps, since how well
+background (a face of 560 px), again and again for ``--seconds``; the model is `cpu` after a few steps, since how well
 it swaps does not change how long it takes. Measured by turns, ``--rounds`` times:
 
 (a) encoding alone: frames that lie in memory, as decoded, go to the same writer with the same settings, without sound;
@@ -61,7 +61,7 @@ def main() -> None:
     swap = {"from": pair["from"], "to": pair["to"], "convert": {"preset": args.preset}}
     config = ["--config", str(write_project(work, pair, swaps={"pair": swap}))]
     assert faceit(["preprocess", "pair", *config]) == 0
-    assert faceit(["train", "pair", "--preset", "lite", "--iterations", "20", *config]) == 0
+    assert faceit(["train", "pair", "--preset", "cpu", "--iterations", "20", *config]) == 0
     source = args.clips.resolve() / "pair_hd" / "aoc.mp4"
     for seconds in map(float, filter(None, args.memory.split(","))):
         took, megabytes = converting(config, make_clip(source, work / f"{seconds:g}s.mp4", seconds), work / "m.mp4")

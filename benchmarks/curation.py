@@ -3,7 +3,7 @@
     python -m benchmarks.curation --clips DIR [--pair 1|2] [--iterations N] [--work DIR]
 
 The two people of ``benchmarks/pairs.py``; with the default curation, and with ``curate: {enabled: false}``. Both train
-``lite`` for the same number of steps, which take the same time, whatever else the machine does meanwhile. The figures
+``cpu`` for the same number of steps, which take the same time, whatever else the machine does meanwhile. The figures
 are those of ``evaluate`` for both directions; what is better is said for each.
 """
 
@@ -29,7 +29,7 @@ def main() -> None:
     args = parser.parse_args()
     pair = (pair_1 if args.pair == 1 else pair_2)(args.clips.resolve()) | {"fps": 20}
     work = (args.work or Path(tempfile.mkdtemp(prefix="faceit-curation-"))).resolve()
-    training, found = ["--iterations", str(args.iterations), "--preset", "lite"], {}
+    training, found = ["--iterations", str(args.iterations), "--preset", "cpu"], {}
     for name, enabled in (("curated", True), ("all", False)):
         _, results = swapped(work / name, pair, training, curate={"enabled": enabled})
         found[name] = [row(result) for result in results]

@@ -43,7 +43,7 @@ def main() -> None:
     work.mkdir(parents=True, exist_ok=True)
     config = ["--config", str(write_project(work, pair_1(args.clips.resolve())))]
     timed("preprocess", "pair", *config)
-    timed("train", "pair", "--minutes", "0.3", "--preset", "lite", *config)
+    timed("train", "pair", "--minutes", "0.3", "--preset", "cpu", *config)
     video, out = enlarged(args.clips / "pair_hd" / "aoc.mp4", work / "talk.mp4", args.seconds), work / "out.mp4"
     converting = timed("convert", "pair", str(video), "--output", str(out), "--overwrite", *config)
     measuring = timed("evaluate", "pair", str(out), *config)

@@ -1,6 +1,6 @@
 """How good a swap is after a minute, after two, four and eight: quality for time, each with its own schedule.
 
-    python -m benchmarks.minutes --clips DIR [--pair 1|2] [--minutes 1,2,4,8] [--preset lite,original] [--work DIR]
+    python -m benchmarks.minutes --clips DIR [--pair 1|2] [--minutes 1,2,4,8] [--preset cpu,original] [--work DIR]
 
 DIR as in ``benchmarks.pairs``. Every preset trains anew for every budget, on the same faces, and is judged by
 ``evaluate`` on what was held out, in both directions. Prints a table, and last how far the first preset's swaps after
@@ -22,7 +22,7 @@ def main() -> None:
     parser.add_argument("--clips", type=Path, required=True)
     parser.add_argument("--pair", type=int, choices=(1, 2), default=1)
     parser.add_argument("--minutes", default="1,2,4,8", help="with commas between")
-    parser.add_argument("--preset", default="lite", help="with commas between")
+    parser.add_argument("--preset", default="cpu", help="with commas between")
     parser.add_argument("--work", type=Path, help="keep the project here (default: a temporary folder)")
     args = parser.parse_args()
     pair = (pair_1 if args.pair == 1 else pair_2)(args.clips.resolve())

@@ -1,11 +1,11 @@
 """How fast training is: real training against the same network on random tensors, and against this machine's matrices.
 
-    python -m benchmarks.train [--preset lite,original,sharp128] [--batch-size N] [--seconds S] [--rounds R]
+    python -m benchmarks.train [--preset cpu,original,gpu] [--batch-size N] [--seconds S] [--rounds R]
 
 Runs on whatever device and backend Keras has (KERAS_BACKEND=jax or torch for others than TensorFlow). A round trains
-for S seconds on faces that are read from a memory-mapped file, augmented and spoilt as a real run does it, and then
-for S seconds on tensors that lie ready in the network's own form. Floating-point operations are counted from the
-layers (a multiplication and an addition each, three times the forward pass); the matrix peak is the fastest square
+for S seconds on faces, or textures, that are read from a memory-mapped file, augmented and spoilt as a real run does
+it, and then for S seconds on tensors that lie ready in the network's own form. Floating-point operations are counted
+from the layers (a multiplication and an addition each, three times the forward pass); the matrix peak is the fastest square
 product measured in the same run. Prints last, for each preset, the ratio of real training to random tensors, and the
 share of the peak.
 """
@@ -18,23 +18,28 @@ from pathlib import Path
 
 import numpy as np
 
-from faceit.faces.load import FaceSet, work_size
-from faceit.network.presets import choose
+from faceit.faces.load import FaceSet, Textures, work_size
+from faceit.network.presets import Preset, choose
 from faceit.network.swapmodel import start_backend
+from faceit.shape import CODE
+from faceit.texture import SEEN
 
 FACES = 2000  # a side
 MATRIX = {False: 2048, True: 16384}  # the side of the squares multiplied, without and with a GPU
 
 
-def faces_on_disk(folder: Path, side: int, seed: int) -> FaceSet:
+def faces_on_disk(folder: Path, preset: Preset, seed: int) -> FaceSet:
+    paints = preset.network == "appearance"
+    side = preset.size if paints else work_size(preset.size)
     rng = np.random.default_rng(seed)
     held = np.lib.format.open_memmap(folder / f"{seed}.npy", "w+", np.uint8, (FACES, side, side, 3))
     for i in range(0, FACES, 100):
         held[i : i + 100] = rng.integers(0, 256, held[i : i + 100].shape, np.uint8)
     held.flush()
-    masks = rng.integers(0, 2, (FACES, side, side), np.uint8) * np.uint8(255)
-    faces = np.load(folder / f"{seed}.npy", mmap_mode="r")
-    return FaceSet(faces, rng.random((FACES, 68, 2), np.float32), masks=masks)
+    faces, points = np.load(folder / f"{seed}.npy", mmap_mode="r"), rng.random((FACES, 68, 2), np.float32)
+    codes, shown = rng.normal(0, 1, (FACES, CODE)).astype(np.float32), np.ones((FACES, 3), np.float32)
+    textures = Textures(faces, codes, shown, None, None) if paints else None
+    return FaceSet(faces, points, yaw=rng.uniform(-30, 30, FACES).astype(np.float32), textures=textures)
 
 
 def still(training_class):
@@ -43,8 +48,10 @@ def still(training_class):
     class Still(training_class):
         def ready(self, batch: int) -> None:
             rng, size = np.random.default_rng(0), self.preset.size
-            shapes = {"seen": (size, size, 3), "target": (size, size, 4 if self.preset.mask_decoder else 3),
-                      "points": (68, 2), "noise": (136,)}  # fmt: skip
+            self._find_places()
+            shapes = {"seen": (size, size, 3), "target": (size, size, 3)}
+            if self.paints:
+                shapes |= {"seen": (SEEN, SEEN, 3), "points": (CODE,), "noise": (CODE,), "shown": (3,)}
             self.inputs = {f"{name}_{s}": rng.random((batch, *shape), np.float32) for name, shape in shapes.items()
                            for s in "ab"} | {"free": np.ones(batch, np.float32)}  # fmt: skip
 
@@ -53,10 +60,11 @@ def still(training_class):
 
             x = {k: ops.convert_to_tensor(v) for k, v in x.items()}
             made = self.network.reconstruct_both(
-                x["seen_a"], x["seen_b"], x["points_a"], x["points_b"], x["noise_a"], x["noise_b"],
+                x["seen_a"], x["seen_b"], *(x.get(f"{name}_{s}") for name in ("points", "noise") for s in "ab"),
                 x["free"][:1] if self.preset.freeze_at < 1 else None,
             )  # fmt: skip
-            return {"target_a": x["target_a"], "target_b": x["target_b"], "a": made[0], "b": made[1]}
+            known = {key: x[key] for key in x if key.startswith(("target", "shown"))}
+            return known | {"a": made[0], "b": made[1]}
 
         def step(self, sets, step, done):
             self.train_on_batch(self.inputs, self.inputs["free"], return_dict=True)
@@ -79,10 +87,7 @@ def operations(network) -> float:
                 total += forward(layer)
         return total
 
-    names = ("encoder", "inter_both", "inter_a", "decoder_a", "decoder_b", "decoder_both")
-    part = {name: forward(getattr(network, name)) for name in names if hasattr(network, name)}
-    both = part["encoder"] + part.get("inter_both", 0) + part.get("decoder_both", 0)
-    return 3 * (2 * both + sum(part.get(name, 0) for name in ("decoder_a", "decoder_b", "inter_a")))
+    return 3 * (2 * forward(network.encoder) + forward(network.decoder_a) + forward(network.decoder_b))
 
 
 def matrix_peak(side: int, dtype: str) -> float:
@@ -124,7 +129,7 @@ def pace(training, sets, seconds: float, step: int) -> tuple[float, int]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--preset", default="lite,original,sharp128", help="with commas between")
+    parser.add_argument("--preset", default="cpu,original,gpu", help="with commas between")
     parser.add_argument("--batch-size", type=int, help="faces per side and step (default: the preset's)")
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--rounds", type=int, default=5)
@@ -132,9 +137,10 @@ def main() -> None:
     has_gpu = start_backend()
     import keras
 
-    from faceit.network.cluster import build_to_train, cluster
+    from faceit.network.cluster import cluster
     from faceit.network.devices import training_precision
     from faceit.network.training import Training
+    from faceit.network.trial import throwaway
 
     with training_precision():
         policy = keras.config.dtype_policy()
@@ -146,9 +152,9 @@ def main() -> None:
         preset = choose(name, has_gpu)
         preset = replace(preset, batch_size=args.batch_size or preset.batch_size)
         with tempfile.TemporaryDirectory() as folder:
-            side = work_size(preset.size)
-            sets = {s: faces_on_disk(Path(folder), side, i) for i, s in enumerate("ab")}
-            real, bare = Training(build_to_train(preset), 1), still(Training)(build_to_train(preset), 1)
+            sets = {s: faces_on_disk(Path(folder), preset, i) for i, s in enumerate("ab")}
+            real = throwaway(preset)
+            bare = still(Training)(real.network, 1)
             bare.ready(preset.batch_size * cluster().count)
             count, steps, rates = operations(real.network), [0, 0], [[], []]
             for _ in range(args.rounds + 1):

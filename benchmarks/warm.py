@@ -1,6 +1,6 @@
 """How much sooner a swap is good that begins with another's weights: the held-out loss of both over time.
 
-    python -m benchmarks.warm --clips DIR [--minutes M] [--before M] [--preset lite] [--work DIR]
+    python -m benchmarks.warm --clips DIR [--minutes M] [--before M] [--preset cpu] [--work DIR]
 
 DIR as in ``benchmarks.pairs``. First one swap is trained for ``--before`` minutes on pair 2, two men, as any user's
 earlier work. Then pair 1, two women that this network never saw, is trained twice for as many minutes with the same
@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument("--clips", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=4.0)
     parser.add_argument("--before", type=float, default=8.0)
-    parser.add_argument("--preset", default="lite")
+    parser.add_argument("--preset", default="cpu")
     parser.add_argument("--work", type=Path, help="keep the projects here (default: a temporary folder)")
     args = parser.parse_args()
     work = (args.work or Path(tempfile.mkdtemp(prefix="faceit-warm-"))).resolve()

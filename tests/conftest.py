@@ -48,7 +48,8 @@ def write_project(root: Path, people: Path, videos: dict | None = None, **top) -
     project = {
         "people": {name: {"portrait": str(people / f"{name}.png"), "consent": f"{name}: public domain", "videos": urls}
                    for name, urls in videos.items()},
-        "swaps": {"c2h": {"from": "collins", "to": "hopper", "model": {"size": 128}}}, "curate": {"enabled": False}, **top,
+        "swaps": {"c2h": {"from": "collins", "to": "hopper", "model": {"size": 128}}},
+        "curate": {"enabled": False}, **top,
         "preprocess": {"fps": 10, "tolerance": TOLERANCE} | top.get("preprocess", {}),
     }  # fmt: skip
     root.mkdir(parents=True, exist_ok=True)

@@ -14,10 +14,10 @@ from faceit.errors import FaceitError
 
 BFLOAT16_FROM = (8, 0)  # compute capability of NVIDIA's GPUs (Ampere) that multiply bfloat16 in hardware
 FEWEST_AT_ONCE = 2  # faces a side and step; of a single one the gradient is noise
-# Fitted to the peak memory of training steps on a CPU (TensorFlow 2.21), beside the network's own weights. In MB, of cpu
-# with 4 and 32 faces a side: at 128 pixels 340 and 560 (measured 330 and 590), at 192 370 and 770 (370 and 780), at 256
-# 410 and 1,070 (450 and 1,080); of gpu at 256 with 2 and 8: 1,490 and 1,950 (1,460 and 1,750). For one more face a side
-# of original it says 18; measured were 16.
+# Fitted to the peak memory of training steps on a CPU (TensorFlow 2.21), beside the network's own weights. In MB, of
+# cpu with 4 and 32 faces a side: at 128 pixels 340 and 560 (measured 330 and 590), at 192 370 and 770 (370 and 780), at
+# 256 410 and 1,070 (450 and 1,080); of gpu at 256 with 2 and 8: 1,490 and 1,950 (1,460 and 1,750). For one more face a
+# side of original it says 18; measured were 16.
 PICTURES = 17  # numbers that augmentation and loss hold for each number of the pictures, of both sides together
 TEXTURES = 13  # the same of textures, which are not cut out
 STEP = 200e6  # bytes, of the compiled step itself
@@ -111,8 +111,8 @@ def fitting_batch(network, wished: int) -> int:
 
 
 def needed(network, batch: int) -> int:
-    """Bytes that training takes beside the network's own weights, with ``batch`` faces a side at a time. What a person's
-    paint holds does not train: it has no gradients."""
+    """Bytes that training takes beside the network's own weights, with ``batch`` faces a side at a time. A person's
+    paint does not train: it has no gradients."""
     weights = 4 * sum(math.prod(v.shape) for v in network.trainable_variables)
     optimizer = 3 if network.preset.average else 2  # Adam's two moments, the average
     return int(STEP) + (optimizer + GRADIENTS) * weights + batch * face_bytes(network)

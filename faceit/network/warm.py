@@ -3,8 +3,8 @@
 What is shared is the encoder and the trunks of the decoders: anyone's decoder is a beginning for anyone. What is known
 of the people themselves (``input``, ``shape``, ``paint``) is never taken over: it is fitted afresh to the faces of this
 run. Nor are the decoders' last layers (``LAST``), which add to that person's own paint and begin at nothing. For
-another pair of people the bottleneck (``BOTTLENECK``) begins anew as well, as DeepFaceLab does: what is seen and drawn stays,
-what the code means is learned again, so that the old pair does not shine through.
+another pair of people the bottleneck (``BOTTLENECK``) begins anew as well, as DeepFaceLab does: what is seen and drawn
+stays, what the code means is learned again, so that the old pair does not shine through.
 """
 
 import re

@@ -30,7 +30,7 @@ PYTHONS = ((3, 11), (3, 13))  # the first and the last that all libraries have w
 OLD_DAYS = 90  # of yt-dlp: YouTube changes faster
 TRAIN_S = 1.5  # how long a network is trained to see how fast this machine is
 TIME_LIMIT_S = 120.0  # for a library to start: a cold disk is slow, but not for ever
-LEAST_MEMORY = 2 * 10**9  # bytes; training `lite` takes 0.8 GB, with 6,000 faces on either side 2.0 GB at its start
+LEAST_MEMORY = 2 * 10**9  # bytes; training `cpu` takes 1.6 GB, of which most is there before the first step
 DONE = "done.json"  # as faces.faceset has it, which cannot be imported without OpenCV
 ROOT = Path(__file__).parents[2]
 # what else may be installed in place of a library of requirements.txt: the same modules under another name

@@ -129,8 +129,8 @@ def test_both_sides_together_are_the_same_as_each_alone(sets):
 def test_after_some_training_pictures_and_landmarks_both_tell(sets):
     """A network that gives everyone the same face would have a small loss, too; this is where it is caught."""
     light = np.random.default_rng(0).uniform(0.5, 1, (16, 1, 1, 1))  # which the landmarks do not tell
-    sets = {side: replace(found, textures=replace(found.textures, pictures=(found.textures.pictures * light).astype(np.uint8)))
-            for side, found in sets.items()}  # fmt: skip
+    lit = {side: (found.textures.pictures * light).astype(np.uint8) for side, found in sets.items()}
+    sets = {side: replace(found, textures=replace(found.textures, pictures=lit[side])) for side, found in sets.items()}
     keras.utils.set_random_seed(3)
     network = met(build(replace(CPU128, batch_size=8)), sets)
     training = Training(network, seed=3)

@@ -175,7 +175,7 @@ def test_an_imported_model_goes_no_further(people, tmp_path):
 def test_a_models_size_is_what_it_takes(trained):
     folder = trained.parent / "models" / "c2h"
     state, weights = ((folder / f"{name}.safetensors").stat().st_size for name in ("state", "weights"))
-    training = throwaway(SMALL)
+    training = throwaway(replace(CPU, size=128))
     assert training.disk_size() == pytest.approx(2 * state + 2 * weights, rel=0.01)
     assert model_bytes(load_project(trained), "c2h", training.disk_size()) == pytest.approx(state, rel=0.01)
     assert steps_per_second(training, 0.2) > 0

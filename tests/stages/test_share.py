@@ -284,7 +284,7 @@ def test_descriptions_with_wrong_types_are_sentences(shared, tmp_path, rng):
         ({"preset": {**to_json(SMALL), "name": "sharp512"}}, "'sharp512' is not known here"),
         ({"preset": {**to_json(SMALL), "size": "64"}}, "setting size is '64'"),
         ({"preset": {**to_json(SMALL), "batch_size": [16]}}, "setting batch_size"),
-        ({"format": 2, "preset": {"name": "lite"}}, r"x was trained by an older faceit \(preset lite\), whose networks"),
+        ({"format": 2, "preset": {"name": "lite"}}, r"x was trained by an older faceit \(preset lite\), whose"),
         ({"swap": "a/b"}, "--as"),
         ({"swap": None}, "--as"),
         ({"swap": ".."}, "--as"),

@@ -106,8 +106,8 @@ def drawn_project(
         "people": {name: {"consent": f"{name} is a drawing", "videos": [{"url": f"{name}.mp4", "name": f"{name}_clip"}]}
                    for name in SKIN},
         "preprocess": {"align": crop.name},
-        "swaps": {name: {"from": a, "to": b, "model": {"preset": "cpu", "size": 128},
-                         "train": {"batch_size": 4, **(train or {})}} for name, (a, b) in swaps.items()},
+        "swaps": {name: {"from": a, "to": b, "model": {"preset": "cpu"}, "train": {"batch_size": 4, **(train or {})}}
+                  for name, (a, b) in swaps.items()},
     }  # fmt: skip
     (root / "faceit.yaml").write_text(yaml.safe_dump(project, sort_keys=False), encoding="utf-8")
     return root / "faceit.yaml"

@@ -132,9 +132,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_convert(command)
     _add_evaluate(command)
     _add_share(command)
-    sub = command("demo", _demo, "the whole job on two public-domain portraits, in about five minutes")
+    sub = command("demo", _demo, "the whole job on two public-domain portraits, in about three minutes")
     sub.add_argument("--dir", type=_path, default=Path("demo"), help="where to put it (default: demo)")
-    sub.add_argument("--minutes", type=_minutes, default=3.0, help="of training (default: 3)")
+    sub.add_argument("--minutes", type=_minutes, default=1.0, help="of training (default: 1)")
     return parser
 
 

@@ -14,8 +14,8 @@ from faceit.geometry import FACE, Crop, eye_distance, mouth_opening
 from faceit.shape import Shape, fit_shape
 from faceit.texture import SEEN, Layout, insides, moving_areas, weights_map
 
-MOST_FITTED = 1000  # textures; more teach the components nothing
-MOST_BYTES = 900e6  # of them as floats
+MOST_FITTED = 600  # textures; more teach the components nothing
+MOST_BYTES = 500e6  # of them as floats
 SMALLER = 2  # times: the size at which textures are compared with each other
 RIDGE = 30.0  # what the regression's squared weights cost
 BLOCKS = 5  # contiguous in time, of which each is left out once
@@ -27,6 +27,7 @@ OPEN_SHARE = 90  # percentile of the openings
 # How far mouth and eyes must be open to show what is inside: nothing below the first, all above the second. Of the mouth
 # in eye distances, of the eyes in the person's own median opening.
 MOUTH_SHOWS, EYES_SHOW = (0.02, 0.07), (0.35, 0.65)
+CANDIDATES = 24  # typical, sharp faces, of which one gives its fine detail
 LOWER_LIP = (*range(55, 60), *range(65, 68))  # what goes down when a mouth opens, and
 CHIN = {5: 0.4, 6: 0.7, 7: 0.9, 8: 1.0, 9: 0.9, 10: 0.7, 11: 0.4}  # how much of the jaw goes along
 
@@ -95,7 +96,7 @@ def fit_paint(pictures: np.ndarray, codes: np.ndarray, shown: np.ndarray, layout
         rows = np.linspace(0, len(codes) - 1, most).astype(int)
     textures = pictures[rows].astype(np.float32)
     textures /= 255
-    sharpness = _sharpness(textures, layout)
+    sharpness = _sharpness(textures, layout)  # before what is hidden is filled
     shown, codes = shown[rows], codes[rows].astype(np.float64)
     _fill(textures, shown, insides(layout, size))
     mean = textures.mean(0)
@@ -111,9 +112,10 @@ def fit_paint(pictures: np.ndarray, codes: np.ndarray, shown: np.ndarray, layout
     basis = np.concatenate([basis, np.zeros((components - count, basis.shape[1]), np.float32)])
     middle, regression = _ridge(codes, scores)
     regression = np.pad(regression * _predicted(codes, scores), ((0, 0), (0, components - count))).astype(np.float32)
-    made = ((codes - middle).astype(np.float32) @ regression) @ basis
-    off = textures - made.reshape(textures.shape)
-    mean += _detail(off, codes, sharpness, layout)
+    apart = np.linalg.norm(codes - np.median(codes, 0), axis=1)
+    typical = np.argsort(apart / max(np.median(apart), 1e-6) - sharpness / max(np.median(sharpness), 1e-6))[:CANDIDATES]
+    made = ((codes[typical] - middle).astype(np.float32) @ regression) @ basis
+    mean += _detail(textures[typical] - made.reshape(-1, size, size, 3), layout)
     return Paint(mean, basis, middle.astype(np.float32), regression)
 
 
@@ -123,15 +125,13 @@ def _sharpness(textures: np.ndarray, layout: Layout) -> np.ndarray:
     return np.array([cv2.Laplacian(cv2.cvtColor(each, cv2.COLOR_RGB2GRAY), cv2.CV_32F)[area].std() for each in textures])
 
 
-def _detail(off: np.ndarray, codes: np.ndarray, sharpness: np.ndarray, layout: Layout) -> np.ndarray:
+def _detail(off: np.ndarray, layout: Layout) -> np.ndarray:
     """The fine detail of skin that means and components lose, since no two faces are registered to the pixel: that of one
-    typical, sharp face, which the shape carries along. ``off`` (n, s, s, 3) is what remains of all of them; -> (s, s, 3),
-    none about eyes, brows and mouth, which move."""
+    face, which the shape carries along. ``off`` (n, s, s, 3) is what remains of typical, sharp faces: the one is taken
+    that is otherwise most like what is made of it; -> (s, s, 3), none about eyes, brows and mouth, which move."""
     size = off.shape[1]
-    broad = np.array([np.abs(cv2.GaussianBlur(each, (0, 0), size / 48)).mean() for each in off])
-    apart = np.linalg.norm(codes - np.median(codes, 0), axis=1)
-    score = broad / np.median(broad) + apart / max(np.median(apart), 1e-6) - sharpness / max(np.median(sharpness), 1e-6)
-    best = off[int(score.argmin())]
+    small = (size // 8, size // 8)
+    best = off[int(np.argmin([np.abs(cv2.resize(each, small, interpolation=cv2.INTER_AREA)).mean() for each in off]))]
     still = 1 - moving_areas(layout, size)[..., None]
     return (best - cv2.GaussianBlur(best, (0, 0), size / 64)) * still
 

@@ -11,29 +11,34 @@ from math import ceil
 
 import numpy as np
 
+from faceit.faces.faceset import spread
 from faceit.faces.follow import STEADY_REACH, steadied
 from faceit.faces.hands import hands_of, judged
 from faceit.faces.identity import Identity, Judgement, Tally
 from faceit.faces.seen import Seen
 from faceit.faces.tracks import JOINED_PLACE, JOINED_SAME
 from faceit.geometry import Face, align, head_angles, overlap
+from faceit.shape import Shape, fit_shape
 
 # Light changes slowly, and what is measured of it trembles: seconds, deviation of the weights that smooth it; and how
 # far it may lie from another frame's to count, in LAB, so that a lamp that is switched on lights the face at once.
 LIGHT_S, LIGHT_STEP = 0.25, 3.0
 LIGHT_REACH = 2.0  # deviations to either side
 TOLD_S, TOLD_REACH = 0.03, 3.0  # seconds, deviation of the weights that smooth what networks are told; deviations
+SHAPED = 100  # faces of a track and part, at the most, that tell a stranger's shape
 YAW_FADE = 15.0  # degrees in which a face that turns away fades out
 
 
 @dataclass(frozen=True)
 class Limits:
     """When a swap is only partly seen: ``fade`` seconds, in which a face comes and goes within a shot; ``yaw`` (lowest,
-    highest) degrees, beyond which it fades out, in frames of ``size`` (width, height); None: never."""
+    highest) degrees, beyond which it fades out, in frames of ``size`` (width, height); None: never. With ``strangers``
+    the faces may be others' than those that trained: each track is read by a shape of its own."""
 
     fade: float = 0.0
     yaw: tuple[float, float] | None = None
     size: tuple[int, int] = (0, 0)
+    strangers: bool = False
 
 
 class Cast:
@@ -52,6 +57,7 @@ class Cast:
         self._numbers: list[dict[int, int]] = []  # of each part: its tracks -> those of the whole video
         self._judged: dict[int, Judgement] = {}  # by track, where a person is looked for
         self._spans: dict[int, list[int]] = {}  # of each track: its first and its last frame in the whole video
+        self._shapes: dict[int, Shape] = {}  # by track, where strangers are swapped
         self._cuts: set[int] = set()  # the frames with which another shot begins
         self.frames = 0  # of the whole video
         self._meet()
@@ -59,6 +65,7 @@ class Cast:
     def _meet(self) -> None:
         """One walk over all parts: join the tracks, judge them."""
         encodings: dict[int, list[np.ndarray]] = {}
+        outlines: dict[int, list[np.ndarray]] = {}  # landmarks, where strangers are swapped
         ends: dict[int, tuple] = {}  # the boxes in the last frame of the part before, by track
         tracks = 0
         for part in range(self.parts):
@@ -73,12 +80,16 @@ class Cast:
                 encodings.setdefault(numbers[track], []).extend(some)
             for at, track in zip(seen.frame.tolist(), seen.track.tolist(), strict=True):
                 self._spans.setdefault(numbers[track], [self.frames + at, 0])[1] = self.frames + at
+            for track in set(seen.track.tolist()) if self.limits.strangers else ():
+                rows = spread(np.flatnonzero(seen.track == track).tolist(), SHAPED)
+                outlines.setdefault(numbers[track], []).append(seen.landmarks[rows])
             # a part's first frame has none before it to tell a cut by: what begins or ends there does not fade
             self._cuts |= {self.frames, *(self.frames + at for at in seen.cuts.tolist())}
             self._first.append(self.frames)
             self._numbers.append(numbers)
             self.frames += seen.frames
             ends = {numbers[track]: box for track, box in _boxes(seen, seen.frames - 1).items()}
+        self._shapes = {track: fit_shape(np.concatenate(some).astype(np.float64)) for track, some in outlines.items()}
         if self.identity is not None:
             self._judged = {track: self.identity.judge(np.stack(some)) for track, some in encodings.items()}
 
@@ -95,7 +106,8 @@ class Cast:
         after = self._numbered(part + 1)[:reach] if part + 1 < self.parts else []
         placed = _told(_lit(steadied((at / self.fps, at, chosen) for at, chosen in before + here + after)))
         mine = placed[len(before) : len(before) + len(here)]
-        return [[replace(face, strength=strength) for face in faces if (strength := self._strength(at, face)) > 0]
+        return [[replace(face, strength=strength, shape=self._shapes.get(face.track))
+                 for face in faces if (strength := self._strength(at, face)) > 0]
                 for _, at, faces in mine]  # fmt: skip
 
     def _strength(self, at: int, face: Face) -> float:

@@ -79,9 +79,11 @@ class SwapModel:
         """How much of the head it sees and gives."""
         return about_crop(self.about)
 
-    def swap(self, faces: np.ndarray, points: np.ndarray, from_side: str, to_side: str) -> np.ndarray:
+    def swap(self, faces: np.ndarray, points: np.ndarray, from_side: str, to_side: str,
+             shapes: list | None = None) -> np.ndarray:  # fmt: skip
         """Faces of one side as the other: (n, w, w, 3) uint8 with their margin, as they are saved, and landmarks in
-        units of its crop (n, 68, 2) -> (n, size, size, 3) float32 in 0..1. The same side gives the reconstruction."""
+        units of its crop (n, 68, 2) -> (n, size, size, 3) float32 in 0..1. The same side gives the reconstruction.
+        ``shapes`` are those of each face where it is no face of that side's person (``geometry.Face.shape``)."""
         from keras import ops
 
         crops = self.crops(faces)
@@ -105,7 +107,8 @@ class SwapModel:
             faces = np.array([reduced(face, side) for face in faces], np.uint8).reshape(-1, side, side, 3)
         return middle(faces, self.preset.size, ALIGNED_MARGIN)
 
-    def drawn_points(self, points: np.ndarray, from_side: str, to_side: str) -> np.ndarray | None:
+    def drawn_points(self, points: np.ndarray, from_side: str, to_side: str,
+                     shapes: list | None = None) -> np.ndarray | None:  # fmt: skip
         """Where the landmarks of the face lie that is drawn for a face with these: (n, 68, 2) in crop units -> the
         same. None where the network knows no landmarks."""
         return None
@@ -114,15 +117,15 @@ class SwapModel:
 class AppearanceModel(SwapModel):
     """A swap whose network paints textures: the landmarks of the face to draw are worked out without it."""
 
-    def swap(self, faces: np.ndarray, points: np.ndarray, from_side: str, to_side: str) -> np.ndarray:
+    def swap(self, faces: np.ndarray, points: np.ndarray, from_side: str, to_side: str,
+             shapes: list | None = None) -> np.ndarray:  # fmt: skip
         from keras import ops
 
-        (shape, layout), (other, drawn_layout) = (self.network.person(side) for side in (from_side, to_side))
+        layout, drawn_layout = (self.network.person(side)[1] for side in (from_side, to_side))
         size, points = self.preset.size, np.asarray(points, np.float64).reshape(-1, 68, 2)
         if not len(points):
             return np.empty((0, size, size, 3), np.float32)
-        poses, expression = shape.read(points)
-        there, codes = other.landmarks(poses, expression), other.code(poses.turn, expression)
+        there, codes = self._driven(points, from_side, to_side, shapes)
         made = np.empty((len(points), size, size, 3), np.float32)
         for i in range(0, len(points), BATCH):
             batch = slice(i, min(i + BATCH, len(points)))
@@ -135,11 +138,22 @@ class AppearanceModel(SwapModel):
                 made[k] = drawn_layout.drawn(texture, at, size)
         return made
 
-    def drawn_points(self, points: np.ndarray, from_side: str, to_side: str) -> np.ndarray | None:
-        if not len(points):
-            return None
-        poses, expression = self.network.person(from_side)[0].read(np.asarray(points, np.float64))
-        return self.network.person(to_side)[0].landmarks(poses, expression)
+    def drawn_points(self, points: np.ndarray, from_side: str, to_side: str,
+                     shapes: list | None = None) -> np.ndarray | None:  # fmt: skip
+        return self._driven(np.asarray(points, np.float64), from_side, to_side, shapes)[0] if len(points) else None
+
+    def _driven(self, points: np.ndarray, from_side: str, to_side: str, shapes: list | None):
+        """(the landmarks to draw, the codes of the paint) for faces with these landmarks (n, 68, 2)."""
+        own, other = (self.network.person(side)[0] for side in (from_side, to_side))
+        by = [own if shape is None else shape for shape in shapes or [None] * len(points)]
+        there, codes = np.empty_like(points), [None] * len(points)
+        for shape in {id(shape): shape for shape in by}.values():
+            rows = [i for i, each in enumerate(by) if each is shape]
+            poses, expression = shape.read(points[rows])
+            there[rows] = other.landmarks(poses, expression)
+            for i, code in zip(rows, other.code(poses.turn, expression), strict=True):
+                codes[i] = code
+        return there, np.stack(codes)
 
 
 def model_of(network, about: dict, folder: Path) -> SwapModel:

@@ -24,7 +24,7 @@ from faceit.media.provenance import Label
 from faceit.media.video import VideoInfo, frame_size, probe, read_frames, read_planes
 from faceit.media.writer import VideoWriter
 from faceit.network.presets import Preset, choose, from_json
-from faceit.network.swapmodel import BATCH, MODEL, STATE, SwapModel, about_crop, read_about, start_backend
+from faceit.network.swapmodel import BATCH, MODEL, STATE, SwapModel, about_crop, model_of, read_about, start_backend
 from faceit.network.trial import steps_per_second, throwaway
 from faceit.progress import duration, say
 from faceit.project import Project, Swap
@@ -195,7 +195,7 @@ def _measure(project: Project, swap: Swap, preset: Preset, align: str, clip: Cli
     training = throwaway(preset)
     steps = steps_per_second(training, MEASURE_S)
     look = _look(project, clip, folder)
-    convert, frame_bytes = _convert(project, swap, clip, SwapModel(training.network, {"align": align}, folder), folder)
+    convert, frame_bytes = _convert(project, swap, clip, model_of(training.network, {"align": align}, folder), folder)
     return Speeds(look, steps, convert, frame_bytes, training.disk_size())
 
 

@@ -65,21 +65,23 @@ class Swapper:
         if not faces:
             return []
         size, crop = self.model.preset.size, self.model.crop
-        pictures = np.stack([cut(frame, align(face.landmarks, self.saved, ALIGNED_MARGIN, crop)) for frame, face in faces])
+        pictures = np.stack([cut(frame, align(face.landmarks, self.saved, ALIGNED_MARGIN, crop))
+                             for frame, face in faces])  # fmt: skip
         points = np.stack([crop_points(_told(face), crop) for _, face in faces])
-        made = self._made(pictures, points)
+        shapes = [face.shape for _, face in faces]
+        made = self._made(pictures, points, shapes)
         if self.settings.occlusion == "none":
             return [(each, None) for each in made]
         if self.settings.occlusion == "hands":
             return [(each, hands_before(face, crop)) for each, (_, face) in zip(made, faces, strict=True)]
-        own, crops = self.model.swap(pictures, points, self.sides[0], self.sides[0]), self.model.crops(pictures)
+        own, crops = self.model.swap(pictures, points, self.sides[0], self.sides[0], shapes), self.model.crops(pictures)
         outlines = [filled_outline(of_crop(each, size), size, crop=crop) > 127 for each in points]
         return [(each, occluded(*seen)) for each, *seen in zip(made, crops, own, outlines, strict=True)]
 
-    def _made(self, pictures: np.ndarray, points: np.ndarray) -> np.ndarray:
+    def _made(self, pictures: np.ndarray, points: np.ndarray, shapes: list) -> np.ndarray:
         """What the network makes of these: (n, s, s, 3), or 4 with what of it is the face."""
-        made = self.model.swap(pictures, points, *self.sides)
-        there = self.model.drawn_points(points, *self.sides) if self.settings.mask == "shared" else None
+        made = self.model.swap(pictures, points, *self.sides, shapes)
+        there = self.model.drawn_points(points, *self.sides, shapes) if self.settings.mask == "shared" else None
         if there is None:
             return made
         how = {"feather": self.settings.feather, "crop": self.model.crop, "erode": self.settings.erode}

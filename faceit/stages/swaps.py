@@ -90,6 +90,7 @@ class Wanted:
 
     def __init__(self, project: Project, task: Task, settings: ConvertSettings | None):
         self.project, self.task = project, task
+        self.strangers = task.everyone  # whether the faces may be others' than the models know
         self.swaps = [_Swap(project, task, task.swap, settings), *(_Swap(project, task, name) for name in task.others)]
         if self.hands:
             HandFinder()  # where its weights are missing, that is said before the work begins
@@ -126,6 +127,7 @@ class Wanted:
 
     def learn(self, portraits: tuple[Path, ...]) -> None:
         """Learn who is looked for; ``portraits`` are of the first swap's person, instead of their own."""
+        self.strangers = self.task.everyone or bool(portraits)
         for swap in self.swaps if not self.task.everyone else ():
             own = portraits if swap is self.swaps[0] else ()
             swap.identity = learn_driver(self.project, swap.driver, swap.settings, own)
@@ -140,7 +142,7 @@ class Wanted:
 
     def casts(self, cast: Callable, size: tuple[int, int]) -> Casts:
         """Who is swapped by which in frames of ``size``; ``cast(identity, limits)`` gives a swap's."""
-        return Casts(*(cast(swap.identity, limits_of(swap.settings, swap.turns, size)) for swap in self.swaps))
+        return Casts(*(cast(swap.identity, limits_of(swap.settings, swap.turns, size, self.strangers)) for swap in self.swaps))
 
     def yaw(self) -> tuple[float, float] | None:
         """How far a head may be turned for the first swap to be seen, degrees; None: as far as it likes."""
@@ -222,13 +224,14 @@ def _hash(*told) -> str:
     return hashlib.sha256(json.dumps([__version__, *told], default=str).encode()).hexdigest()
 
 
-def limits_of(settings: ConvertSettings, turns: tuple[float, float] | None, size: tuple[int, int]) -> Limits:
+def limits_of(settings: ConvertSettings, turns: tuple[float, float] | None, size: tuple[int, int],
+              strangers: bool = False) -> Limits:  # fmt: skip
     """When a swap is only partly seen. ``turns``: how far the person whose face is put in was seen turned."""
     if settings.max_yaw is not None:
         turns = -settings.max_yaw, settings.max_yaw
     elif turns is not None:
         turns = turns[0] - TURNED_ON, turns[1] + TURNED_ON
-    return Limits(settings.fade, turns, size)
+    return Limits(settings.fade, turns, size, strangers)
 
 
 def learn_driver(project: Project, driver: Person, settings: ConvertSettings,

@@ -2,10 +2,10 @@
 
     python -m benchmarks.generic_head FILE [--output faceit/generic_head.json]
 
-FILE is ``face_mesh_solution_packed_assets.data`` of the npm package @mediapipe/face_mesh (0.4.1657299874; Apache-2.0, by
-Google), which holds the canonical face as 468 vertices. iBUG's points are vertices of that mesh, made symmetric; the unit is
-the distance between the eyes' centres. Prints last how far the head is from its own mirror image before that, in eye
-distances, over the median distance of neighbouring points.
+FILE is ``face_mesh_solution_packed_assets.data`` of the npm package @mediapipe/face_mesh (0.4.1657299874; Apache-2.0,
+by Google), which holds the canonical face as 468 vertices. iBUG's points are vertices of that mesh, made symmetric; the
+unit is the distance between the eyes' centres. Prints last how far the head is from its own mirror image before that,
+in eye distances, over the median distance of neighbouring points.
 """
 
 import argparse

@@ -106,7 +106,9 @@ def main() -> None:
     parser.add_argument("--work", type=Path, help="keep the project here (default: a temporary folder)")
     args = parser.parse_args()
     pair = PAIRS[args.pair](args.clips.resolve()) | {"align": args.align}
-    length = ["--iterations", str(args.iterations)] if args.iterations is not None else ["--minutes", str(args.minutes or 5)]
+    length = ["--minutes", str(args.minutes or 5)]
+    if args.iterations is not None:
+        length = ["--iterations", str(args.iterations)]
     work = (args.work or Path(tempfile.mkdtemp(prefix="faceit-pairs-"))).resolve()
     prepared, results = swapped(work, pair, [*length, "--preset", args.preset])
     print(f"\nPair {args.pair}, {' '.join(length)} of {args.preset}; preprocess {prepared:.0f} s; project in {work}")

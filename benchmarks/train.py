@@ -5,9 +5,9 @@
 Runs on whatever device and backend Keras has (KERAS_BACKEND=jax or torch for others than TensorFlow). A round trains
 for S seconds on faces, or textures, that are read from a memory-mapped file, augmented and spoilt as a real run does
 it, and then for S seconds on tensors that lie ready in the network's own form. Floating-point operations are counted
-from the layers (a multiplication and an addition each, three times the forward pass); the matrix peak is the fastest square
-product measured in the same run. Prints last, for each preset, the ratio of real training to random tensors, and the
-share of the peak.
+from the layers (a multiplication and an addition each, three times the forward pass); the matrix peak is the fastest
+square product measured in the same run. Prints last, for each preset, the ratio of real training to random tensors, and
+the share of the peak.
 """
 
 import argparse

@@ -96,8 +96,8 @@ def projections(turn: np.ndarray) -> np.ndarray:
 
 
 def fit_poses(points: np.ndarray, head: np.ndarray, pull: float = PULL) -> Poses:
-    """The poses in which a head (68, 3) looks most like landmarks (n, 68, 2) in pixels, by robust least squares over its
-    rigid points. ``pull`` is how strongly turns are drawn towards none."""
+    """The poses in which a head (68, 3) looks most like landmarks (n, 68, 2) in pixels, by robust least squares over
+    its rigid points. ``pull`` is how strongly turns are drawn towards none."""
     turn = np.zeros((len(points), 2))
     place = _placed(points, np.broadcast_to(head[:, :2], points.shape), np.broadcast_to(RIGID, points.shape[:2]))
     step = 1e-4
@@ -172,7 +172,8 @@ class Shape:
         return np.concatenate([np.maximum(usual[:4], 0.02), np.ones(3)])
 
     def code(self, turn: np.ndarray, expression: "Expression") -> np.ndarray:
-        """What the paint of this person is told of turns (n, 2) and expressions: (n, ``CODE``) float32. It is painted as they were seen: beyond the turns that were seen it stays as at the last of them."""
+        """What the paint of this person is told of turns (n, 2) and expressions: (n, ``CODE``) float32. It is painted
+        as they were seen: beyond the turns that were seen it stays as at the last of them."""
         turn = np.clip(turn, self.turns[:, 0], self.turns[:, 1]) * TURN_UNITS
         flat = np.clip(expression.standard, -CODE_REACH, CODE_REACH).reshape(len(turn), -1)
         return np.concatenate([flat, turn, turn**2], 1).astype(np.float32)
@@ -204,8 +205,8 @@ class Expression:
 PAIRS = np.array([(37, 41), (38, 40), (43, 47), (44, 46), (61, 67), (62, 66), (63, 65)])
 UPPER_LID = 0.8  # of what an eye closes by is the upper lid's
 # What goes along when the lower lip goes down: by the share of the middle gap that each does
-LOWER = {55: 0.5, 56: 0.9, 57: 1.0, 58: 0.9, 59: 0.5, 60: 0.2, 64: 0.2, 48: 0.1, 54: 0.1, 4: 0.2, 5: 0.5, 6: 0.75, 7: 0.9,
-         8: 1.0, 9: 0.9, 10: 0.75, 11: 0.5, 12: 0.2}  # fmt: skip
+LOWER = {55: 0.5, 56: 0.9, 57: 1.0, 58: 0.9, 59: 0.5, 60: 0.2, 64: 0.2, 48: 0.1, 54: 0.1, 4: 0.2, 5: 0.5, 6: 0.75,
+         7: 0.9, 8: 1.0, 9: 0.9, 10: 0.75, 11: 0.5, 12: 0.2}  # fmt: skip
 
 
 def gaps(faces: np.ndarray) -> np.ndarray:

@@ -1,9 +1,9 @@
-"""Paint apart from shape: faces warped so that their landmarks lie at one place, and back (shape-free textures: Craw and
-Cameron 1991).
+"""Paint apart from shape: faces warped so that their landmarks lie at one place, and back (shape-free textures: Craw
+and Cameron 1991).
 
-A texture is a square that shows a person's crop as it would be if their landmarks always were the same ones. Between the
-landmarks the warp is a thin-plate spline (Bookstein 1989), which is linear in them: once worked out for a person, it is a
-product with a matrix. It is smoothed, since landmarks tremble. Places are in units of the crop, 0 to 1.
+A texture is a square that shows a person's crop as it would be if their landmarks always were the same ones. Between
+the landmarks the warp is a thin-plate spline (Bookstein 1989), which is linear in them: once worked out for a person,
+it is a product with a matrix. It is smoothed, since landmarks tremble. Places are in units of the crop, 0 to 1.
 """
 
 from dataclasses import dataclass
@@ -77,11 +77,12 @@ class Layout:
 
 
 def weights_map(layout: Layout, size: int, crop: Crop = FACE, eyes_mouth: float = 2.0) -> np.ndarray:
-    """Where errors in a person's textures count: little outside the face, most at the eyes and the mouth. (size, size, 1)
-    float32, mean 1."""
+    """Where errors in a person's textures count: little outside the face, most at the eyes and the mouth. (size, size,
+    1) float32, mean 1."""
     points = layout.points * size - 0.5
     soft = size / 32
-    weights = 0.1 + 0.9 * cv2.GaussianBlur(filled_outline(points, size, crop=crop).astype(np.float32) / 255, (0, 0), soft)
+    face = filled_outline(points, size, crop=crop).astype(np.float32) / 255
+    weights = 0.1 + 0.9 * cv2.GaussianBlur(face, (0, 0), soft)
     for part, more in ((LEFT_EYE, 0.5), (RIGHT_EYE, 0.5), (OUTER_LIPS, 0.15)):
         area = np.zeros((size, size), np.uint8)
         middle = points[part].mean(0)
@@ -112,8 +113,8 @@ def _border() -> np.ndarray:
     along = np.arange(BORDER_POINTS // 4) / (BORDER_POINTS // 4)
     low, high = -BORDER, 1 + BORDER
     along = low + along * (high - low)
-    sides = [(along, np.full_like(along, low)), (np.full_like(along, high), along),
-             (low + high - along, np.full_like(along, high)), (np.full_like(along, low), low + high - along)]  # fmt: skip
+    first, last, back = np.full_like(along, low), np.full_like(along, high), low + high - along
+    sides = ((along, first), (last, along), (back, last), (first, back))
     return np.concatenate([np.column_stack(side) for side in sides])
 
 
@@ -135,8 +136,8 @@ def inverted(field: np.ndarray) -> np.ndarray:
 
 
 def sampled(picture: np.ndarray, field: np.ndarray, size: int, margin: float) -> np.ndarray:
-    """A picture (w, w, c) of a crop with ``margin`` around, looked up at every place of a crop of ``size`` pixels plus its
-    offset: (size, size, c)."""
+    """A picture (w, w, c) of a crop with ``margin`` around, looked up at every place of a crop of ``size`` pixels plus
+    its offset: (size, size, c)."""
     field = cv2.resize(field, (size, size), interpolation=cv2.INTER_LINEAR)
     side = picture.shape[0]
     x, y = _pixels(size)

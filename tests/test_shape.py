@@ -17,7 +17,8 @@ def poses(yaw=(), pitch=(), roll=0.0) -> Poses:
 
 
 def talking(head: np.ndarray, count: int, rng: np.random.Generator, noise: float = 0.0):
-    """Landmarks of a head that turns and talks, in pixels: (count, 68, 2), its poses, and how far it opens its mouth."""
+    """Landmarks of a head that turns and talks, in pixels: (count, 68, 2), its poses, and how far it opens its
+    mouth."""
     there = poses(rng.uniform(-25, 25, count), rng.uniform(-12, 12, count), roll=5)
     mouth = rng.uniform(0, 0.25, count)
     heads = np.repeat(head[None], count, 0)

@@ -1,7 +1,7 @@
 """Fine detail: a swapped face may be softer than the picture around it, or sharper than a picture that is blurred.
 
-How sharp a picture is is told by the edges of eyes and lips, which everybody has; skin differs between people, and stays
-as smooth, wrinkled or bearded as it is.
+How sharp a picture is is told by the edges of eyes and lips, which everybody has; skin differs between people, and
+stays as smooth, wrinkled or bearded as it is.
 """
 
 import cv2

@@ -1,8 +1,8 @@
 """A person's appearance, learned without a network: their shape, and how their paint moves with expression and turn.
 
-After the active appearance models (Cootes, Edwards and Taylor 2001): shape-free textures, their principal components, and
-a ridge regression from what the shape says to the components. Each component is driven only as far as blocks of time that
-were left out show that it can be predicted; the rest is a network's to learn.
+After the active appearance models (Cootes, Edwards and Taylor 2001): shape-free textures, their principal components,
+and a ridge regression from what the shape says to the components. Each component is driven only as far as blocks of
+time that were left out show that it can be predicted; the rest is a network's to learn.
 """
 
 from dataclasses import dataclass
@@ -20,12 +20,12 @@ SMALLER = 2  # times: the size at which textures are compared with each other
 RIDGE = 30.0  # what the regression's squared weights cost
 BLOCKS = 5  # contiguous in time, of which each is left out once
 LEAST_EXPLAINED = 0.02  # of a component's variance, below which it is not driven
-# Textures show the mouth as wide open as the person opens it, within these bounds in eye distances: what is inside needs
-# room. Of who opens it less they show the mean.
+# Textures show the mouth as wide open as the person opens it, within these bounds in eye distances: what is inside
+# needs room. Of who opens it less they show the mean.
 OPEN = (0.1, 0.16)
 OPEN_SHARE = 90  # percentile of the openings
-# How far mouth and eyes must be open to show what is inside: nothing below the first, all above the second. Of the mouth
-# in eye distances, of the eyes in the person's own median opening.
+# How far mouth and eyes must be open to show what is inside: nothing below the first, all above the second. Of the
+# mouth in eye distances, of the eyes in the person's own median opening.
 MOUTH_SHOWS, EYES_SHOW = (0.02, 0.07), (0.35, 0.65)
 CANDIDATES = 24  # typical, sharp faces, of which one gives its fine detail
 LOWER_LIP = (*range(55, 60), *range(65, 68))  # what goes down when a mouth opens, and
@@ -34,9 +34,9 @@ CHIN = {5: 0.4, 6: 0.7, 7: 0.9, 8: 1.0, 9: 0.9, 10: 0.7, 11: 0.4}  # how much of
 
 @dataclass(frozen=True)
 class Paint:
-    """What a network begins with for a person: their ``mean`` texture (s, s, 3) float32 in 0..1, a ``basis`` (k, s * s *
-    3) of what changes, whose coefficients have a deviation of 1, and the ``regression`` (f, k): a face with the code c
-    (``Shape.code``) has the coefficients (c - ``middle``) @ regression."""
+    """What a network begins with for a person: their ``mean`` texture (s, s, 3) float32 in 0..1, a ``basis`` (k, s * s
+    * 3) of what changes, whose coefficients have a deviation of 1, and the ``regression`` (f, k): a face with the code
+    c (``Shape.code``) has the coefficients (c - ``middle``) @ regression."""
 
     mean: np.ndarray
     basis: np.ndarray
@@ -74,7 +74,8 @@ def fit_layout(points: np.ndarray) -> Layout:
 
 
 def shows(points: np.ndarray) -> np.ndarray:
-    """How much of the inside of mouth, left and right eye faces show: landmarks (n, 68, 2) -> (n, 3) float32 in 0..1."""
+    """How much of the inside of mouth, left and right eye faces show: landmarks (n, 68, 2) -> (n, 3) float32 in
+    0..1."""
     unit = np.array([eye_distance(each) for each in points])
     mouth = np.linalg.norm(points[:, 62] - points[:, 66], axis=-1) / unit
     out = [np.clip((mouth - MOUTH_SHOWS[0]) / (MOUTH_SHOWS[1] - MOUTH_SHOWS[0]), 0, 1)]
@@ -88,8 +89,8 @@ def shows(points: np.ndarray) -> np.ndarray:
 
 def fit_paint(pictures: np.ndarray, codes: np.ndarray, shown: np.ndarray, layout: Layout, components: int,
               crop: Crop = FACE) -> Paint:  # fmt: skip
-    """How a person's paint moves: their textures (n, s, s, 3) uint8, their ``codes`` (n, f) and what they show, (n, 3) as
-    ``shows``."""
+    """How a person's paint moves: their textures (n, s, s, 3) uint8, their ``codes`` (n, f) and what they show, (n, 3)
+    as ``shows``."""
     rows, size = np.arange(len(codes)), pictures.shape[1]
     most = max(2, min(MOST_FITTED, int(MOST_BYTES / (12 * size * size))))
     if len(rows) > most:
@@ -122,13 +123,14 @@ def fit_paint(pictures: np.ndarray, codes: np.ndarray, shown: np.ndarray, layout
 def _sharpness(textures: np.ndarray, layout: Layout) -> np.ndarray:
     """How much fine detail each of the textures shows within the face, (n,)."""
     area = weights_map(layout, textures.shape[1], eyes_mouth=0)[..., 0] > 1
-    return np.array([cv2.Laplacian(cv2.cvtColor(each, cv2.COLOR_RGB2GRAY), cv2.CV_32F)[area].std() for each in textures])
+    gray = (cv2.cvtColor(each, cv2.COLOR_RGB2GRAY) for each in textures)
+    return np.array([cv2.Laplacian(each, cv2.CV_32F)[area].std() for each in gray])
 
 
 def _detail(off: np.ndarray, layout: Layout) -> np.ndarray:
-    """The fine detail of skin that means and components lose, since no two faces are registered to the pixel: that of one
-    face, which the shape carries along. ``off`` (n, s, s, 3) is what remains of typical, sharp faces: the one is taken
-    that is otherwise most like what is made of it; -> (s, s, 3), none about eyes, brows and mouth, which move."""
+    """The fine detail of skin that means and components lose, since no two faces are registered to the pixel: that of
+    one face, which the shape carries along. ``off`` (n, s, s, 3) is what remains of typical, sharp faces: the one is
+    taken that is otherwise most like what is made of it; -> (s, s, 3), none about eyes, brows and mouth, which move."""
     size = off.shape[1]
     small = (size // 8, size // 8)
     best = off[int(np.argmin([np.abs(cv2.resize(each, small, interpolation=cv2.INTER_AREA)).mean() for each in off]))]
@@ -183,8 +185,8 @@ def fit_appearance(shape: Shape, layout: Layout, textures: np.ndarray, codes: np
 
 
 def fit_person(points: np.ndarray, spread: np.ndarray) -> tuple[Shape, Layout, np.ndarray]:
-    """Shape, layout, and the codes (n, f) of a person's landmarks (n, 68, 2) in units of the crop; ``spread`` (n,) as in
-    ``geometry.Face``."""
+    """Shape, layout, and the codes (n, f) of a person's landmarks (n, 68, 2) in units of the crop; ``spread`` (n,) as
+    in ``geometry.Face``."""
     points = points.astype(np.float64)
     shape = fit_shape(points, spread)
     poses, expression = shape.read(points)

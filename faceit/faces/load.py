@@ -152,8 +152,8 @@ def load_faceset(
 def load_appearance(folders: list[Path], size: int, most: int = 6000, held_out: bool = False,
                     cache: Path | None = None, like: Textures | None = None) -> FaceSet:  # fmt: skip
     """Load faces for a network that paints textures of ``size`` pixels, as ``load_faceset``. Their pictures stay on the
-    disk, as they are saved (``Saved``). Their ``textures`` are kept in the folder ``cache``; those of faces that are held
-    out are made ``like`` the person's that train."""
+    disk, as they are saved (``Saved``). Their ``textures`` are kept in the folder ``cache``; those of faces that are
+    held out are made ``like`` the person's that train."""
     crop = shared_crop(folders)
     found = spread(_all_found(folders, held_out), most)
     name = folders[0].parent.name if folders else "nobody"

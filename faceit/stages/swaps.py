@@ -142,7 +142,8 @@ class Wanted:
 
     def casts(self, cast: Callable, size: tuple[int, int]) -> Casts:
         """Who is swapped by which in frames of ``size``; ``cast(identity, limits)`` gives a swap's."""
-        return Casts(*(cast(swap.identity, limits_of(swap.settings, swap.turns, size, self.strangers)) for swap in self.swaps))
+        return Casts(*(cast(swap.identity, limits_of(swap.settings, swap.turns, size, self.strangers))
+                       for swap in self.swaps))  # fmt: skip
 
     def yaw(self) -> tuple[float, float] | None:
         """How far a head may be turned for the first swap to be seen, degrees; None: as far as it likes."""

@@ -1,5 +1,7 @@
 """Who is who, judged by whole tracks, over the ends of parts too."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ from faceit.faces.cast import Cast, Casts, Limits
 from faceit.faces.identity import Identity, Tally
 from faceit.faces.seen import Seen, load_seen, save_seen
 from faceit.geometry import HEAD, SKULL
+from faceit.shape import generic_head
 
 FACE = np.random.default_rng(0).uniform(0, 100, (68, 2)).astype(np.float32)
 FACE[36:48, 1] -= 60  # eyes above, so that it has an upright place
@@ -196,3 +199,22 @@ def test_of_two_swaps_the_nearer_has_the_face():
     tally = Tally()
     assert nobody.count(tally) == 0 and tally.someone_else == 2
     assert tally.nearest == pytest.approx(0.2 * np.sqrt(128), rel=1e-6)
+
+
+def test_strangers_are_read_by_a_shape_of_their_own_track_over_all_parts():
+    head = generic_head()
+    wide = head.copy()
+    wide[:17] *= [1.2, 1.0, 1.0]
+    rng = np.random.default_rng(0)
+
+    def part(first: int) -> Seen:
+        both = seen(20, *[(i, track, 300 * track, None) for i in range(20) for track in (0, 1)])
+        points = [(wide if track else head)[:, :2] * 40 + [100 + 300 * track, 80] for track in both.track]
+        return replace(both, landmarks=(np.array(points) + rng.normal(0, 0.3, (40, 68, 2))).astype(np.float32))
+
+    usual, own = (cast(part(0), part(20), strangers=flag) for flag in (False, True))
+    assert all(face.shape is None for number in (0, 1) for faces in usual.faces(number) for face in faces)
+    shapes = [{face.track: face.shape for faces in own.faces(number) for face in faces} for number in (0, 1)]
+    assert shapes[0].keys() == {0, 1} and all(shapes[0][track] is shapes[1][track] for track in (0, 1))
+    widths = [np.ptp(shapes[0][track].head[:17, 0]) for track in (0, 1)]
+    assert widths[1] / widths[0] > 1.1

@@ -112,9 +112,10 @@ def test_minutes_that_are_none(capfd, words, value):
 
 
 @pytest.mark.parametrize("option", ["--iterations", "--batch-size"])
-@pytest.mark.parametrize("value", ["abc", "0", "-1", "1.5", "9" * 5000])
+@pytest.mark.parametrize("value", ["abc", "", "-1", "1.5", "9" * 5000])
 def test_counts_that_are_none(capfd, option, value):
     assert "expected a whole number from 1 on" in usage(capfd, "train", "x", f"{option}={value}")
+    assert "expected a whole number from 1 on" in usage(capfd, "train", "x", "--batch-size=0")
 
 
 @pytest.mark.parametrize("value", ["abc", "-1", "1:75", "nan"])

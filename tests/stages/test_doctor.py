@@ -110,7 +110,7 @@ def test_all_is_well_here(prepared, tmp_path, examine):
     assert found["consent"][1].endswith("hopper: hopper: public domain")
     assert doctor.DONE == DONE
     assert found["videos"] == ["ok    videos      collins: 1 done", "ok    videos      hopper: 1 done"]
-    assert re.search(r"\d GB are free .*; this project still needs about 1\d\d MB$", found["disk"][0])
+    assert re.search(r"\d GB are free .*; this project still needs about 4\d\d MB$", found["disk"][0])
 
 
 def test_without_a_project_it_looks_at_the_machine(quick, tmp_path, monkeypatch, examine):
@@ -439,7 +439,7 @@ def test_a_disk_of_100_mb(prepared, tmp_path, examine):
         code, found, _ = examine("--config", copied(prepared, tmp_path))
         [line] = found["disk"]
         assert code == 1 and line.startswith("FAIL")
-        assert re.search(r"(9\d|10\d) MB are free on the disk of .* still needs about 1\d\d MB: free \d+ MB, or", line)
+        assert re.search(r"(9\d|10\d) MB are free on the disk of .* still needs about 4\d\d MB: free \d+ MB, or", line)
 
 
 # ---- the project ----

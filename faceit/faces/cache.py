@@ -27,7 +27,7 @@ from faceit.progress import Progress, say
 THREADS = min(8, os.cpu_count() or 1)  # OpenCV decodes without Python's lock; a disk has little use for more readers
 BLOCK_BYTES = 16 << 20  # made, written and checked at a time: some hundred faces
 LARGEST_SHARE = 0.5  # of what is free on the disk: the rest is for the models, which cannot do without it
-SIZES = 2  # a person: a network that is grown changes from one size to another
+SIZES = 2  # a person: who tries another one goes back
 STALE_S = 600  # a file in the making that nobody wrote to for so long was left by a killed run
 KEY_LETTERS = 16  # of the key's hexadecimal digits are in the name
 # the names of what lies here; what else somebody put there is left alone

@@ -289,6 +289,15 @@ def test_what_the_model_sees_is_where_it_is_put_back(people, tmp_path, name):
 
 
 @pytest.mark.slow
+def test_a_model_that_made_no_step_converts(prepared, people, tmp_path):
+    file = copied(prepared, tmp_path)
+    assert main(["train", "c2h", "--preset", "cpu", "--iterations", "0", "--config", str(file)]) == 0
+    assert convert(file, people / "talk.mp4", "--duration", "1") == 0
+    story = json.loads(result(file, "talk-0-1.json").read_text())
+    assert story["model"]["step"] == 0 and story["counts"]["swapped"] == 15
+
+
+@pytest.mark.slow
 def test_whole_faces_from_the_yaml_to_the_video(people, tmp_path):
     """The model's own crop counts when it is used, whatever the YAML says by then."""
     file = write_project(tmp_path / "project", people, preprocess={"fps": 10, "align": "wholeface"})

@@ -116,10 +116,13 @@ def test_in_textures_landmarks_lie_at_one_place(tmp_path, crop):
     np.testing.assert_allclose((np.array(spots) + 0.5) / 128, np.tile(it.layout.points[30], (12, 1)), atol=0.015)
 
 
-def test_held_out_faces_have_no_textures_and_too_few_have_none(tmp_path):
+def test_held_out_faces_have_textures_like_those_that_train_and_too_few_have_none(tmp_path):
     drawn_folder(tmp_path / "ann" / "talk", "ann", 12)
     write_split(tmp_path / "ann" / "talk", Split(0.2, 0.9))
     assert load_appearance([tmp_path / "ann" / "talk"], 128, held_out=True).textures is None
+    known = load_appearance([tmp_path / "ann" / "talk"], 128).textures
+    held = load_appearance([tmp_path / "ann" / "talk"], 128, held_out=True, like=known)
+    assert len(held.textures.pictures) == len(held) > 0 and held.textures.layout is known.layout
     drawn_folder(tmp_path / "bob" / "talk", "bob", 1)
     assert load_appearance([tmp_path / "bob" / "talk"], 128).textures is None
     empty = load_appearance([], 128, cache=tmp_path / ".cache")

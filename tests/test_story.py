@@ -61,10 +61,10 @@ def test_the_demo_goes_from_nothing_to_a_video_and_again_without_work(tmp_path, 
     monkeypatch.setattr(demo, "TALK_S", 1.0)
     words = ["demo", "--dir", str(tmp_path / "demo"), "--minutes", "0.05"]
     assert main(words) == 0
-    output = tmp_path / "demo" / "data" / "output" / demo.SWAP / "collins_talk-side-by-side.mp4"
+    output = tmp_path / "demo" / "data" / "output" / demo.SWAP / "hopper_talk-side-by-side.mp4"
     with av.open(str(output)) as video:
         assert video.streams.video and video.streams.audio
     made = output.stat().st_mtime_ns
     assert main(words) == 0
     assert output.stat().st_mtime_ns == made
-    assert "collins_talk-side-by-side.mp4" in capfd.readouterr().out
+    assert "hopper_talk-side-by-side.mp4" in capfd.readouterr().out

@@ -22,12 +22,12 @@ from faceit.progress import duration, say
 from faceit.project import Project, load_project
 from faceit.settings import overridden
 
-SWAP = "collins_to_hopper"
+SWAP, DRIVER, GIVER = "hopper_to_collins", "hopper", "collins"
 CONSENT = {"collins": "NASA portrait of Eileen Collins, public domain (from scikit-image)",
            "hopper": "US Navy portrait of Grace Hopper, public domain (from matplotlib)"}  # fmt: skip
 PITCH = {"collins": 205.0, "hopper": 175.0}  # Hz, of the made-up voices
 TRAIN_S, TALK_S = 12.0, 6.0  # seconds of the clips to train on and of the one to convert
-TALK = "collins_talk.mp4"
+TALK = "hopper_talk.mp4"
 
 
 def demo(folder: Path, minutes: float) -> None:
@@ -49,8 +49,8 @@ def demo(folder: Path, minutes: float) -> None:
         say(f"3/4 train: {minutes:g} minutes")
         settings = overridden(swap.train, minutes=minutes)
         train(project, swap, None, settings)
-        say("4/4 convert: a talk of Collins, with Hopper's face")
-        output = project.output_dir(SWAP) / "collins_talk.mp4"
+        say("4/4 convert: a talk of Hopper, with Collins' face")
+        output = project.output_dir(SWAP) / TALK
         task = Task(SWAP, str(clips / TALK), compare="side", output=output, overwrite=True)
         if not _converted(project, output):
             convert(project, task)
@@ -70,7 +70,7 @@ def make_clips(folder: Path) -> Path:
         portrait = persons / f"{name}.png"
         if not portrait.exists():
             write_image(portrait, picture)
-        wanted = [(clips / f"{name}.mp4", TRAIN_S, seed)] + ([(clips / TALK, TALK_S, 7)] if name == "collins" else [])
+        wanted = [(clips / f"{name}.mp4", TRAIN_S, seed)] + ([(clips / TALK, TALK_S, 7)] if name == DRIVER else [])
         for path, seconds, number in wanted:
             if path.exists():
                 continue
@@ -124,7 +124,7 @@ def _yaml(base: str) -> str:
     for name, consent in CONSENT.items():
         lines += [f"  {name}:", f"    portrait: data/persons/{name}.png", f"    consent: {json.dumps(consent)}",
                   "    videos:", f"      - {{url: \"{base}/{name}.mp4\", name: {name}}}"]  # fmt: skip
-    return "\n".join([*lines, "swaps:", f"  {SWAP}:", "    from: collins", "    to: hopper", ""])
+    return "\n".join([*lines, "swaps:", f"  {SWAP}:", f"    from: {DRIVER}", f"    to: {GIVER}", ""])
 
 
 def _converted(project: Project, output: Path) -> bool:
@@ -151,10 +151,10 @@ def _tell(folder: Path, project: Project, output: Path, seconds: float) -> None:
     say("")
     say(f"Done in {duration(seconds)}. Look at:")
     beside = output.with_name(f"{output.stem}-side-by-side.mp4")
-    say(f"  {short(beside)}  Collins, and the same talk with Hopper's face")
+    say(f"  {short(beside)}  Hopper, and the same talk with Collins' face")
     say(f"  {short(folder / 'demo.jpg')}  four moments of it as a picture")
     say(f"  {short(folder / 'data' / 'processed')}/*/*/sheet.jpg  the faces that were found")
     say(f"  {short(model / 'preview.jpg')}  each face as itself and as the other")
-    say(f"  {short(model / 'loss.png')}  how the losses fell; more --minutes make the face sharper")
+    say(f"  {short(model / 'loss.png')}  how the losses fell; more --minutes make eyes and mouth truer")
     say("How good is it, in figures? This measures it and writes a report:")
     say(f"  python faceit.py evaluate {SWAP} {short(output)} --config {short(project.file)}")

@@ -17,7 +17,9 @@ from faceit.texture import SEEN, Layout, insides, moving_areas, weights_map
 MOST_FITTED = 600  # textures; more teach the components nothing
 MOST_BYTES = 500e6  # of them as floats
 SMALLER = 2  # times: the size at which textures are compared with each other
-RIDGES = (3.0, 10.0, 30.0, 100.0)  # what the regression's squared weights may cost: left-out blocks decide
+# What the regression's squared weights cost. A person's own left-out faces are predicted better with 3 to 10; but
+# driven by somebody else eyes and brows then follow less (docs/quality.md).
+RIDGE = 30.0
 BLOCKS = 5  # contiguous in time, of which each is left out once
 LEAST_EXPLAINED = 0.02  # of a component's variance, below which it is not driven
 # Textures show the mouth as wide open as the person opens it, within these bounds in eye distances: what is inside
@@ -111,10 +113,8 @@ def fit_paint(pictures: np.ndarray, codes: np.ndarray, shown: np.ndarray, layout
     scores = np.flip(vectors, 1)[:, :count] * np.sqrt(len(rows))
     basis = (scores.T.astype(np.float32) / len(rows)) @ textures.reshape(len(rows), -1)
     basis = np.concatenate([basis, np.zeros((components - count, basis.shape[1]), np.float32)])
-    worth = np.flip(values)[:count]  # how much of the textures each component is
-    ridge, predicted = _best_ridge(codes, scores, worth)
-    middle, regression = _ridge(codes, scores, ridge)
-    regression = np.pad(regression * predicted, ((0, 0), (0, components - count))).astype(np.float32)
+    middle, regression = _ridge(codes, scores)
+    regression = np.pad(regression * _predicted(codes, scores), ((0, 0), (0, components - count))).astype(np.float32)
     apart = np.linalg.norm(codes - np.median(codes, 0), axis=1)
     typical = np.argsort(apart / max(np.median(apart), 1e-6) - sharpness / max(np.median(sharpness), 1e-6))[:CANDIDATES]
     made = ((codes[typical] - middle).astype(np.float32) @ regression) @ basis
@@ -154,34 +154,26 @@ def _fill(textures: np.ndarray, shown: np.ndarray, insides: np.ndarray) -> None:
         here += share * (mean - here)
 
 
-def _ridge(codes: np.ndarray, scores: np.ndarray, ridge: float) -> tuple[np.ndarray, np.ndarray]:
+def _ridge(codes: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     middle = codes.mean(0)
     centred = codes - middle
-    normal = centred.T @ centred + ridge * np.eye(codes.shape[1])
+    normal = centred.T @ centred + RIDGE * np.eye(codes.shape[1])
     return middle, np.linalg.solve(normal, centred.T @ (scores - scores.mean(0)))
 
 
-def _best_ridge(codes: np.ndarray, scores: np.ndarray, worth: np.ndarray) -> tuple[float, np.ndarray]:
-    """(the one of ``RIDGES`` that predicts left-out faces best, how far each component can be predicted with it)."""
-    tried = [(ridge, *_predicted(codes, scores, ridge)) for ridge in RIDGES]
-    ridge, slopes, _ = max(tried, key=lambda each: float((each[2] * worth).sum()))
-    return ridge, slopes
-
-
-def _predicted(codes: np.ndarray, scores: np.ndarray, ridge: float) -> tuple[np.ndarray, np.ndarray]:
+def _predicted(codes: np.ndarray, scores: np.ndarray) -> np.ndarray:
     """How far each component can be predicted, (k,) in 0..1: the slope of truth on prediction over blocks of faces that
-    were left out, 0 where that explains next to nothing; and the share of its variance that is explained so, (k,)."""
+    were left out, 0 where that explains next to nothing."""
     made = np.zeros_like(scores)
     for block in np.array_split(np.arange(len(codes)), BLOCKS):
         rest = np.setdiff1d(np.arange(len(codes)), block)
-        middle, regression = _ridge(codes[rest], scores[rest], ridge)
+        middle, regression = _ridge(codes[rest], scores[rest])
         made[block] = (codes[block] - middle) @ regression + scores[rest].mean(0)
     made -= made.mean(0)
     true = scores - scores.mean(0)
     slope = np.clip((made * true).sum(0) / np.maximum((made**2).sum(0), 1e-9), 0, 1)
     explained = 1 - ((true - slope * made) ** 2).sum(0) / np.maximum((true**2).sum(0), 1e-9)
-    driven = explained > LEAST_EXPLAINED
-    return np.where(driven, slope, 0.0), np.where(driven, explained, 0.0)
+    return np.where(explained > LEAST_EXPLAINED, slope, 0.0)
 
 
 def fit_appearance(shape: Shape, layout: Layout, textures: np.ndarray, codes: np.ndarray, shown: np.ndarray,

@@ -35,7 +35,7 @@ class AveragingAdam(keras.optimizers.Adam):
         super().build(variables)
         if self.use_ema:  # which Keras begins at nothing: before the first step they are asked for, too
             for variable, average in zip(variables, self._model_variables_moving_average, strict=True):
-                average.assign(variable)
+                average.assign(np.array(ops.convert_to_numpy(variable)))  # JAX gives a buffer to one of them only
 
     def apply(self, grads, trainable_variables=None):
         # Keras would clip each device's gradients and add those up: here they are one mean before it clips
@@ -291,7 +291,7 @@ class Training(keras.Model):
         own = [np.array(ops.convert_to_numpy(v)) for v in self.network.trainable_variables]
         try:  # the network's come first in the optimizer, then the discriminator's
             for variable, average in zip(self.network.trainable_variables, self.optimizer.averages(), strict=False):
-                variable.assign(average.value)
+                variable.assign(np.array(ops.convert_to_numpy(average)))
             yield
         finally:
             for variable, value in zip(self.network.trainable_variables, own, strict=True):

@@ -85,12 +85,15 @@ def test_the_hand_stays_in_the_frame_and_the_network_is_asked_once(portrait):
         def crops(self, faces):
             return np.zeros((len(faces), 64, 64, 3), np.float32)
 
+        def picture_size(self, side):
+            return 256
+
         def drawn_points(self, points, *sides):
             return None
 
-        def drawn(self, crops, points, *sides):
-            asked.append(sides)
-            return np.zeros((len(crops), 64, 64, 3), np.float32)
+        def swap(self, faces, points, from_side, to_side, shapes):
+            asked.append((from_side, to_side))
+            return np.zeros((len(faces), 64, 64, 3), np.float32)
 
     settings = ConvertSettings(occlusion="hands", color="none", blend="alpha", sharpen=0.0)
     hand = before(landmarks, (0.0, 0.6))

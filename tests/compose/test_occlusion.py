@@ -86,10 +86,13 @@ def test_a_swapper_asks_the_driving_persons_own_decoder(portrait):
             self.shape = faces.shape
             return np.stack([align(landmarks, SIZE).warp(hidden)]).astype(np.float32) / 255
 
+        def picture_size(self, side):
+            return 256
+
         def drawn_points(self, points, *sides):
             return None
 
-        def drawn(self, crops, points, from_side, to_side):
+        def swap(self, faces, points, from_side, to_side, shapes):
             self.asked.append((from_side, to_side))
             return np.stack([align(landmarks, SIZE).warp(picture)]).astype(np.float32) / 255
 

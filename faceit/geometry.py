@@ -44,6 +44,7 @@ HEAD = np.array([
 BROW_SPREAD = 0.28
 # Saved pictures show more than the crop, so that augmentation may turn and shift it without running out of picture.
 ALIGNED_MARGIN = 1.4
+SAVED_SIZE = 256  # pixels of them, where neither project nor model says otherwise
 
 
 @dataclass(frozen=True)

@@ -253,10 +253,8 @@ def _offset(points: np.ndarray, poses: Poses, generic: np.ndarray, weights: np.n
     Each face counts for each point by how near it lies to the middle of them all."""
     flat = projections(poses.turn)  # (n, 3, 2)
     rest = poses.flattened(points) - generic @ flat
-    rest -= np.median(rest, 0)
-    middle = poses.flattened(points) - generic @ flat - rest
-    sure = weights[:, None] / (1 + (rest**2).sum(-1) / (4 * DOUBT) ** 2)
-    rest = rest + middle
+    apart = rest - np.median(rest, 0)
+    sure = weights[:, None] / (1 + (apart**2).sum(-1) / (4 * DOUBT) ** 2)
     normal = np.einsum("nik,njk,np->pij", flat, flat, sure)
     right = np.einsum("nik,npk,np->pi", flat, rest, sure)
     normal += np.diag([GENERIC_FACES, GENERIC_FACES, GENERIC_DEPTHS])

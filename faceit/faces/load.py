@@ -10,12 +10,11 @@ import numpy as np
 from faceit.faces.appearance import Appearance, fit_appearance, fit_person, shows
 from faceit.faces.cache import Pictures, Place, kept
 from faceit.faces.faceset import FaceRow, iterate_present, picture, shared_crop, spread
-from faceit.geometry import ALIGNED_MARGIN, FACE, Crop, crop_points, reduced, work_size
+from faceit.geometry import ALIGNED_MARGIN, FACE, SAVED_SIZE, Crop, crop_points, reduced, work_size
 from faceit.images import read_image
 from faceit.shape import Shape
 from faceit.texture import SMOOTH, Layout
 
-SAVED_SIZE = 256  # pixels of saved pictures, where nobody says otherwise
 VERSION = 1  # of what is cached; another number makes all caches anew
 YAW_BIN = 5.0  # degrees: in steps of this all turns of the head are shown equally often
 # times the even share: a turn that one bad landmark or one second of a video shows is not drilled into the network

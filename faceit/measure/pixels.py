@@ -8,11 +8,10 @@ from functools import cache
 import cv2
 import numpy as np
 
-from faceit.geometry import ALIGNED_MARGIN, FACE, Alignment, Crop, align, crop_box, outline
+from faceit.geometry import ALIGNED_MARGIN, FACE, SAVED_SIZE, Alignment, Crop, align, crop_box, outline
 
 SECTORS = 24  # around the face, for the seam
 RING = 0.02  # of the crop's width: how wide the seam's two rings are
-SAVED_SIZE = 256  # pixels of a face set's pictures, unless the project says otherwise
 FLOW_SIZE = 128  # pixels of the crop in which motion is followed
 
 

@@ -14,7 +14,7 @@ from keras import layers, ops
 from faceit.network.layers import LANDMARKS, DepthToSpace, PersonInput, SpaceToDepth, leaky
 from faceit.network.presets import Preset
 from faceit.network.swapmodel import SIDES
-from faceit.network.swapnetwork import SwapNetwork, hold
+from faceit.network.swapnetwork import SwapNetwork
 from faceit.shape import CODE, Shape
 from faceit.texture import SEEN, Layout
 
@@ -113,8 +113,7 @@ class AppearanceNetwork(SwapNetwork):
         return keras.Model([z, code], [more, DepthToSpace(patch)(x)], name=f"decoder_{name}")
 
     def reconstruct(self, faces, points, from_side: str, to_side: str):
-        z = self.narrow(self.encode(self.prepare(faces, from_side)), to_side)
-        return ops.clip(self.decode(z, points, to_side), 0.0, 1.0)
+        return ops.clip(super().reconstruct(faces, points, from_side, to_side), 0.0, 1.0)
 
     def prepare(self, faces, side: str):
         shrink = faces.shape[1] // SEEN
@@ -125,9 +124,6 @@ class AppearanceNetwork(SwapNetwork):
 
     def encode(self, x):
         return self.encoder(x)  # (n, inter)
-
-    def narrow(self, seen, side: str, free=None):
-        return hold(seen, free)
 
     def decode(self, z, code, side: str):
         """-> (n, s, s, 3) float32, about 0..1."""

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from faceit.errors import FaceitError, WeightsError
-from faceit.geometry import ALIGNED_MARGIN, CROPS, FACE, Crop, reduced, work_size
+from faceit.geometry import ALIGNED_MARGIN, CROPS, FACE, SAVED_SIZE, Crop, reduced, work_size
 from faceit.network.presets import Preset, from_json
 from faceit.project import NAME
 
@@ -20,7 +20,6 @@ MODEL, WEIGHTS, STATE = "model.json", "weights.safetensors", "state.safetensors"
 SIDES = ("a", "b")  # whose face: "a" is in the video, "b" replaces it
 FORMAT = 3  # of model.json; a larger one was written by a newer faceit
 KEPT = "original"  # the one network that models of older formats have and that is still here
-SAVED_SIZE = 256  # pixels of saved faces with their margin, where a model does not say
 BATCH = 16  # faces at a time when swapping; one size, so that nothing is compiled twice
 
 

@@ -81,12 +81,12 @@ def _load(project: Project, person: Person, preset: Preset) -> tuple[FaceSet, Fa
 def face_pixels(project: Project, person: Person) -> float:
     """How large a person's faces are, pixels of the crop: in their videos, or in the saved pictures where those are
     smaller."""
-    folders = finished(project.face_dirs(person))
-    sources = [row.source for folder in folders for row in iterate_present(folder)]
-    if not sources:
-        return 0.0
-    saved = read_image(next(picture(folder, row) for folder in folders for row in iterate_present(folder))).shape[0]
-    return min(float(np.median(sources)), saved / ALIGNED_MARGIN)
+    sources, first = [], None
+    for folder in finished(project.face_dirs(person)):
+        for row in iterate_present(folder):
+            sources.append(row.source)
+            first = first or picture(folder, row)
+    return min(float(np.median(sources)), read_image(first).shape[0] / ALIGNED_MARGIN) if sources else 0.0
 
 
 def check_crop(project: Project, swap: Swap, crop: Crop, was: Crop | None) -> None:

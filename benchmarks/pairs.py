@@ -1,12 +1,13 @@
 """How good a swap is after so many minutes, on four pairs of real people. Run by hand; prints a table.
 
-    python -m benchmarks.pairs --clips DIR [--pair 1|2|3|4] [--minutes M | --iterations N] [--align A] [--work DIR]
+    python -m benchmarks.pairs --clips DIR [--pair 1|2|3|4] [--minutes M,... | --iterations N,...] [--align A]
+        [--preset P] [--work DIR]
 
 DIR holds ``pair_hd/{aoc,hill}.mp4`` (pair 1, trained on 0-6.4 s, scored on the rest), ``pair_long/`` (pair 2: man 1
 in ``a/*.mpg``, held out ``a_heldout/a_heldout_18s.mp4``; man 2 in ``b.mp4``, the last 18 s held out),
 ``pair_turned/{man5,man6}.mp4`` (pair 3, trained on 0-6.6 s and 0-16 s) and ``pair_faces/{woman7,woman8}.mp4`` (pair 4,
 trained on 0-5 s and 0-9.5 s). The people of pair 3 hold their heads differently; woman 8 pulls faces. The figures are
-those of ``evaluate`` (docs/evaluation.md), each with its floors.
+those of ``evaluate`` (docs/evaluation.md), each with its floors. Of several lengths each goes on from the one before.
 """
 
 import argparse
@@ -99,29 +100,30 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--clips", type=Path, required=True)
     parser.add_argument("--pair", type=int, choices=PAIRS, default=1)
-    parser.add_argument("--minutes", type=float)
-    parser.add_argument("--iterations", type=int, help="instead of minutes: the same on every machine")
+    parser.add_argument("--minutes", default="5", help="of training; several with commas between")
+    parser.add_argument("--iterations", help="instead of minutes: the same on every machine")
     parser.add_argument("--preset", default="cpu")
     parser.add_argument("--align", choices=("face", "wholeface"), default="face")
     parser.add_argument("--work", type=Path, help="keep the project here (default: a temporary folder)")
     args = parser.parse_args()
     pair = PAIRS[args.pair](args.clips.resolve()) | {"align": args.align}
-    length = ["--minutes", str(args.minutes or 5)]
-    if args.iterations is not None:
-        length = ["--iterations", str(args.iterations)]
+    unit = "minutes" if args.iterations is None else "iterations"
     work = (args.work or Path(tempfile.mkdtemp(prefix="faceit-pairs-"))).resolve()
-    prepared, results = swapped(work, pair, [*length, "--preset", args.preset])
-    print(f"\nPair {args.pair}, {' '.join(length)} of {args.preset}; preprocess {prepared:.0f} s; project in {work}")
-    for result in results:
-        print(json.dumps(row(result)))
-    print(json.dumps(results[0]["reconstruction"]))
+    for length in getattr(args, unit).split(","):
+        prepared, results = swapped(work, pair, [f"--{unit}", length, "--preset", args.preset], f"-{length}")
+        about = json.loads((work / "models" / "pair" / "model.json").read_text(encoding="utf-8"))
+        print(f"\nPair {args.pair}, {length} {unit} of {args.preset}: {about['preset']['size']} px, "
+              f"{about['step']} steps; preprocess {prepared:.0f} s; project in {work}")  # fmt: skip
+        for result in results:
+            print(json.dumps(row(result)))
+        print(json.dumps(results[0]["reconstruction"]), flush=True)
     worst = max(r["identity"]["dlib"]["to"] / r["identity"]["dlib"]["floors"]["real_to"] for r in results)
     print(f"distance to the wanted person over that of their own unseen faces: {worst:.2f} (1 is the limit)")
 
 
-def swapped(work: Path, pair: dict, training: list[str], **top) -> tuple[float, list[dict]]:
+def swapped(work: Path, pair: dict, training: list[str], ending: str = "", **top) -> tuple[float, list[dict]]:
     """(seconds of preprocess, the evaluations of both directions) of a project made, trained and converted anew;
-    ``training`` are words for train, ``top`` top-level keys of the YAML."""
+    ``training`` are words for train, ``ending`` is of the results' names, ``top`` top-level keys of the YAML."""
     work.mkdir(parents=True, exist_ok=True)
     config = ["--config", str(write_project(work, pair, **top))]
     began = time.monotonic()
@@ -132,7 +134,7 @@ def swapped(work: Path, pair: dict, training: list[str], **top) -> tuple[float, 
     for reverse in (False, True):
         driver, giver = (pair["to"], pair["from"]) if reverse else (pair["from"], pair["to"])
         path, start, end = pair["held_out"][driver]
-        output = work / f"{driver}-as-{giver}.mp4"
+        output = work / f"{driver}-as-{giver}{ending}.mp4"
         words = ["convert", "pair", str(path), "--start", str(start), "--end", str(end), "--output", str(output),
                  "--overwrite", "--side-by-side", "--report", *config]  # fmt: skip
         assert faceit(words + ["--reverse"] * reverse) == 0

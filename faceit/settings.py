@@ -20,7 +20,7 @@ class PreprocessSettings:
     fps: float = 20.0  # frames looked at per second of video
     detector: str = "yunet"  # yunet | hog | cnn | mtcnn
     tolerance: float = 0.6  # dlib's published threshold; lower is stricter
-    size: int = 256  # pixels of the aligned pictures on disk
+    size: int = 384  # pixels of the aligned pictures on disk
     align: str = "face"  # face | wholeface: how much of the head the network sees
     min_face: int = 48  # pixels; smaller boxes are not worth training on
     cookies: str | None = None  # a Netscape cookies file for yt-dlp

@@ -7,7 +7,7 @@ it is a product with a matrix. It is smoothed, since landmarks tremble. Places a
 """
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import cv2
 import numpy as np
@@ -126,29 +126,28 @@ def _bending(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 
 def inverted(field: np.ndarray) -> np.ndarray:
     """The offsets of the way back, on the same grid, by fixed point: back(x) = -field(x + back(x))."""
-    side = field.shape[0]
-    x, y = _pixels(side)
-    back = -field
+    side, back = field.shape[0], -field
     for _ in range(INVERSIONS):
-        back = -cv2.remap(field, x + back[..., 0] * side, y + back[..., 1] * side, cv2.INTER_LINEAR,
-                          borderMode=cv2.BORDER_REPLICATE)  # fmt: skip
+        at = _pixels(side, side, 1.0) + back * side
+        back = -cv2.remap(field, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return back
 
 
 def sampled(picture: np.ndarray, field: np.ndarray, size: int, margin: float) -> np.ndarray:
     """A picture (w, w, c) of a crop with ``margin`` around, looked up at every place of a crop of ``size`` pixels plus
     its offset: (size, size, c)."""
-    field = cv2.resize(field, (size, size), interpolation=cv2.INTER_LINEAR)
     side = picture.shape[0]
-    x, y = _pixels(size)
-    unit = side / margin  # pixels of a crop's width
-    first = (side - unit) / 2 - 0.5
-    at_x = ((x + 0.5) / size + field[..., 0]) * unit + first
-    at_y = ((y + 0.5) / size + field[..., 1]) * unit + first
-    return cv2.remap(picture, at_x.astype(np.float32), at_y.astype(np.float32), cv2.INTER_LINEAR,
-                     borderMode=cv2.BORDER_REPLICATE)  # fmt: skip
+    at = cv2.resize(field, (size, size), interpolation=cv2.INTER_LINEAR)
+    at *= side / margin  # pixels of a crop's width
+    at += _pixels(size, side, margin)
+    return cv2.remap(picture, at, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
 
 
-def _pixels(side: int) -> tuple[np.ndarray, np.ndarray]:
-    y, x = np.mgrid[:side, :side].astype(np.float32)
-    return x, y
+@lru_cache(maxsize=16)
+def _pixels(size: int, side: int, margin: float) -> np.ndarray:
+    """Where the pixels of a crop of ``size`` lie in a picture of it that is ``side`` pixels with its margin: (size,
+    size, 2) float32."""
+    axis = ((np.arange(size) + 0.5) / size - 0.5) / margin * side + (side - 1) / 2
+    at = np.stack(np.meshgrid(axis, axis), -1).astype(np.float32)
+    at.flags.writeable = False
+    return at

@@ -5,14 +5,15 @@ import numpy as np
 
 from faceit.compose.color import light_of, match_hist, match_lab, match_mkl
 from faceit.compose.detail import sharpened
-from faceit.compose.masks import disc, face_mask, kept_mask, skin_area
+from faceit.compose.masks import disc, face_mask, kept_area, kept_mask, skin_area
 from faceit.geometry import FACE, Alignment, Crop, align, halved
 from faceit.planes import TO_YUV, Layer, Planes, cut, in_colours
 from faceit.settings import ConvertSettings
 
-# Pixels of the square in which mask and detail are worked out: as many as the face has in the frame, but at most so
-# many or twice the network's picture, since what is finer is in neither of them.
+# Pixels of the square that goes into the frame: as many as the face has there, but at most so many or twice the
+# network's picture, since what is finer is in neither of them. Masks are soft, and worked out in fewer.
 SMALLEST, USUAL = 64, 256
+MASK_SIZE = 192
 LIGHT_SIZE = 64  # pixels of the crop in which a face's light is measured
 BAND = 0.05  # of the crop's width: what is broader than that is shade
 BAND_EDGE = 0.2  # likewise: over so much of the face the frame's shades go over into the swapped face's
@@ -35,23 +36,14 @@ def put_back(
     """
     size = _work_size(landmarks, crop, max(USUAL, 2 * len(face)))
     place = _scaled(align(landmarks, size, crop=crop), settings.scale)
-    points = place.points(landmarks.astype(np.float64))
-    mask = face_mask(points, size, settings.mask != "hull", settings.feather, crop, settings.erode)
-    if settings.keep != "none":
-        mask *= 1 - kept_mask(points, size, settings.keep)
-    shown = _shown(face[..., 3:], front, size, settings.scale)
-    mask = np.minimum(mask, shown)
-    face = _matched(frame, landmarks, np.clip(face[..., :3], 0, 1), mask, settings, crop, light, shown)
-    pixels = len(face)
-    face = np.clip(cv2.resize(face, (size, size), interpolation=cv2.INTER_CUBIC), 0, 1)
-    here = _seen(frame, place) if settings.sharpen or settings.blend == "seamless" else None
-    if settings.sharpen:
-        face = sharpened(face, here, kept_mask(points, size, "both") > 0.5, pixels, settings.sharpen)
+    mask, shown = _mask(landmarks, face[..., 3:], front, min(size, MASK_SIZE), settings, crop)
+    face = _fitted(frame, landmarks, np.clip(face[..., :3], 0, 1), mask, settings, crop, light, shown)
+    face = cv2.resize(np.rint(face * 255).astype(np.uint8), (size, size), interpolation=cv2.INTER_CUBIC)
+    mask = cv2.resize(mask, (size, size), interpolation=cv2.INTER_LINEAR)
     if settings.blend == "seamless":
-        face = _seamless(face, here, mask)
+        face = _seamless(face, cut(frame, place), mask)
     if strength < 1:
         mask *= np.float32(max(strength, 0))
-    face = np.rint(face * 255).astype(np.uint8)
     _into_frame(frame, place, face, mask)
     if layer is not None:
         _into_layer(layer, place, face, mask)
@@ -69,6 +61,16 @@ def _seen(frame: np.ndarray | Planes, place: Alignment) -> np.ndarray:
     return cut(frame, place).astype(np.float32) / 255
 
 
+def _mask(landmarks, drawn, front, size: int, settings: ConvertSettings, crop: Crop) -> tuple[np.ndarray, np.ndarray]:
+    """(how much of the swapped face is to be seen, how much of it may be seen: ``_shown``), (size, size) float32."""
+    points = _scaled(align(landmarks, size, crop=crop), settings.scale).points(landmarks.astype(np.float64))
+    mask = face_mask(points, size, settings.mask != "hull", settings.feather, crop, settings.erode)
+    if settings.keep != "none":
+        mask *= 1 - kept_mask(points, size, settings.keep)
+    shown = _shown(drawn, front, size, settings.scale)
+    return np.minimum(mask, shown), shown
+
+
 def _shown(drawn: np.ndarray, front: np.ndarray | None, size: int, scale: float) -> np.ndarray:
     """How much of a face may be seen where, (size, size) float32: as it was drawn, and behind what lies before it."""
     shown = np.ones((size, size), np.float32)
@@ -82,21 +84,25 @@ def _shown(drawn: np.ndarray, front: np.ndarray | None, size: int, scale: float)
     return np.minimum(shown, 1 - front)
 
 
-def _matched(frame, landmarks, face, mask, settings: ConvertSettings, crop: Crop, light, shown) -> np.ndarray:
-    """The face in the frame's colours and, in bands, shades: as small as the network made it, which is enough."""
+def _fitted(frame, landmarks, face, mask, settings: ConvertSettings, crop: Crop, light, shown) -> np.ndarray:
+    """The face in the frame's colours, as sharp as it, and, in bands, with its shades: as small as the network made it,
+    which is enough."""
     size = len(face)
     place = _scaled(align(landmarks, size, crop=crop), settings.scale)
-    area = skin_area(place.points(landmarks.astype(np.float64)), size, crop)
-    area &= cv2.resize(shown, (size, size), interpolation=cv2.INTER_AREA) > 0.5
+    points = place.points(landmarks.astype(np.float64))
+    area = skin_area(points, size, crop)
+    area &= cv2.resize(shown, (size, size), interpolation=cv2.INTER_LINEAR) > 0.5
     known = settings.color == "none" or (settings.color == "lab" and light is not None)
-    here = None if known and settings.blend != "bands" else _seen(frame, place)
+    here = None if known and settings.blend != "bands" and not settings.sharpen else _seen(frame, place)
     if settings.color == "lab":
         face = match_lab(face, light_of(here, area) if light is None else light, area)
     elif settings.color == "mkl":
         face = match_mkl(face, here, area)
     elif settings.color == "hist":
         face = match_hist(face, here, area)
-    return _in_bands(face, here, mask) if settings.blend == "bands" else face
+    if settings.blend == "bands":
+        face = _in_bands(face, here, mask)
+    return sharpened(face, here, kept_area(points, size), settings.sharpen) if settings.sharpen else face
 
 
 def _in_bands(face: np.ndarray, here: np.ndarray, mask: np.ndarray) -> np.ndarray:
@@ -119,9 +125,8 @@ def _seamless(face: np.ndarray, here: np.ndarray, mask: np.ndarray) -> np.ndarra
     left, top, width, height = cv2.boundingRect(inside)
     if min(width, height) < 4:
         return face
-    eight = [np.rint(each * 255).astype(np.uint8) for each in (face, here)]
     middle = (left + width // 2, top + height // 2)
-    return cv2.seamlessClone(*eight, inside, middle, cv2.NORMAL_CLONE).astype(np.float32) / 255
+    return cv2.seamlessClone(face, here, inside, middle, cv2.NORMAL_CLONE)
 
 
 def _work_size(landmarks: np.ndarray, crop: Crop, largest: int) -> int:

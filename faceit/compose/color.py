@@ -34,18 +34,19 @@ def match_lab(face: np.ndarray, light: np.ndarray, area: np.ndarray) -> np.ndarr
     """
     if says_nothing(area) or not np.isfinite(light).all():
         return face
-    ours = cv2.cvtColor(face, cv2.COLOR_RGB2LAB)
-    mean, deviation = ours[area].mean(0), ours[area].std(0)
-    want_mean, want_deviation = light[:3], light[3:]
-    ratio = np.clip(want_deviation / np.maximum(deviation, 1e-3), LOWEST_RATIO, HIGHEST_RATIO)
-    out = (ours - mean) * ratio + want_mean
-    # as a gain would do: black stays black and without tint
-    dark = ours * np.float32([want_mean[0] / max(mean[0], 1e-3), 1, 1])
-    share = np.clip(ours[..., :1] / max(DARK * mean[0], 1e-3), 0, 1)
-    out = dark + share * (out - dark)
-    missing = want_mean - out[area].mean(0)  # what the dark pixels did not take, the others do
-    out += missing * share / max(share[area].mean(), 1e-3)
-    return np.clip(cv2.cvtColor(out.astype(np.float32), cv2.COLOR_LAB2RGB), 0, 1)
+    ours, area = cv2.cvtColor(face, cv2.COLOR_RGB2LAB), area.astype(np.uint8)
+    mean, deviation = (each[:, 0].astype(np.float32) for each in cv2.meanStdDev(ours, mask=area))
+    want_mean, want_deviation = light[:3].astype(np.float32), light[3:]
+    ratio = np.clip(want_deviation / np.maximum(deviation, 1e-3), LOWEST_RATIO, HIGHEST_RATIO).astype(np.float32)
+    share = np.clip(ours[..., 0] / np.float32(max(DARK * mean[0], 1e-3)), 0, 1)
+    whole = max(cv2.mean(share, area)[0], 1e-3)
+    gain = np.float32([want_mean[0] / max(mean[0], 1e-3), 1, 1])  # of the dark: black stays black and without tint
+    channels = []
+    for i, channel in enumerate(cv2.split(ours)):
+        out = channel * (gain[i] + share * (ratio[i] - gain[i])) + share * (want_mean[i] - mean[i] * ratio[i])
+        missing = want_mean[i] - cv2.mean(out, area)[0]  # what the dark pixels did not take, the others do
+        channels.append(out + share * np.float32(missing / whole))
+    return np.clip(cv2.cvtColor(cv2.merge(channels), cv2.COLOR_LAB2RGB), 0, 1)
 
 
 def match_mkl(face: np.ndarray, like: np.ndarray, area: np.ndarray) -> np.ndarray:

@@ -12,27 +12,26 @@ from faceit.planes import LUMA
 
 WEIGHTS = LUMA.astype(np.float32)[None]
 SOFTEST = 0.8  # of a face's detail, which is taken at the most: what is left of it is not noise alone
-FINEST = 0.8  # pixels; deviation of the blur that tells detail from shape, at the least
+BLUR = 0.8  # pixels; deviation of the blur that tells detail from shape
 
 
-def sharpened(face: np.ndarray, like: np.ndarray, area: np.ndarray, pixels: int, most: float) -> np.ndarray:
+def sharpened(face: np.ndarray, like: np.ndarray, area: np.ndarray, most: float) -> np.ndarray:
     """Raise the detail of ``face`` to that of ``like`` inside the area, by ``most`` times itself at the most; or lower
     it to that, where the picture is blurred by motion, focus or compression.
 
-    (s, s, 3) float32 RGB in 0..1 both, (s, s) bool; the face was made with ``pixels`` across. An unsharp mask whose
-    blur is about one of those pixels: finer detail is not there to be raised, and coarser is shape. A face that is as
-    sharp as the picture stays as it is.
+    (s, s, 3) float32 RGB in 0..1 both, as the network made the face; (s, s) bool. An unsharp mask whose blur is about a
+    pixel: finer detail is not there to be raised, and coarser is shape. A face that is as sharp as the picture stays as
+    it is.
     """
     if says_nothing(area):
         return face
-    blur = max(FINEST, 0.75 * len(face) / pixels)
-    detail = face - cv2.GaussianBlur(face, (0, 0), blur)
-    ours, theirs = (_strength(each, area, blur) for each in (face, like))
+    detail = face - cv2.GaussianBlur(face, (0, 0), BLUR)
+    ours, theirs = (_strength(each, area) for each in (face, like))
     amount = float(np.clip(theirs / max(ours, 1e-6) - 1, -SOFTEST, most))
     return np.clip(face + np.float32(amount) * detail, 0, 1) if amount else face
 
 
-def _strength(picture: np.ndarray, area: np.ndarray, blur: float) -> float:
+def _strength(picture: np.ndarray, area: np.ndarray) -> float:
     """Deviation of the detail inside the area."""
     brightness = cv2.transform(picture, WEIGHTS)
-    return float((brightness - cv2.GaussianBlur(brightness, (0, 0), blur))[area].std())
+    return float((brightness - cv2.GaussianBlur(brightness, (0, 0), BLUR))[area].std())

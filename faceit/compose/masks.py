@@ -47,14 +47,19 @@ def skin_area(points: np.ndarray, size: int, crop: Crop = FACE) -> np.ndarray:
 def kept_mask(points: np.ndarray, size: int, parts: str) -> np.ndarray:
     """1 where the frame's own "eyes", "mouth" or "both" stay, with a soft edge: (size, size) float32. Points as in
     ``face_mask``."""
+    reach = max(1, round(size * KEPT_EDGE))
+    kept = kept_area(points, size, parts).astype(np.float32)
+    return cv2.GaussianBlur(kept, (0, 0), reach / 2)
+
+
+def kept_area(points: np.ndarray, size: int, parts: str = "both") -> np.ndarray:
+    """Where ``kept_mask`` is, without its soft edge: (size, size) bool."""
     shapes = {"eyes": (LEFT_EYE, RIGHT_EYE), "mouth": (OUTER_LIPS,)}
     kept = np.zeros((size, size), np.uint8)
     for name in ("eyes", "mouth") if parts == "both" else (parts,):
         for shape in shapes[name]:
             fill(kept, cv2.convexHull(points[shape].astype(np.float32))[:, 0])
-    reach = max(1, round(size * KEPT_EDGE))
-    kept = cv2.dilate(kept, disc(reach)).astype(np.float32) / 255
-    return cv2.GaussianBlur(kept, (0, 0), reach / 2)
+    return cv2.dilate(kept, disc(max(1, round(size * KEPT_EDGE)))) > 0
 
 
 def disc(reach: int) -> np.ndarray:

@@ -83,6 +83,11 @@ class SwapModel:
         """Faces of one side as the other: (n, w, w, 3) uint8 with their margin, as they are saved, and landmarks in
         units of its crop (n, 68, 2) -> (n, size, size, 3) float32 in 0..1. The same side gives the reconstruction.
         ``shapes`` are those of each face where it is no face of that side's person (``geometry.Face.shape``)."""
+        return self.drawn(faces, points, from_side, to_side, shapes)[0]
+
+    def drawn(self, faces: np.ndarray, points: np.ndarray, from_side: str, to_side: str,
+              shapes: list | None = None) -> tuple[np.ndarray, np.ndarray | None]:  # fmt: skip
+        """(what ``swap`` gives, what ``drawn_points`` gives)."""
         from keras import ops
 
         crops = self.crops(faces)
@@ -91,7 +96,7 @@ class SwapModel:
             some, at = crops[i : i + BATCH], points[i : i + BATCH].astype(np.float32)
             given = ops.convert_to_tensor(some), ops.convert_to_tensor(at)
             made.append(ops.convert_to_numpy(self.network.reconstruct(*given, from_side, to_side)))
-        return np.concatenate(made)
+        return np.concatenate(made), None
 
     def picture_size(self, side: str) -> int:
         """Pixels at which this side's faces were saved, and are to be cut out."""
@@ -116,14 +121,14 @@ class SwapModel:
 class AppearanceModel(SwapModel):
     """A swap whose network paints textures: the landmarks of the face to draw are worked out without it."""
 
-    def swap(self, faces: np.ndarray, points: np.ndarray, from_side: str, to_side: str,
-             shapes: list | None = None) -> np.ndarray:  # fmt: skip
+    def drawn(self, faces: np.ndarray, points: np.ndarray, from_side: str, to_side: str,
+              shapes: list | None = None) -> tuple[np.ndarray, np.ndarray | None]:  # fmt: skip
         from keras import ops
 
         layout, drawn_layout = (self.network.person(side)[1] for side in (from_side, to_side))
         size, points = self.preset.size, np.asarray(points, np.float64).reshape(-1, 68, 2)
         if not len(points):
-            return np.empty((0, size, size, 3), np.float32)
+            return np.empty((0, size, size, 3), np.float32), None
         there, codes = self._driven(points, from_side, to_side, shapes)
         made = np.empty((len(points), size, size, 3), np.float32)
         for i in range(0, len(points), BATCH):
@@ -135,7 +140,7 @@ class AppearanceModel(SwapModel):
             out = ops.convert_to_numpy(self.network.reconstruct(seen, told, from_side, to_side))
             for k, (texture, at) in enumerate(zip(out, there[batch], strict=True), i):
                 made[k] = drawn_layout.drawn(texture, at, size)
-        return made
+        return np.clip(made, 0, 1, out=made), there
 
     def drawn_points(self, points: np.ndarray, from_side: str, to_side: str,
                      shapes: list | None = None) -> np.ndarray | None:  # fmt: skip

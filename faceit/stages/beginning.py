@@ -11,7 +11,6 @@ from faceit.settings import TrainSettings
 from faceit.stages.checkpoints import read_state
 from faceit.stages.pair import Pair, face_pixels
 
-HASTY_MINUTES, HASTY_SIZE = 5.0, 192
 NEARLY = 0.9  # of the faces' size is as good as all of it
 ADJUSTABLE = ("batch_size", "loss", "perceptual", "identity", "adversarial", "flip")  # settings that presets have too
 
@@ -29,7 +28,7 @@ def pick_preset(project: Project, swap: Swap, name: str, settings: TrainSettings
             )
         preset = choose(name, name == "auto" and start_backend(), swap.model.size)
         if swap.model.size is None and preset.network == "appearance":
-            preset = replace(preset, size=_size_for_faces(project, swap, preset, settings))
+            preset = replace(preset, size=_size_for_faces(project, swap, preset))
         return _as_wished(preset, settings)
     about = read_state(folder)[0]
     preset = from_json(about["preset"])
@@ -54,12 +53,11 @@ def pick_preset(project: Project, swap: Swap, name: str, settings: TrainSettings
     return _as_wished(preset, settings, before)
 
 
-def _size_for_faces(project: Project, swap: Swap, preset: Preset, settings: TrainSettings) -> int:
-    """The smallest size of a preset that shows both people's faces as large as they are in their videos; where there is
-    little time, no more than ``HASTY_SIZE``, since larger ones learn more slowly."""
-    minutes = settings.minutes if settings.minutes is not None else preset.minutes
-    hasty = minutes < HASTY_MINUTES and settings.iterations is None
-    sizes = sorted(size for size in SIZES[preset.name] if not hasty or size <= HASTY_SIZE)
+def _size_for_faces(project: Project, swap: Swap, preset: Preset) -> int:
+    """The smallest size of a preset that shows both people's faces as large as they are in their videos and pictures. A
+    smaller one would learn faster, but within a minute the larger one is as far (docs/quality.md), and sharper from the
+    start."""
+    sizes = sorted(SIZES[preset.name])
     wanted = max(face_pixels(project, person) for person in (swap.a, swap.b))
     return next((size for size in sizes if size >= NEARLY * wanted), sizes[-1])
 

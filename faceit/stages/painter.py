@@ -80,9 +80,8 @@ class Swapper:
 
     def _made(self, pictures: np.ndarray, points: np.ndarray, shapes: list) -> np.ndarray:
         """What the network makes of these: (n, s, s, 3), or 4 with what of it is the face."""
-        made = self.model.swap(pictures, points, *self.sides, shapes)
-        there = self.model.drawn_points(points, *self.sides, shapes) if self.settings.mask == "shared" else None
-        if there is None:
+        made, there = self.model.drawn(pictures, points, *self.sides, shapes)
+        if there is None or self.settings.mask != "shared":
             return made
         how = {"feather": self.settings.feather, "crop": self.model.crop, "erode": self.settings.erode}
         masks = [face_mask(of_crop(each, self.model.preset.size), self.model.preset.size, **how) for each in there]

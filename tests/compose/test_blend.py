@@ -282,14 +282,14 @@ def test_the_light_that_is_given_is_taken(portrait):
 
 def test_a_face_becomes_as_sharp_or_as_soft_as_the_frame(portrait):
     picture, landmarks = portrait
-    place = align(landmarks, 128)
-    area = skin_area(place.points(landmarks.astype(float)), 128)
+    place = align(landmarks, 64)
+    area = skin_area(place.points(landmarks.astype(float)), 64)
     real = place.warp(picture).astype(np.float32) / 255
-    soft = cv2.GaussianBlur(real, (0, 0), 2)
-    out, little = (sharpened(soft, real, area, 64, most) for most in (5.0, 0.3))
+    soft = cv2.GaussianBlur(real, (0, 0), 1)
+    out, little = (sharpened(soft, real, area, most) for most in (5.0, 0.3))
     errors = [float(np.abs(each - real)[area].mean()) for each in (soft, little, out)]
     assert errors[2] < errors[1] < errors[0]
-    softer = sharpened(real, soft, area, 64, 5.0)  # as a face in motion is
+    softer = sharpened(real, soft, area, 5.0)  # as a face in motion is
     assert np.abs(softer - soft)[area].mean() < 0.6 * np.abs(real - soft)[area].mean()
-    assert sharpened(real, real, area, 64, 5.0) is real
-    assert sharpened(soft, real, np.zeros_like(area), 64, 5.0) is soft
+    assert sharpened(real, real, area, 5.0) is real
+    assert sharpened(soft, real, np.zeros_like(area), 5.0) is soft

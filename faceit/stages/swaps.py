@@ -24,7 +24,7 @@ from faceit.settings import ConvertSettings, overridden
 from faceit.stages.painter import Painter, Swapper
 
 NO_PICTURE = ("video", "output", "overwrite", "compare", "layer")  # of a task: what no swapped picture depends on
-TURNED_ON = 15.0  # degrees; so much further than it was seen a face can be turned before it fades
+TURNED_ON = 25.0  # degrees; so much further than it was seen a face can be turned before it fades
 
 
 @dataclass(frozen=True)

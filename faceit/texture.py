@@ -32,6 +32,7 @@ GRID = 64  # points of the field along an axis; between them it is interpolated
 SMOOTH = 0.003  # crop widths squared, on the spline's diagonal: how far it may pass the landmarks by
 BORDER_POINTS = 24  # that do not move, around the crop
 BORDER = 0.1  # crop widths outside of it
+LARGER = 1.25  # times; a picture that is no larger than that does not alias
 INVERSIONS = 12  # rounds of fixed point; an open mouth takes that many
 
 
@@ -61,15 +62,17 @@ class Layout:
     def field(self, points: np.ndarray) -> np.ndarray:
         """Offsets from places in the texture to those in a crop with these landmarks (68, 2): (GRID, GRID, 2) float32
         in crop widths."""
-        moved = (points - self.points).astype(np.float32)
-        return (self._spline @ moved).reshape(GRID, GRID, 2)
+        return self.fields(points[None])[0]
+
+    def fields(self, points: np.ndarray) -> np.ndarray:
+        """``field`` of many faces (n, 68, 2) at once, which is faster: (n, GRID, GRID, 2)."""
+        moved = (points - self.points).astype(np.float32).transpose(1, 0, 2).reshape(68, -1)
+        return (self._spline @ moved).reshape(GRID, GRID, -1, 2).transpose(2, 0, 1, 3).copy()
 
     def texture(self, picture: np.ndarray, points: np.ndarray, size: int, margin: float) -> np.ndarray:
         """The texture of a face: a picture (w, w, 3) of a crop with ``margin`` and its landmarks (68, 2) -> (size,
-        size, 3) of the picture's type. A picture that is much larger is reduced first, so that it does not alias."""
-        if picture.shape[0] > work_size(size):
-            picture = reduced(picture, work_size(size))
-        return sampled(picture, self.field(points), size, margin)
+        size, 3) of the picture's type."""
+        return unfolded(picture, self.field(points), size, margin)
 
     def drawn(self, texture: np.ndarray, points: np.ndarray, size: int) -> np.ndarray:
         """The crop (size, size, c) of a face with these landmarks, out of its texture (s, s, c)."""
@@ -122,6 +125,14 @@ def _bending(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """r^2 log r^2 of all distances, (n, m)."""
     squared = ((one[:, None] - other) ** 2).sum(-1)
     return squared * np.log(np.maximum(squared, 1e-12))
+
+
+def unfolded(picture: np.ndarray, field: np.ndarray, size: int, margin: float) -> np.ndarray:
+    """``Layout.texture`` by the ``field`` of the face's landmarks. A picture that is much larger is reduced first, so
+    that it does not alias."""
+    if picture.shape[0] > LARGER * work_size(size):
+        picture = reduced(picture, work_size(size))
+    return sampled(picture, field, size, margin)
 
 
 def inverted(field: np.ndarray) -> np.ndarray:

@@ -162,6 +162,12 @@ def _into_layer(layer: Layer, place: Alignment, face: np.ndarray, mask: np.ndarr
     _paste([layer.alpha], place, [np.full(mask.shape, 255, np.uint8)], mask)
 
 
+def _corners(left: int, top: int, width: int, height: int) -> np.ndarray:
+    """The corners of a rectangle of whole pixels, with half a pixel of what is looked up between them."""
+    low, high = np.array([left, top]) - 1.0, np.array([left + width, top + height])
+    return np.array([low, [high[0], low[1]], high, [low[0], high[1]]])
+
+
 def _scaled_down(place: Alignment) -> Alignment:
     """The same square in half as many pixels; ``size`` is even."""
     matrix = place.matrix / 2
@@ -170,8 +176,10 @@ def _scaled_down(place: Alignment) -> Alignment:
 
 
 def _paste(planes: list[np.ndarray], place: Alignment, faces: list[np.ndarray], mask: np.ndarray) -> None:
-    """Blend aligned faces, uint8 like the frame or planes, which are of one size, into their own rectangle there."""
-    corners = place.corners()
+    """Blend aligned faces, uint8 like the frame or planes, which are of one size, into the rectangle that is seen of
+    them there."""
+    seen = cv2.boundingRect((mask > 0).astype(np.uint8))
+    corners = place.points_back(_corners(*seen))
     h, w = planes[0].shape[:2]
     left, top = np.clip(np.floor(corners.min(0)).astype(int), 0, [w, h])
     right, bottom = np.clip(np.ceil(corners.max(0)).astype(int) + 1, 0, [w, h])

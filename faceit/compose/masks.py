@@ -19,13 +19,14 @@ def face_mask(
     of its tail), so what is outside the face stays the frame's; ``erode`` moves it further inside (or, below 0,
     outside), in crop widths. The crop's own border is 0.
     """
-    mask = filled_outline(points, size, forehead, crop).astype(np.float32) / 255
+    mask = filled_outline(points, size, forehead, crop)
     soft = max(1, round(size * feather / 2)) if feather > 0 else 0
     reach = round(size * erode) + soft
     if reach > 0:  # the crop's border erodes it too: raised brows lie close under the upper one
         mask = cv2.erode(mask, disc(reach), borderType=cv2.BORDER_CONSTANT, borderValue=0)
     elif reach < 0:
         mask = cv2.dilate(mask, disc(-reach))
+    mask = mask.astype(np.float32) / 255
     if soft:
         mask = cv2.GaussianBlur(mask, (0, 0), soft / 2, borderType=cv2.BORDER_CONSTANT)
     return np.minimum(mask, _inside(size))

@@ -15,7 +15,7 @@ from faceit.images import read_image
 from faceit.shape import Shape
 from faceit.texture import SMOOTH, Layout
 
-VERSION = 1  # of what is cached; another number makes all caches anew
+VERSION = 2  # of what is cached; another number makes all caches anew
 YAW_BIN = 5.0  # degrees: in steps of this all turns of the head are shown equally often
 # times the even share: a turn that one bad landmark or one second of a video shows is not drilled into the network
 MOST_SHOWN = 8.0

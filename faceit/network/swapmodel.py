@@ -15,6 +15,7 @@ from faceit.errors import FaceitError, WeightsError
 from faceit.geometry import ALIGNED_MARGIN, CROPS, FACE, SAVED_SIZE, Crop, reduced, work_size
 from faceit.network.presets import Preset, from_json
 from faceit.project import NAME
+from faceit.texture import SEEN, inverted, sampled, unfolded
 
 MODEL, WEIGHTS, STATE = "model.json", "weights.safetensors", "state.safetensors"
 SIDES = ("a", "b")  # whose face: "a" is in the video, "b" replaces it
@@ -95,7 +96,7 @@ class SwapModel:
         for i in range(0, len(crops), BATCH):
             some, at = crops[i : i + BATCH], points[i : i + BATCH].astype(np.float32)
             given = ops.convert_to_tensor(some), ops.convert_to_tensor(at)
-            made.append(ops.convert_to_numpy(self.network.reconstruct(*given, from_side, to_side)))
+            made.append(ops.convert_to_numpy(self.network.swap(*given, from_side, to_side)))
         return np.concatenate(made), None
 
     def picture_size(self, side: str) -> int:
@@ -133,13 +134,15 @@ class AppearanceModel(SwapModel):
         made = np.empty((len(points), size, size, 3), np.float32)
         for i in range(0, len(points), BATCH):
             batch = slice(i, min(i + BATCH, len(points)))
-            seen = np.stack([layout.texture(face, at, size, ALIGNED_MARGIN)
-                             for face, at in zip(faces[batch], points[batch], strict=True)])  # fmt: skip
+            # the encoder looks at less than the whole texture
+            fields = layout.fields(points[batch])
+            seen = np.stack([unfolded(face, field, min(size, 2 * SEEN), ALIGNED_MARGIN)
+                             for face, field in zip(faces[batch], fields, strict=True)])  # fmt: skip
             seen = ops.convert_to_tensor(seen.astype(np.float32) / 255)
             told = ops.convert_to_tensor(codes[batch])
-            out = ops.convert_to_numpy(self.network.reconstruct(seen, told, from_side, to_side))
-            for k, (texture, at) in enumerate(zip(out, there[batch], strict=True), i):
-                made[k] = drawn_layout.drawn(texture, at, size)
+            out = ops.convert_to_numpy(self.network.swap(seen, told, from_side, to_side))
+            for k, (texture, field) in enumerate(zip(out, drawn_layout.fields(there[batch]), strict=True), i):
+                made[k] = sampled(texture, inverted(field), size, 1.0)
         return np.clip(made, 0, 1, out=made), there
 
     def drawn_points(self, points: np.ndarray, from_side: str, to_side: str,

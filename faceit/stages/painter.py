@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Iterator
 
+import cv2
 import numpy as np
 
-from faceit.compose.blend import put_back
+from faceit.compose.blend import MASK_SIZE, put_back
 from faceit.compose.hands import hands_before
 from faceit.compose.masks import face_mask, of_crop
 from faceit.compose.occlusion import occluded
@@ -84,7 +85,8 @@ class Swapper:
         if there is None or self.settings.mask != "shared":
             return made
         how = {"feather": self.settings.feather, "crop": self.model.crop, "erode": self.settings.erode}
-        masks = [face_mask(of_crop(each, self.model.preset.size), self.model.preset.size, **how) for each in there]
+        size, whole = min(made.shape[1], MASK_SIZE), made.shape[1:3]
+        masks = [cv2.resize(face_mask(of_crop(each, size), size, **how), whole) for each in there]
         return np.concatenate([made, np.stack(masks)[..., None]], axis=-1)
 
 

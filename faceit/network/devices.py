@@ -40,18 +40,6 @@ def compiled(function: Callable) -> Callable:
     return tf.function(function, jit_compile=True)
 
 
-def as_graph(function: Callable) -> Callable:
-    """A function of tensors as one graph, where TensorFlow would take its steps one by one: a small network takes half
-    as long. It is traced at the first call and again for other shapes."""
-    import keras
-
-    if keras.backend.backend() != "tensorflow":
-        return function
-    import tensorflow as tf
-
-    return tf.function(function, reduce_retracing=True, autograph=False)
-
-
 # --- precision ---
 
 

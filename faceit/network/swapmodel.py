@@ -96,7 +96,7 @@ class SwapModel:
         for i in range(0, len(crops), BATCH):
             some, at = crops[i : i + BATCH], points[i : i + BATCH].astype(np.float32)
             given = ops.convert_to_tensor(some), ops.convert_to_tensor(at)
-            made.append(ops.convert_to_numpy(self.network.swap(*given, from_side, to_side)))
+            made.append(ops.convert_to_numpy(self.network.reconstruct(*given, from_side, to_side)))
         return np.concatenate(made), None
 
     def picture_size(self, side: str) -> int:
@@ -140,7 +140,7 @@ class AppearanceModel(SwapModel):
                              for face, field in zip(faces[batch], fields, strict=True)])  # fmt: skip
             seen = ops.convert_to_tensor(seen.astype(np.float32) / 255)
             told = ops.convert_to_tensor(codes[batch])
-            out = ops.convert_to_numpy(self.network.swap(seen, told, from_side, to_side))
+            out = ops.convert_to_numpy(self.network.reconstruct(seen, told, from_side, to_side))
             for k, (texture, field) in enumerate(zip(out, drawn_layout.fields(there[batch]), strict=True), i):
                 made[k] = sampled(texture, inverted(field), size, 1.0)
         return np.clip(made, 0, 1, out=made), there

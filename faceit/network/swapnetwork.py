@@ -3,7 +3,6 @@
 import keras
 from keras import ops
 
-from faceit.network.devices import as_graph
 from faceit.network.presets import Preset
 
 
@@ -13,7 +12,6 @@ class SwapNetwork(keras.Model):
     def __init__(self, preset: Preset):
         super().__init__(name=preset.name)
         self.preset = preset
-        self.swap = as_graph(self.reconstruct)
 
     def reconstruct(self, faces, points, from_side: str, to_side: str):
         """Faces (n, s, s, 3) of ``from_side`` in 0..1, and what their landmarks say -> faces of ``to_side``."""

@@ -177,6 +177,6 @@ def test_eight_videos_of_which_two_fail_killed_twice(here, people):
         rows = read_table(folder)
         assert [row.time for row in rows] == [i / 10 for i in range(20)]
         assert len({row.file for row in rows}) == len(list(folder.glob("0*.jpg"))) == 20
-        assert read_image(folder / rows[0].file).shape == (256, 256, 3)
+        assert read_image(folder / rows[0].file).shape == (384, 384, 3)
     whole = [path for path, header in log if path.endswith(".mp4") and header in (None, "bytes=0-")]
     assert len(done(file)) == 6 and whole.count("/clip4.mp4") <= 3

@@ -126,7 +126,7 @@ def test_clip_without_a_face_is_counted_and_the_good_one_kept(people, frames, tm
     empty_folder, mixed_folder = folder_of(file), folder_of(file, number=1)
     assert pictures(empty_folder) == [] and not (empty_folder / SHEET).exists()
     assert pictures(mixed_folder) == milliseconds(3, 4, 5, 6)
-    assert read_image(mixed_folder / SHEET).ndim == 3 and read_image(mixed_folder / "000000300.jpg").shape[0] == 256
+    assert read_image(mixed_folder / SHEET).ndim == 3 and read_image(mixed_folder / "000000300.jpg").shape[0] == 384
 
 
 def write_yaml_without_swaps(file: Path) -> None:
@@ -310,7 +310,7 @@ def test_a_stranger_who_was_ticked_is_kept_and_one_of_their_own_who_was_unticked
     folder = folder_of(file)
     own, stranger = read_tracks(folder)
     assert (own.verdict, stranger.verdict) == ("theirs", "other") and pictures(folder) == milliseconds(*range(6))
-    assert read_image(folder / "tracks" / f"{stranger.name}.jpg").shape == (256, 256, 3)
+    assert read_image(folder / "tracks" / f"{stranger.name}.jpg").shape == (384, 384, 3)
     choices = load_project(file).choices_file()
     write_choices(choices, Choices({"collins": {folder.name: {own.name: False, stranger.name: True}}}))
     assert run(file) == 0

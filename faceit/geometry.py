@@ -153,9 +153,10 @@ class Alignment:
         twice[:, 2] += 0.5
         return halved(_sampled(frame, twice, 2 * self.size), 1)[0]
 
-    def corners(self) -> np.ndarray:
-        """The aligned square's corners in frame pixels, (4, 2)."""
-        return _corners(self.matrix, self.size)
+    def corners(self, within: tuple[float, float, float, float] | None = None) -> np.ndarray:
+        """The aligned square's corners in frame pixels, (4, 2); or those of a rectangle ``within``, (left, top,
+        width, height) in its pixels."""
+        return _corners(self.matrix, *(within or (0, 0, self.size, self.size)))
 
     def inverse(self) -> np.ndarray:
         """The (2, 3) matrix from aligned pixels back to frame pixels."""
@@ -166,16 +167,16 @@ def _sampled(frame, matrix, size):
     return cv2.warpAffine(frame, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
-def _corners(matrix, size):
-    low, high = -0.5, size - 0.5
-    square = np.array([[[low, low], [high, low], [high, high], [low, high]]], np.float64)
-    return cv2.transform(square, cv2.invertAffineTransform(matrix))[0]
+def _corners(matrix, left, top, width, height):
+    right, bottom = left + width, top + height
+    pixels = np.array([[[left, top], [right, top], [right, bottom], [left, bottom]]], np.float64) - 0.5
+    return cv2.transform(pixels, cv2.invertAffineTransform(matrix))[0]
 
 
 def _reduced(frame, matrix, scale, size):
     """The part of ``frame`` under the aligned square, halved until its scale is above a half, and the matrix for it."""
     halvings = int(np.floor(-np.log2(scale) + 1e-9))
-    corners = _corners(matrix, size)
+    corners = _corners(matrix, 0, 0, size, size)
     h, w = frame.shape[:2]
     margin = 2 << halvings
     left, top = np.clip(np.floor(corners.min(0)).astype(int) - margin, 0, [w - 1, h - 1])

@@ -76,7 +76,7 @@ class Layout:
 
     def drawn(self, texture: np.ndarray, points: np.ndarray, size: int) -> np.ndarray:
         """The crop (size, size, c) of a face with these landmarks, out of its texture (s, s, c)."""
-        return sampled(texture, inverted(self.field(points)), size, 1.0)
+        return folded(texture, self.field(points), size)
 
 
 def weights_map(layout: Layout, size: int, crop: Crop = FACE, eyes_mouth: float = 2.0) -> np.ndarray:
@@ -133,6 +133,11 @@ def unfolded(picture: np.ndarray, field: np.ndarray, size: int, margin: float) -
     if picture.shape[0] > LARGER * work_size(size):
         picture = reduced(picture, work_size(size))
     return sampled(picture, field, size, margin)
+
+
+def folded(texture: np.ndarray, field: np.ndarray, size: int) -> np.ndarray:
+    """``Layout.drawn`` by the ``field`` of the landmarks to draw."""
+    return sampled(texture, inverted(field), size, 1.0)
 
 
 def inverted(field: np.ndarray) -> np.ndarray:

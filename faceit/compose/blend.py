@@ -5,15 +5,14 @@ import numpy as np
 
 from faceit.compose.color import light_of, match_hist, match_lab, match_mkl
 from faceit.compose.detail import sharpened
-from faceit.compose.masks import disc, face_mask, kept_area, kept_mask, skin_area
+from faceit.compose.masks import MASK_SIZE, disc, face_mask, kept_area, kept_mask, skin_area
 from faceit.geometry import FACE, Alignment, Crop, align, halved
 from faceit.planes import TO_YUV, Layer, Planes, cut, in_colours
 from faceit.settings import ConvertSettings
 
 # Pixels of the square that goes into the frame: as many as the face has there, but at most so many or twice the
-# network's picture, since what is finer is in neither of them. Masks are soft, and worked out in fewer.
+# network's picture, since what is finer is in neither of them.
 SMALLEST, USUAL = 64, 256
-MASK_SIZE = 192
 LIGHT_SIZE = 64  # pixels of the crop in which a face's light is measured
 BAND = 0.05  # of the crop's width: what is broader than that is shade
 BAND_EDGE = 0.2  # likewise: over so much of the face the frame's shades go over into the swapped face's
@@ -35,7 +34,7 @@ def put_back(
     ``layer``, of the frame's size, gets the face too, unblended, with the mask as its opacity.
     """
     size = _work_size(landmarks, crop, max(USUAL, 2 * len(face)))
-    place = _scaled(align(landmarks, size, crop=crop), settings.scale)
+    place = _square(landmarks, size, settings, crop)
     mask, shown = _mask(landmarks, face[..., 3:], front, min(size, MASK_SIZE), settings, crop)
     face = _fitted(frame, landmarks, np.clip(face[..., :3], 0, 1), mask, settings, crop, light, shown)
     face = cv2.resize(np.rint(face * 255).astype(np.uint8), (size, size), interpolation=cv2.INTER_CUBIC)
@@ -63,7 +62,7 @@ def _seen(frame: np.ndarray | Planes, place: Alignment) -> np.ndarray:
 
 def _mask(landmarks, drawn, front, size: int, settings: ConvertSettings, crop: Crop) -> tuple[np.ndarray, np.ndarray]:
     """(how much of the swapped face is to be seen, how much of it may be seen: ``_shown``), (size, size) float32."""
-    points = _scaled(align(landmarks, size, crop=crop), settings.scale).points(landmarks.astype(np.float64))
+    points = _square(landmarks, size, settings, crop).points(landmarks.astype(np.float64))
     mask = face_mask(points, size, settings.mask != "hull", settings.feather, crop, settings.erode)
     if settings.keep != "none":
         mask *= 1 - kept_mask(points, size, settings.keep)
@@ -88,7 +87,7 @@ def _fitted(frame, landmarks, face, mask, settings: ConvertSettings, crop: Crop,
     """The face in the frame's colours, as sharp as it, and, in bands, with its shades: as small as the network made it,
     which is enough."""
     size = len(face)
-    place = _scaled(align(landmarks, size, crop=crop), settings.scale)
+    place = _square(landmarks, size, settings, crop)
     points = place.points(landmarks.astype(np.float64))
     area = skin_area(points, size, crop)
     area &= cv2.resize(shown, (size, size), interpolation=cv2.INTER_LINEAR) > 0.5
@@ -134,6 +133,11 @@ def _work_size(landmarks: np.ndarray, crop: Crop, largest: int) -> int:
     return 2 * (int(np.clip(round(1 / align(landmarks, 1, crop=crop).scale), SMALLEST, largest)) // 2)
 
 
+def _square(landmarks: np.ndarray, size: int, settings: ConvertSettings, crop: Crop) -> Alignment:
+    """The square that a swapped face takes in the frame, in ``size`` pixels."""
+    return _scaled(align(landmarks, size, crop=crop), settings.scale)
+
+
 def _scaled(place: Alignment, scale: float) -> Alignment:
     """The same square, larger in the frame by ``scale``, about its middle."""
     if scale == 1:
@@ -162,12 +166,6 @@ def _into_layer(layer: Layer, place: Alignment, face: np.ndarray, mask: np.ndarr
     _paste([layer.alpha], place, [np.full(mask.shape, 255, np.uint8)], mask)
 
 
-def _corners(left: int, top: int, width: int, height: int) -> np.ndarray:
-    """The corners of a rectangle of whole pixels, with half a pixel of what is looked up between them."""
-    low, high = np.array([left, top]) - 1.0, np.array([left + width, top + height])
-    return np.array([low, [high[0], low[1]], high, [low[0], high[1]]])
-
-
 def _scaled_down(place: Alignment) -> Alignment:
     """The same square in half as many pixels; ``size`` is even."""
     matrix = place.matrix / 2
@@ -178,8 +176,8 @@ def _scaled_down(place: Alignment) -> Alignment:
 def _paste(planes: list[np.ndarray], place: Alignment, faces: list[np.ndarray], mask: np.ndarray) -> None:
     """Blend aligned faces, uint8 like the frame or planes, which are of one size, into the rectangle that is seen of
     them there."""
-    seen = cv2.boundingRect((mask > 0).astype(np.uint8))
-    corners = place.points_back(_corners(*seen))
+    left, top, width, height = cv2.boundingRect((mask > 0).astype(np.uint8))
+    corners = place.corners((left - 0.5, top - 0.5, width + 1, height + 1))  # what lies between pixels, too
     h, w = planes[0].shape[:2]
     left, top = np.clip(np.floor(corners.min(0)).astype(int), 0, [w, h])
     right, bottom = np.clip(np.ceil(corners.max(0)).astype(int) + 1, 0, [w, h])

@@ -5,6 +5,7 @@ import numpy as np
 
 from faceit.geometry import FACE, LEFT_EYE, OUTER_LIPS, RIGHT_EYE, Crop, fill, filled_outline
 
+MASK_SIZE = 192  # pixels of the crop in which masks are worked out, at the most: they are soft
 BORDER = 0.06  # of the crop's width; the mask is gone before the crop ends, so that no box can show
 SKIN_EDGE = 0.04  # of the crop's width; so far inside the outline begins what tells the light
 KEPT_EDGE = 0.03  # likewise: eyes and mouth that are kept are kept with so much around them

@@ -15,7 +15,7 @@ from faceit.errors import FaceitError, WeightsError
 from faceit.geometry import ALIGNED_MARGIN, CROPS, FACE, SAVED_SIZE, Crop, reduced, work_size
 from faceit.network.presets import Preset, from_json
 from faceit.project import NAME
-from faceit.texture import SEEN, inverted, sampled, unfolded
+from faceit.texture import SEEN, folded, unfolded
 
 MODEL, WEIGHTS, STATE = "model.json", "weights.safetensors", "state.safetensors"
 SIDES = ("a", "b")  # whose face: "a" is in the video, "b" replaces it
@@ -142,7 +142,7 @@ class AppearanceModel(SwapModel):
             told = ops.convert_to_tensor(codes[batch])
             out = ops.convert_to_numpy(self.network.reconstruct(seen, told, from_side, to_side))
             for k, (texture, field) in enumerate(zip(out, drawn_layout.fields(there[batch]), strict=True), i):
-                made[k] = sampled(texture, inverted(field), size, 1.0)
+                made[k] = folded(texture, field, size)
         return np.clip(made, 0, 1, out=made), there
 
     def drawn_points(self, points: np.ndarray, from_side: str, to_side: str,

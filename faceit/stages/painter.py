@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator
 import cv2
 import numpy as np
 
-from faceit.compose.blend import MASK_SIZE, put_back
+from faceit.compose.blend import put_back
 from faceit.compose.hands import hands_before
-from faceit.compose.masks import face_mask, of_crop
+from faceit.compose.masks import MASK_SIZE, face_mask, of_crop
 from faceit.compose.occlusion import occluded
 from faceit.geometry import ALIGNED_MARGIN, Face, align, crop_points, filled_outline
 from faceit.network.swapmodel import BATCH, SwapModel

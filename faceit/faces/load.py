@@ -34,7 +34,8 @@ class FaceSet:
     memory-mapped and read only; ``points`` (n, 68, 2) float32 landmarks in units of the crop.
 
     ``yaw`` (n,) float32 degrees, as ``geometry.head_angles``. ``one_sided``: the light comes from one side, so that a
-    mirrored face would be lit as the person never is. ``textures``: where a network paints them.
+    mirrored face would be lit as the person never is. ``textures``: where a network paints them. ``picture_size``:
+    pixels of the saved pictures, with their margin.
     """
 
     faces: np.ndarray
@@ -43,14 +44,10 @@ class FaceSet:
     yaw: np.ndarray | None = None
     one_sided: bool = False
     textures: "Textures | None" = None
+    picture_size: int = SAVED_SIZE
 
     def __len__(self) -> int:
         return len(self.faces)
-
-    @property
-    def picture_size(self) -> int:
-        """Pixels of the pictures, with their margin."""
-        return self.faces.side if isinstance(self.faces, Saved) else SAVED_SIZE
 
     def appearance(self, components: int) -> Appearance:
         """What is known of a person who has ``textures`` before any training, with so many components of paint."""
@@ -145,7 +142,7 @@ def load_faceset(
     )
     place = cache and Place(cache, size, "held" if held_out else "train", _key(found, crop, side))
     pictures = kept(place, "faces", faces) if place else faces.in_memory()
-    return FaceSet(pictures, points, crop, *_turns_and_light(found))
+    return FaceSet(pictures, points, crop, *_turns_and_light(found), picture_size=_saved_size(found))
 
 
 def load_appearance(folders: list[Path], size: int, most: int = 6000, held_out: bool = False,
@@ -157,10 +154,10 @@ def load_appearance(folders: list[Path], size: int, most: int = 6000, held_out: 
     found = spread(_all_found(folders, held_out), most)
     name = folders[0].parent.name if folders else "nobody"
     points = _crop_points(found, crop)
-    saved = Saved([each.path for each in found], read_image(found[0].path).shape[0] if found else work_size(size))
+    saved = Saved([each.path for each in found], _saved_size(found))
     rest = _turns_and_light(found)
     if not found or (like is None and (held_out or len(found) < 2)):
-        return FaceSet(saved[:], points, crop, *rest)
+        return FaceSet(saved[:], points, crop, *rest, picture_size=saved.side)
     if like is None:
         shape, layout, codes = fit_person(points, np.array([each.spread for each in found]))
     else:
@@ -175,11 +172,16 @@ def load_appearance(folders: list[Path], size: int, most: int = 6000, held_out: 
     key = _key(found, crop, size, SMOOTH, layout.points.tobytes())
     made = kept(Place(cache, size, "train", key), "textures", pictures) if cache else pictures.in_memory()
     textures = Textures(made, codes, shows(points), shape, layout)
-    return FaceSet(saved[:] if held_out else saved, points, crop, *rest, textures)
+    return FaceSet(saved[:] if held_out else saved, points, crop, *rest, textures, saved.side)
 
 
 def _all_found(folders: list[Path], held_out: bool) -> list[_Found]:
     return [_found(folder, row) for folder in folders for row in iterate_present(folder) if row.held_out == held_out]
+
+
+def _saved_size(found: list[_Found]) -> int:
+    """Pixels of the saved pictures, by the first."""
+    return read_image(found[0].path).shape[0] if found else SAVED_SIZE
 
 
 def _crop_points(found: list[_Found], crop: Crop) -> np.ndarray:

@@ -83,7 +83,7 @@ def test_a_set_knows_how_much_of_the_head_its_pictures_show(tmp_path):
     drawn_folder(tmp_path / "ann" / "two", "ann", 2, WHOLEFACE)
     both = [tmp_path / "ann" / "one", tmp_path / "ann" / "two"]
     faces = load_faceset(both, 64)
-    assert faces.crop == WHOLEFACE and len(faces) == 5
+    assert faces.crop == WHOLEFACE and len(faces) == 5 and faces.picture_size == 128
     eyes = faces.points[:, 36:48].mean((0, 1))
     assert eyes == pytest.approx(WHOLEFACE.places()[:2].mean(0), abs=0.03)
     (both[1] / DONE).write_text("{}")  # as an older faceit left it

@@ -7,21 +7,16 @@ changed at a time: how far the spline may pass the landmarks by, how many compon
 Prints PSNR inside the face and sharpness beside the real one's, and last the defaults' error over the mean face's.
 """
 
-import argparse
-import tempfile
-from pathlib import Path
 from unittest import mock
 
 import numpy as np
 
-from benchmarks.pairs import PAIRS, write_project
+from benchmarks.pairs import arguments, preprocessed
 from faceit import texture
-from faceit.cli import main as faceit
 from faceit.faces import appearance
 from faceit.faces.load import load_appearance
 from faceit.geometry import ALIGNED_MARGIN
 from faceit.measure.pixels import face_area, psnr, sharpness
-from faceit.project import load_project
 
 SIZE, COMPONENTS = 192, 64
 NOWHERE = np.zeros((texture.GRID, texture.GRID, 2), np.float32)
@@ -68,17 +63,7 @@ def drawn(folders, smooth=texture.SMOOTH, components=COMPONENTS, ridge=appearanc
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--clips", type=Path, required=True)
-    parser.add_argument("--pair", type=int, choices=PAIRS, default=1)
-    parser.add_argument("--work", type=Path, help="keep the project here (default: a temporary folder)")
-    args = parser.parse_args()
-    pair = PAIRS[args.pair](args.clips.resolve())
-    work = (args.work or Path(tempfile.mkdtemp(prefix="faceit-appearance-"))).resolve()
-    work.mkdir(parents=True, exist_ok=True)
-    file = write_project(work, pair)
-    assert faceit(["preprocess", "pair", "--config", str(file)]) == 0
-    project = load_project(file)
+    project = preprocessed(arguments(__doc__.splitlines()[0]).parse_args())
     swap = project.swap("pair")
     ratios = []
     print("| variant | " + " | ".join(f"{p.name}: PSNR, sharpness of real" for p in (swap.a, swap.b)) + " |")

@@ -8,21 +8,16 @@ basis can come to, were all of its coefficients known: what is beyond that is th
 and last how much of the way to that limit training went.
 """
 
-import argparse
-import tempfile
 import time
 from contextlib import ExitStack
 from dataclasses import replace
-from pathlib import Path
 from unittest import mock
 
 import numpy as np
 
-from benchmarks.pairs import PAIRS, write_project
-from faceit.cli import main as faceit
+from benchmarks.pairs import arguments, preprocessed
 from faceit.network.presets import choose
 from faceit.network.swapmodel import SIDES
-from faceit.project import load_project
 from faceit.stages import beginning
 from faceit.stages.pair import load_pair
 
@@ -113,18 +108,11 @@ def learned(project, swap, pairs, iterations: int, seed=1, size=256, residual=1.
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--clips", type=Path, required=True)
-    parser.add_argument("--pair", type=int, choices=PAIRS, default=1)
+    parser = arguments(__doc__.splitlines()[0])
     parser.add_argument("--iterations", type=int, default=300)
     parser.add_argument("--only", help="variants, with commas between")
-    parser.add_argument("--work", type=Path, help="keep the project here (default: a temporary folder)")
     args = parser.parse_args()
-    work = (args.work or Path(tempfile.mkdtemp(prefix="faceit-learning-"))).resolve()
-    work.mkdir(parents=True, exist_ok=True)
-    file = write_project(work, PAIRS[args.pair](args.clips.resolve()))
-    assert faceit(["preprocess", "pair", "--config", str(file)]) == 0
-    project = load_project(file)
+    project = preprocessed(args)
     swap, pairs = project.swap("pair"), {}
     names = ["as it is"] + [name for name in (args.only.split(",") if args.only else VARIANTS) if name != "as it is"]
     for name in names:

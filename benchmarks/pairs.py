@@ -21,6 +21,7 @@ import yaml
 from faceit.cli import main as faceit
 from faceit.images import write_image
 from faceit.media.video import read_frames
+from faceit.project import Project, load_project
 
 
 def pair_1(clips: Path) -> dict:
@@ -77,6 +78,24 @@ def write_project(work: Path, pair: dict, **top) -> Path:
     return file
 
 
+def arguments(purpose: str) -> argparse.ArgumentParser:
+    """A parser with what every benchmark on these pairs is told."""
+    parser = argparse.ArgumentParser(description=purpose)
+    parser.add_argument("--clips", type=Path, required=True)
+    parser.add_argument("--pair", type=int, choices=PAIRS, default=1)
+    parser.add_argument("--work", type=Path, help="keep the project here (default: a temporary folder)")
+    return parser
+
+
+def preprocessed(args: argparse.Namespace) -> Project:
+    """The project of a pair, with its faces."""
+    work = (args.work or Path(tempfile.mkdtemp(prefix="faceit-pair-"))).resolve()
+    work.mkdir(parents=True, exist_ok=True)
+    file = write_project(work, PAIRS[args.pair](args.clips.resolve()))
+    assert faceit(["preprocess", "pair", "--config", str(file)]) == 0
+    return load_project(file)
+
+
 def row(said: dict) -> dict:
     """The figures of an evaluation that stand in docs/quality.md."""
     dlib, second, expression = said["identity"]["dlib"], said["identity"]["second"], said["expression"]
@@ -97,14 +116,11 @@ def row(said: dict) -> dict:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--clips", type=Path, required=True)
-    parser.add_argument("--pair", type=int, choices=PAIRS, default=1)
+    parser = arguments(__doc__.splitlines()[0])
     parser.add_argument("--minutes", default="5", help="of training; several with commas between")
     parser.add_argument("--iterations", help="instead of minutes: the same on every machine")
     parser.add_argument("--preset", default="cpu")
     parser.add_argument("--align", choices=("face", "wholeface"), default="face")
-    parser.add_argument("--work", type=Path, help="keep the project here (default: a temporary folder)")
     args = parser.parse_args()
     pair = PAIRS[args.pair](args.clips.resolve()) | {"align": args.align}
     unit = "minutes" if args.iterations is None else "iterations"

@@ -35,6 +35,17 @@ def read_image(path: Path) -> np.ndarray:
     return np.ascontiguousarray(image[:, :, ::-1])
 
 
+def size_of(path: Path) -> tuple[int, int]:
+    """Width and height of a picture as it is stored, from its first bytes. MediaError when it is none."""
+    from PIL import Image
+
+    try:
+        with Image.open(path) as image:
+            return image.size
+    except (OSError, ValueError) as e:  # UnidentifiedImageError is an OSError
+        raise MediaError(f"{path} is not a picture that can be read ({e}): use a JPEG or PNG file.") from None
+
+
 def write_image(path: Path, image: np.ndarray, quality: int = 95, comment: str = "") -> None:
     """Write RGB (or gray) pixels as JPEG or PNG by the name's ending, with a comment that programs find (in a JPEG
     COM, in a PNG iTXt); the file is whole or absent."""

@@ -11,7 +11,7 @@ from faceit.faces.appearance import Appearance, fit_appearance, fit_person, show
 from faceit.faces.cache import Pictures, Place, kept
 from faceit.faces.faceset import FaceRow, iterate_present, picture, shared_crop, spread
 from faceit.geometry import ALIGNED_MARGIN, FACE, SAVED_SIZE, Crop, crop_points, reduced, work_size
-from faceit.images import read_image
+from faceit.images import read_image, size_of
 from faceit.shape import Shape
 from faceit.texture import SMOOTH, Layout
 
@@ -181,7 +181,7 @@ def _all_found(folders: list[Path], held_out: bool) -> list[_Found]:
 
 def _saved_size(found: list[_Found]) -> int:
     """Pixels of the saved pictures, by the first."""
-    return read_image(found[0].path).shape[0] if found else SAVED_SIZE
+    return size_of(found[0].path)[1] if found else SAVED_SIZE
 
 
 def _crop_points(found: list[_Found], crop: Crop) -> np.ndarray:

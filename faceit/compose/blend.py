@@ -21,22 +21,21 @@ BAND_SIZE = 64  # pixels in which they are worked out
 
 def put_back(
     frame: np.ndarray | Planes, landmarks: np.ndarray, face: np.ndarray, settings: ConvertSettings, crop: Crop = FACE,
-    *, light: np.ndarray | None = None, strength: float = 1.0, front: np.ndarray | None = None,
-    layer: Layer | None = None,
+    *, light: np.ndarray | None = None, strength: float = 1.0, drawn: np.ndarray | None = None,
+    front: np.ndarray | None = None, layer: Layer | None = None,
 ) -> None:  # fmt: skip
-    """Put a swapped face (s, s, 3 or 4) float32 in 0..1, which shows ``crop``, over the one with these landmarks, in
-    place.
+    """Put a swapped face (s, s, 3) float32 in 0..1, which shows ``crop``, over the one with these landmarks, in place.
 
     ``frame``, (h, w, 3) uint8 RGB or planes, changes only where the mask is. ``light`` is that of the frame's own face,
     as ``face_light`` gives it, perhaps smoothed over time; None: as it is here. ``strength`` 0 to 1 fades the face.
-    ``front`` (n, n) float32 over the crop is 1 where something lies before the face (``occlusion.occluded``). A face
-    with a fourth channel is seen where that is above 0 only: the rest is not the face, but what is around it.
-    ``layer``, of the frame's size, gets the face too, unblended, with the mask as its opacity.
+    ``drawn`` (m, m) float32 over the face's picture is above 0 where that shows the face, and not what is around it;
+    None: everywhere. ``front`` (n, n) float32 over the crop is 1 where something lies before the face
+    (``occlusion.occluded``). ``layer``, of the frame's size, gets the face too, unblended, with the mask as opacity.
     """
     size = _work_size(landmarks, crop, max(USUAL, 2 * len(face)))
     place = _square(landmarks, size, settings, crop)
-    mask, shown = _mask(landmarks, face[..., 3:], front, min(size, MASK_SIZE), settings, crop)
-    face = _fitted(frame, landmarks, np.clip(face[..., :3], 0, 1), mask, settings, crop, light, shown)
+    mask, shown = _mask(landmarks, drawn, front, min(size, MASK_SIZE), settings, crop)
+    face = _fitted(frame, landmarks, np.clip(face, 0, 1), mask, settings, crop, light, shown)
     face = cv2.resize(np.rint(face * 255).astype(np.uint8), (size, size), interpolation=cv2.INTER_CUBIC)
     mask = cv2.resize(mask, (size, size), interpolation=cv2.INTER_LINEAR)
     if settings.blend == "seamless":
@@ -70,10 +69,10 @@ def _mask(landmarks, drawn, front, size: int, settings: ConvertSettings, crop: C
     return np.minimum(mask, shown), shown
 
 
-def _shown(drawn: np.ndarray, front: np.ndarray | None, size: int, scale: float) -> np.ndarray:
+def _shown(drawn: np.ndarray | None, front: np.ndarray | None, size: int, scale: float) -> np.ndarray:
     """How much of a face may be seen where, (size, size) float32: as it was drawn, and behind what lies before it."""
     shown = np.ones((size, size), np.float32)
-    if drawn.size:
+    if drawn is not None:
         shown = cv2.resize(drawn, (size, size), interpolation=cv2.INTER_LINEAR)
     if front is None:
         return shown

@@ -40,6 +40,22 @@ def compiled(function: Callable) -> Callable:
     return tf.function(function, jit_compile=True)
 
 
+def as_graph(function: Callable, *examples) -> Callable:
+    """A function of tensors like the ``examples``, (n, ...) with any n, as one graph, where TensorFlow would take its
+    steps one by one: small networks take a third less."""
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        return function
+    import tensorflow as tf
+
+    # Remapping joins a convolution, a sum and a leaky ReLU into one step on CPUs, whose slope then is 0.2, whatever it
+    # should be (TensorFlow 2.18 to 2.21).
+    tf.config.optimizer.set_experimental_options({"remapping": False})
+    shapes = [tf.TensorSpec((None, *each.shape[1:]), each.dtype) for each in examples]
+    return tf.function(function, input_signature=shapes, autograph=False)
+
+
 # --- precision ---
 
 

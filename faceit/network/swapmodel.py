@@ -96,12 +96,16 @@ class SwapModel:
         for i in range(0, len(crops), BATCH):
             some, at = crops[i : i + BATCH], points[i : i + BATCH].astype(np.float32)
             given = ops.convert_to_tensor(some), ops.convert_to_tensor(at)
-            made.append(ops.convert_to_numpy(self.network.reconstruct(*given, from_side, to_side)))
+            made.append(ops.convert_to_numpy(self.network.swap(*given, from_side, to_side)))
         return np.concatenate(made), None
 
     def picture_size(self, side: str) -> int:
         """Pixels at which this side's faces were saved, and are to be cut out."""
         return about_pictures(self.about, side)
+
+    def needed_size(self, side: str) -> int:
+        """Likewise, where they are cut out for nothing but ``swap``."""
+        return self.picture_size(side)
 
     def crops(self, faces: np.ndarray) -> np.ndarray:
         """What the network sees of faces with their margin: (n, w, w, 3) uint8 -> (n, size, size, 3) float32, 0..1."""
@@ -122,6 +126,14 @@ class SwapModel:
 class AppearanceModel(SwapModel):
     """A swap whose network paints textures: the landmarks of the face to draw are worked out without it."""
 
+    def needed_size(self, side: str) -> int:
+        return min(self.picture_size(side), work_size(self._seen))
+
+    @property
+    def _seen(self) -> int:
+        """Pixels of the textures that go in: the encoder looks at less than a whole one has."""
+        return min(self.preset.size, 2 * SEEN)
+
     def drawn(self, faces: np.ndarray, points: np.ndarray, from_side: str, to_side: str,
               shapes: list | None = None) -> tuple[np.ndarray, np.ndarray | None]:  # fmt: skip
         from keras import ops
@@ -134,13 +146,12 @@ class AppearanceModel(SwapModel):
         made = np.empty((len(points), size, size, 3), np.float32)
         for i in range(0, len(points), BATCH):
             batch = slice(i, min(i + BATCH, len(points)))
-            # the encoder looks at less than the whole texture
             fields = layout.fields(points[batch])
-            seen = np.stack([unfolded(face, field, min(size, 2 * SEEN), ALIGNED_MARGIN)
+            seen = np.stack([unfolded(face, field, self._seen, ALIGNED_MARGIN)
                              for face, field in zip(faces[batch], fields, strict=True)])  # fmt: skip
             seen = ops.convert_to_tensor(seen.astype(np.float32) / 255)
             told = ops.convert_to_tensor(codes[batch])
-            out = ops.convert_to_numpy(self.network.reconstruct(seen, told, from_side, to_side))
+            out = ops.convert_to_numpy(self.network.swap(seen, told, from_side, to_side))
             for k, (texture, field) in enumerate(zip(out, drawn_layout.fields(there[batch]), strict=True), i):
                 made[k] = folded(texture, field, size)
         return np.clip(made, 0, 1, out=made), there

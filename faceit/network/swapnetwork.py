@@ -1,8 +1,11 @@
 """What every network of this package can do: take a face of one person and give it as the other's."""
 
+from functools import partial
+
 import keras
 from keras import ops
 
+from faceit.network.devices import as_graph
 from faceit.network.presets import Preset
 
 
@@ -12,11 +15,20 @@ class SwapNetwork(keras.Model):
     def __init__(self, preset: Preset):
         super().__init__(name=preset.name)
         self.preset = preset
+        self._graphs = {}  # by sides and the shapes that come in
 
     def reconstruct(self, faces, points, from_side: str, to_side: str):
         """Faces (n, s, s, 3) of ``from_side`` in 0..1, and what their landmarks say -> faces of ``to_side``."""
         z = self.narrow(self.encode(self.prepare(faces, from_side)), to_side)
         return self.decode(z, self.code(points, from_side), to_side)
+
+    def swap(self, faces, points, from_side: str, to_side: str):
+        """As ``reconstruct``, and faster from the second call on."""
+        key = (from_side, to_side, *faces.shape[1:], *points.shape[1:])
+        if key not in self._graphs:
+            function = partial(self.reconstruct, from_side=from_side, to_side=to_side)
+            self._graphs[key] = as_graph(function, faces, points)
+        return self._graphs[key](faces, points)
 
     def reconstruct_both(self, faces_a, faces_b, points_a=None, points_b=None, noise_a=None, noise_b=None, free=None):
         """Each side as itself, with one pass through the shared encoder: two of (n, s, s, 3).

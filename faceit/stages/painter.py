@@ -1,8 +1,8 @@
 """Faces swapped in frames whose faces are known: a batch of faces goes through the network at once."""
 
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
-import cv2
 import numpy as np
 
 from faceit.compose.blend import put_back
@@ -45,11 +45,21 @@ class Painter:
             out = frame.copy() if faces else frame
             layer = Layer.empty(frame.y.shape[1], frame.y.shape[0]) if layers else None
             for face in faces:
-                made, front = next(swapped[face.swap])
+                drawn = next(swapped[face.swap])
                 swapper = self.swappers[face.swap]
-                put_back(out, face.landmarks, made, swapper.settings, swapper.model.crop, light=face.light,
-                         strength=face.strength, front=front, layer=layer)  # fmt: skip
+                put_back(out, face.landmarks, drawn.picture, swapper.settings, swapper.model.crop, light=face.light,
+                         strength=face.strength, drawn=drawn.mask, front=drawn.front, layer=layer)  # fmt: skip
             yield frame, out, layer
+
+
+class Drawn(NamedTuple):
+    """What is drawn for one face: ``picture`` (s, s, 3) float32 RGB in 0..1, of its crop; how much of it is the face,
+    ``mask`` (m, m) float32, where that is known; ``front`` (f, f) float32, what lies before the face, where it was
+    looked for."""
+
+    picture: np.ndarray
+    mask: np.ndarray | None
+    front: np.ndarray | None
 
 
 class Swapper:
@@ -58,36 +68,40 @@ class Swapper:
     def __init__(self, model: SwapModel, settings: ConvertSettings, reverse: bool = False):
         self.model, self.settings = model, settings
         self.sides = ("b", "a") if reverse else ("a", "b")
-        self.saved = self.model.picture_size(self.sides[0])
+        compares = settings.occlusion == "residual"  # the picture itself is needed then
+        self.cut_at = (model.picture_size if compares else model.needed_size)(self.sides[0])
 
-    def swapped(self, faces: list[tuple[Frame, Face]]) -> list[tuple[np.ndarray, np.ndarray | None]]:
-        """(what the network made, with how much of it is the face in a fourth channel where that is known; what lies
-        before the face) of each."""
+    def swapped(self, faces: list[tuple[Frame, Face]]) -> list[Drawn]:
+        """What the network draws for each."""
         if not faces:
             return []
-        size, crop = self.model.preset.size, self.model.crop
-        pictures = np.stack([cut(frame, align(face.landmarks, self.saved, ALIGNED_MARGIN, crop))
+        crop = self.model.crop
+        pictures = np.stack([cut(frame, align(face.landmarks, self.cut_at, ALIGNED_MARGIN, crop))
                              for frame, face in faces])  # fmt: skip
         points = np.stack([crop_points(_told(face), crop) for _, face in faces])
         shapes = [face.shape for _, face in faces]
-        made = self._made(pictures, points, shapes)
+        made, there = self.model.drawn(pictures, points, *self.sides, shapes)
+        fronts = self._fronts(faces, pictures, points, shapes)
+        return [Drawn(*each) for each in zip(made, self._masks(there, made), fronts, strict=True)]
+
+    def _fronts(self, faces: list[tuple[Frame, Face]], pictures: np.ndarray, points: np.ndarray, shapes: list) -> list:
+        """What lies before each face."""
+        size, crop = self.model.preset.size, self.model.crop
         if self.settings.occlusion == "none":
-            return [(each, None) for each in made]
+            return [None] * len(faces)
         if self.settings.occlusion == "hands":
-            return [(each, hands_before(face, crop)) for each, (_, face) in zip(made, faces, strict=True)]
+            return [hands_before(face, crop) for _, face in faces]
         own, crops = self.model.swap(pictures, points, self.sides[0], self.sides[0], shapes), self.model.crops(pictures)
         outlines = [filled_outline(of_crop(each, size), size, crop=crop) > 127 for each in points]
-        return [(each, occluded(*seen)) for each, *seen in zip(made, crops, own, outlines, strict=True)]
+        return [occluded(*seen) for seen in zip(crops, own, outlines, strict=True)]
 
-    def _made(self, pictures: np.ndarray, points: np.ndarray, shapes: list) -> np.ndarray:
-        """What the network makes of these: (n, s, s, 3), or 4 with what of it is the face."""
-        made, there = self.model.drawn(pictures, points, *self.sides, shapes)
-        if there is None or self.settings.mask != "shared":
-            return made
+    def _masks(self, there: np.ndarray | None, made: np.ndarray) -> list:
+        """Which part of each picture is the face, by the landmarks that were drawn, where they are known."""
+        if self.settings.mask != "shared" or there is None:
+            return [None] * len(made)
+        size = min(made.shape[1], MASK_SIZE)
         how = {"feather": self.settings.feather, "crop": self.model.crop, "erode": self.settings.erode}
-        size, whole = min(made.shape[1], MASK_SIZE), made.shape[1:3]
-        masks = [cv2.resize(face_mask(of_crop(each, size), size, **how), whole) for each in there]
-        return np.concatenate([made, np.stack(masks)[..., None]], axis=-1)
+        return [face_mask(of_crop(each, size), size, **how) for each in there]
 
 
 def _told(face: Face) -> np.ndarray:

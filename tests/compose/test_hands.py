@@ -85,7 +85,7 @@ def test_the_hand_stays_in_the_frame_and_the_network_is_asked_once(portrait):
         def crops(self, faces):
             return np.zeros((len(faces), 64, 64, 3), np.float32)
 
-        def picture_size(self, side):
+        def needed_size(self, side):
             return 256
 
         def drawn(self, *faces):
@@ -98,7 +98,7 @@ def test_the_hand_stays_in_the_frame_and_the_network_is_asked_once(portrait):
     settings = ConvertSettings(occlusion="hands", color="none", blend="alpha", sharpen=0.0)
     hand = before(landmarks, (0.0, 0.6))
     faces = [(picture, Face((0, 0, 9, 9), landmarks, hands=hands)) for hands in ((hand,), ())]
-    (made, front), (_, nothing) = Swapper(Model(), settings).swapped(faces)
+    (made, _, front), (_, _, nothing) = Swapper(Model(), settings).swapped(faces)
     assert asked == [("a", "b")] and nothing is None
     frame = picture.copy()
     put_back(frame, landmarks, made, settings, front=front)

@@ -89,6 +89,8 @@ def test_a_swapper_asks_the_driving_persons_own_decoder(portrait):
         def picture_size(self, side):
             return 256
 
+        needed_size = picture_size
+
         def drawn(self, *faces):
             return self.swap(*faces), None
 
@@ -97,9 +99,9 @@ def test_a_swapper_asks_the_driving_persons_own_decoder(portrait):
             return np.stack([align(landmarks, SIZE).warp(picture)]).astype(np.float32) / 255
 
     model, face = Model(), Face((0, 0, 10, 10), landmarks)
-    [(_, nothing)] = Swapper(model, ConvertSettings()).swapped([(hidden, face)])
+    [(_, _, nothing)] = Swapper(model, ConvertSettings()).swapped([(hidden, face)])
     assert nothing is None and model.asked == [("a", "b")]
-    [(_, front)] = Swapper(model, ConvertSettings(occlusion="residual"), reverse=True).swapped([(hidden, face)])
+    [(_, _, front)] = Swapper(model, ConvertSettings(occlusion="residual"), reverse=True).swapped([(hidden, face)])
     assert model.asked[1:] == [("b", "a"), ("b", "b")]
     spot = align(landmarks, SIZE).points(np.array([[x + width * 0.3, y + width * 0.1], [x - width * 0.25, y]]))
     inside, outside = (tuple(np.round(each).astype(int)[::-1]) for each in spot)

@@ -9,6 +9,7 @@ from faceit.geometry import mouth_opening
 from faceit.network.architectures import build
 from faceit.network.presets import choose
 from faceit.network.swapmodel import AppearanceModel
+from faceit.shape import CODE
 from tests.drawn import SKIN, drawn_set, met, painted_set
 
 COUNT = 40
@@ -83,3 +84,16 @@ def test_the_shapes_are_saved_with_the_weights(model, sets):
     a = sets["a"]
     assert np.allclose(again.swap(a.faces[:2], a.points[:2], "a", "b"),
                        model.swap(a.faces[:2], a.points[:2], "a", "b"), atol=1e-5)  # fmt: skip
+
+
+def test_a_graph_gives_what_single_steps_give(sets):
+    """TensorFlow, left to itself, joins steps into one that has a slope of its own."""
+    from keras.ops import convert_to_tensor
+
+    network, draws = met(build(choose("cpu", False, 128)), sets), np.random.default_rng(5)
+    for weight in network.trainable_weights:  # a first swap has zeros in its last layers
+        weight.assign(draws.normal(0, np.prod(weight.shape[:-1]) ** -0.5, weight.shape) * 0.8)
+    faces = convert_to_tensor(draws.random((3, 64, 64, 3), np.float32))
+    codes = convert_to_tensor(draws.normal(0, 1, (3, CODE)).astype(np.float32))
+    graph, steps = (np.array(swap(faces, codes, "a", "b")) for swap in (network.swap, network.reconstruct))
+    assert np.abs(graph - steps).max() < 1e-4 and steps.std() > 0.05

@@ -242,7 +242,7 @@ class Mirror:
 
     preset = replace(ORIGINAL, size=128)
 
-    def reconstruct(self, faces, points, from_side, to_side):
+    def swap(self, faces, points, from_side, to_side):
         self.points = np.array(points)
         return faces
 

@@ -20,9 +20,9 @@ from pathlib import Path
 
 from benchmarks.pairs import pair_2, write_project
 from faceit.cli import main as faceit
+from faceit.config.project import load_project
 from faceit.faces.faceset import TABLE, iterate_present, iterate_table, picture, write_table
 from faceit.images import read_image
-from faceit.project import load_project
 
 TRAIN = "import sys; from faceit.cli import main; sys.exit(main(sys.argv[1:]))"
 

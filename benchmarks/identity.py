@@ -16,10 +16,10 @@ from pathlib import Path
 import yaml
 
 from faceit.cli import main as faceit
+from faceit.config.project import load_project
 from faceit.faces.faceset import DONE, read_table
 from faceit.images import write_image
 from faceit.media.video import read_frames
-from faceit.project import load_project
 
 
 def write_project(work: Path, clips: Path, fps: float, tolerance: float, portraits: int) -> Path:

@@ -18,8 +18,8 @@ import numpy as np
 from benchmarks.pairs import arguments, preprocessed
 from faceit.network.presets import choose
 from faceit.network.swapmodel import SIDES
-from faceit.stages import beginning
-from faceit.stages.pair import load_pair
+from faceit.train import setup
+from faceit.train.face_pair import load_pair
 
 LOOKS = 6  # over a run
 VARIANTS = {
@@ -87,7 +87,7 @@ def learned(project, swap, pairs, iterations: int, seed=1, size=256, residual=1.
 
     add_weight = Paint.add_weight
     with mock.patch.object(Paint, "add_weight", weight):
-        network = beginning.begun(preset, seed, pair, False)
+        network = setup.begun(preset, seed, pair, False)
     with ExitStack() as stack:
         changed(network, stack, residual, coefficients, seen)
         training = Training(network, seed, pair.crop)

@@ -19,9 +19,9 @@ from pathlib import Path
 import yaml
 
 from faceit.cli import main as faceit
+from faceit.config.project import Project, load_project
 from faceit.images import write_image
 from faceit.media.video import read_frames
-from faceit.project import Project, load_project
 
 
 def pair_1(clips: Path) -> dict:

@@ -28,13 +28,13 @@ import dlib
 import numpy as np
 import yaml
 
+from faceit.config.project import load_project
 from faceit.faces.faceset import read_table
 from faceit.faces.weights import weights
 from faceit.geometry import eye_distance
 from faceit.images import write_image
 from faceit.media.ffmpeg import ffmpeg_exe
 from faceit.media.video import read_frames
-from faceit.project import load_project
 
 NAME = "woman1"
 

@@ -221,7 +221,7 @@ def _add_share(command) -> None:
 
 
 def _time(text: str) -> float:
-    from faceit.project import parse_time
+    from faceit.config.project import parse_time
 
     try:
         return parse_time(text)
@@ -258,20 +258,20 @@ def _path(text: str) -> Path:
 
 
 def _init(args) -> None:
-    from faceit.stages.overview import init
+    from faceit.checkup.status import init
 
     print(init(args.config))
 
 
 def _status(args) -> None:
-    from faceit.project import load_project
-    from faceit.stages.overview import status
+    from faceit.checkup.status import status
+    from faceit.config.project import load_project
 
     print(status(load_project(args.config)))
 
 
 def _doctor(args) -> None:
-    from faceit.stages.doctor import doctor, sentence
+    from faceit.checkup.doctor import doctor, sentence
 
     fails = doctor(args.config if args.config != Path(CONFIG) or args.config.exists() else None)
     if fails:
@@ -279,15 +279,15 @@ def _doctor(args) -> None:
 
 
 def _estimate(args) -> None:
-    from faceit.project import load_project
-    from faceit.stages.estimate import estimate
+    from faceit.checkup.estimate import estimate
+    from faceit.config.project import load_project
 
     project = load_project(args.config)
     print(estimate(project, project.swap(args.name)))
 
 
 def _preprocess(args) -> None:
-    from faceit.project import load_project
+    from faceit.config.project import load_project
 
     project = load_project(args.config)
     if args.name is None and not args.person:
@@ -301,7 +301,7 @@ def _preprocess(args) -> None:
         if strangers:
             raise FaceitError(f"{strangers[0]} is not in {args.name}: leave out the one or the other.")
         people = wanted
-    from faceit.stages.preprocess import preprocess
+    from faceit.preprocess.run import preprocess
 
     preprocess(project, people)
 
@@ -315,8 +315,8 @@ def _people(project, name: str) -> list:
 
 
 def _faces(args) -> None:
-    from faceit.project import load_project
-    from faceit.stages.faces import faces, take_choices
+    from faceit.config.project import load_project
+    from faceit.preprocess.review_page import faces, take_choices
 
     project = load_project(args.config)
     people = _people(project, args.name)
@@ -327,8 +327,8 @@ def _faces(args) -> None:
 
 
 def _train(args) -> None:
-    from faceit.project import load_project
-    from faceit.settings import overridden
+    from faceit.config.project import load_project
+    from faceit.config.settings import overridden
 
     project = load_project(args.config)
     swap = project.swap(args.name)
@@ -336,7 +336,7 @@ def _train(args) -> None:
     if args.restore is not None:
         if any(value is not None for value in (*given.values(), args.preset)):
             raise FaceitError("--restore trains nothing: give it alone, then train on without it.")
-        from faceit.stages.restore import restore
+        from faceit.train.restore import restore
 
         restore(project, swap.name, args.restore)
         return
@@ -345,14 +345,14 @@ def _train(args) -> None:
         import dataclasses
 
         settings = dataclasses.replace(settings, iterations=None)  # the command line's budget is the budget
-    from faceit.stages.train import train
+    from faceit.train.run import train
 
     if train(project, swap, args.preset, settings) is not None:  # of several machines the first one has it
         _measure(args, project)
 
 
 def _convert(args) -> None:
-    from faceit.settings import ConvertSettings, overridden
+    from faceit.config.settings import ConvertSettings, overridden
 
     project = _project_with_model(args)
     settings = project.swaps[args.name].convert if args.name in project.swaps else ConvertSettings()
@@ -365,8 +365,8 @@ def _convert(args) -> None:
         raise FaceitError(f"The end ({end:g} s) is not after the start ({args.start or 0:g} s).")
     if args.output is not None and len(args.videos) > 1 and not args.output.is_dir():
         raise FaceitError("With several videos --output is a folder that is there.")
-    from faceit.stages.convert import convert, page_of_faces, preview
-    from faceit.stages.swaps import Task
+    from faceit.convert.request import Task
+    from faceit.convert.run import convert, page_of_faces, preview
 
     failed, done = [], []
     for video in args.videos:
@@ -405,8 +405,8 @@ def _measure(args, project, videos=()) -> None:
 
 
 def _report(project, name: str, videos=(), **more) -> None:
-    from faceit.stages.evaluate import evaluate_model, evaluate_video
-    from faceit.stages.report import report
+    from faceit.evaluate.report import report
+    from faceit.evaluate.run import evaluate_model, evaluate_video
 
     if not videos:
         print(f"Look at {report(project, evaluate_model(project, name, **more))}")
@@ -434,27 +434,27 @@ def _evaluate(args) -> None:
 
 
 def _export(args) -> None:
-    from faceit.stages.share import export_model
+    from faceit.share import export_model
 
     export_model(_project_or_none(args), args.name, args.file, args.overwrite)
 
 
 def _import(args) -> None:
-    from faceit.stages.share import import_model
+    from faceit.share import import_model
 
     import_model(_project_or_none(args), args.file, args.name)
 
 
 def _demo(args) -> None:
-    from faceit.stages.demo import demo
+    from faceit.demo.run import demo
 
     demo(args.dir, args.minutes)
 
 
 def _project_with_model(args):
     """The project, in whose YAML or models the swap ``args.name`` is. FaceitError with the nearest name."""
-    from faceit.project import load_project
-    from faceit.settings import nearest
+    from faceit.config.project import load_project
+    from faceit.config.settings import nearest
 
     project = _project_or_none(args)
     if args.name not in project.swaps:
@@ -469,8 +469,8 @@ def _project_with_model(args):
 
 def _project_or_none(args):
     """The project, or an empty one here: an imported model needs no YAML."""
-    from faceit.project import Project, load_project
-    from faceit.settings import PreprocessSettings
+    from faceit.config.project import Project, load_project
+    from faceit.config.settings import PreprocessSettings
 
     if args.config == Path(CONFIG) and not args.config.exists():
         return Project(args.config.absolute(), {}, {}, PreprocessSettings())

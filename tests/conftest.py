@@ -1,5 +1,7 @@
-"""What the stories share: talking clips of two people, made once for all tests, and small projects around them."""
+"""What the stories share: talking clips of two people, made once for all tests, small projects around them, and a
+browser for the pages, where one is installed."""
 
+import contextlib
 import os
 import shutil
 import sys
@@ -20,9 +22,9 @@ SECONDS, FPS, SIDE = 3.0, 15, 320  # of the clips: the smallest in which dlib's 
 @pytest.fixture(scope="session")
 def people(tmp_path_factory) -> Path:
     """A folder with {collins,hopper}.{png,mp4} and talk.mp4 (Collins, other words, 2 s). Read only."""
+    from faceit.demo.talking_head import make_clip, portraits
     from faceit.faces.detect import FaceFinder
     from faceit.images import write_image
-    from faceit.stages.puppet import make_clip, portraits
 
     folder = tmp_path_factory.mktemp("people")
     for seed, (name, picture) in enumerate(portraits().items()):
@@ -87,3 +89,24 @@ def copied(file: Path, root: Path) -> Path:
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(0)
+
+
+def chromium() -> str | None:
+    names = ("chromium", "chromium-browser", "google-chrome")
+    return os.environ.get("FACEIT_CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+    path = chromium()
+    if path is None:
+        pytest.skip("no Chromium is installed: apt-get install chromium, or set FACEIT_CHROMIUM")
+    switches = ["--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update",
+                "--disable-sync"]  # fmt: skip
+    if sys.platform != "win32" and os.geteuid() == 0:
+        switches.append("--no-sandbox")
+    with api.sync_playwright() as playwright, contextlib.closing(
+        playwright.chromium.launch(executable_path=path, args=switches)
+    ) as opened:
+        yield opened

@@ -160,7 +160,7 @@ def test_steps_out_of_order_say_which_comes_first(project, complaint):
 
 def test_who_is_to_be_preprocessed(project, complaint, monkeypatch):
     asked = []
-    monkeypatch.setattr("faceit.stages.preprocess.preprocess", lambda project, people: asked.append(people))
+    monkeypatch.setattr("faceit.preprocess.run.preprocess", lambda project, people: asked.append(people))
     for words in (["anna_to_ben"], ["ben"], ["--person", "ben"], ["anna_to_ben", "--person", "ben"],
                   ["--person", "ben", "--person", "anna", "--person", "ben"]):  # fmt: skip
         assert main(["preprocess", *words]) == 0
@@ -173,7 +173,7 @@ def test_who_is_to_be_preprocessed(project, complaint, monkeypatch):
 
 def test_the_command_line_is_over_the_yaml(project, monkeypatch):
     asked = []
-    monkeypatch.setattr("faceit.stages.train.train", lambda _p, _s, _preset, settings: asked.append(settings))
+    monkeypatch.setattr("faceit.train.run.train", lambda _p, _s, _preset, settings: asked.append(settings))
     text = (project / "faceit.yaml").read_text().replace("# train: {minutes: 30}", "train: {iterations: 50, seed: 4}")
     (project / "faceit.yaml").write_text(text)
     for words in ([], ["--minutes", "2"], ["--iterations", "7", "--batch-size", "3"]):
@@ -190,7 +190,7 @@ def test_the_length_of_a_conversion(project, monkeypatch, complaint):
         asked.append((task.start, task.end))
         return SimpleNamespace(output=Path(task.video), is_video=True)
 
-    monkeypatch.setattr("faceit.stages.convert.convert", convert)
+    monkeypatch.setattr("faceit.convert.run.convert", convert)
     for words in ([], ["--start", "0:10", "--duration", "5"], ["--end", "1:00"], ["--duration", "5"]):
         assert main(["convert", "anna_to_ben", "v.mp4", *words]) == 0
     assert asked == [(None, None), (10.0, 15.0), (None, 60.0), (None, 5.0)]
@@ -209,7 +209,7 @@ def test_one_bad_video_of_three_does_not_stop_the_others(project, monkeypatch, c
             raise MediaError("b.mp4 is\nno video")
         return SimpleNamespace(output=Path(task.video), is_video=True)
 
-    monkeypatch.setattr("faceit.stages.convert.convert", convert)
+    monkeypatch.setattr("faceit.convert.run.convert", convert)
     assert main(["convert", "anna_to_ben", "a.mp4", "b.mp4", "c.mp4"]) == 1
     assert asked == ["a.mp4", "b.mp4", "c.mp4"]
     out, err = capfd.readouterr()
@@ -221,9 +221,9 @@ def test_one_bad_video_of_three_does_not_stop_the_others(project, monkeypatch, c
 
 def test_a_python_without_the_libraries_is_a_sentence(project, monkeypatch, complaint):
     monkeypatch.setitem(sys.modules, "yaml", None)
-    monkeypatch.delitem(sys.modules, "faceit.project", raising=False)
+    monkeypatch.delitem(sys.modules, "faceit.config.project", raising=False)
     assert f"yaml is not installed for {sys.executable}: " in complaint("status")
-    monkeypatch.setitem(sys.modules, "faceit.stages.overview", None)
+    monkeypatch.setitem(sys.modules, "faceit.checkup.status", None)
     with pytest.raises(ModuleNotFoundError):  # that is a bug, and keeps its traceback
         main(["init"])
 
@@ -266,7 +266,7 @@ def status_raises(project, monkeypatch):
         def status(project):
             raise error
 
-        monkeypatch.setattr("faceit.stages.overview.status", status)
+        monkeypatch.setattr("faceit.checkup.status.status", status)
 
     return meet
 
@@ -279,7 +279,7 @@ def test_ctrl_c_is_a_normal_way_to_stop(status_raises, monkeypatch, capfd):
     def preprocess(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("faceit.stages.preprocess.preprocess", preprocess)
+    monkeypatch.setattr("faceit.preprocess.run.preprocess", preprocess)
     assert main(["preprocess", "anna_to_ben"]) == 130
     assert capfd.readouterr().err == "\nStopped. The same command goes on from here.\n"
 

@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
+from faceit.demo.talking_head import portraits
 from faceit.faces.detect import FaceFinder
 from faceit.geometry import (
     ALIGNED_MARGIN,
@@ -28,7 +29,6 @@ from faceit.geometry import (
     similarity,
     yaw,
 )
-from faceit.stages.puppet import portraits
 
 from .drawn import landmarks
 from .shift import shift_between

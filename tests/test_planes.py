@@ -5,12 +5,12 @@ import pytest
 from skimage import data
 
 from faceit.compose.blend import put_back
+from faceit.config.settings import ConvertSettings
 from faceit.geometry import Alignment, align
 from faceit.media.provenance import Label
 from faceit.media.video import read_frames, read_planes
 from faceit.media.writer import VideoWriter
 from faceit.planes import TO_RGB, TO_YUV, Planes, cut
-from faceit.settings import ConvertSettings
 
 from .media.flash_beep import run_ffmpeg
 

@@ -55,7 +55,7 @@ def _only_the_face_and_the_label_changed(source, result):
 
 @pytest.mark.slow
 def test_the_demo_goes_from_nothing_to_a_video_and_again_without_work(tmp_path, capfd, monkeypatch):
-    from faceit.stages import demo
+    from faceit.demo import run as demo
 
     monkeypatch.setattr(demo, "TRAIN_S", 2.0)
     monkeypatch.setattr(demo, "TALK_S", 1.0)

@@ -6,9 +6,9 @@ import numpy as np
 from faceit.compose.color import light_of, match_hist, match_lab, match_mkl
 from faceit.compose.detail import sharpened
 from faceit.compose.masks import MASK_SIZE, disc, face_mask, kept_area, kept_mask, skin_area
+from faceit.config.settings import ConvertSettings
 from faceit.geometry import FACE, Alignment, Crop, align, halved
 from faceit.planes import TO_YUV, Layer, Planes, cut, in_colours
-from faceit.settings import ConvertSettings
 
 # Pixels of the square that goes into the frame: as many as the face has there, but at most so many or twice the
 # network's picture, since what is finer is in neither of them.

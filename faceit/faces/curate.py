@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from faceit.config.settings import CurateSettings
 from faceit.faces.faceset import FaceRow
 from faceit.faces.measures import look
 from faceit.geometry import crop_points
-from faceit.settings import CurateSettings
 
 REASONS = {
     "perhaps": "a little beyond the tolerance, and not ticked: maybe somebody else",

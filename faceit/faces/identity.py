@@ -7,13 +7,13 @@ from threading import Lock
 
 import numpy as np
 
+from faceit.config.project import Refused
 from faceit.errors import FaceitError
 from faceit.faces.detect import FaceFinder
 from faceit.faces.weights import weights
 from faceit.geometry import Face, overlap
 from faceit.images import fit_within, read_image
 from faceit.progress import say
-from faceit.project import Refused
 
 _LOCK = Lock()  # dlib's network serves one thread at a time
 PORTRAIT_SIDE = 1600  # pixels; a larger portrait is reduced

@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from faceit.config.settings import CHOICES, ConvertSettings
 from faceit.errors import FaceitError, MediaError
 from faceit.media import process
-from faceit.settings import CHOICES, ConvertSettings
 
 SPEEDS = CHOICES["ConvertSettings.preset"]  # x264's words, the fastest first
 NVENC_SPEEDS = ("p1", "p1", "p2", "p3", "p3", "p4", "p5", "p6", "p7")

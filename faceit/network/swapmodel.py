@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
+from faceit.config.project import NAME
 from faceit.errors import FaceitError, WeightsError
 from faceit.geometry import ALIGNED_MARGIN, CROPS, FACE, SAVED_SIZE, Crop, reduced, work_size
 from faceit.network.presets import Preset, from_json
-from faceit.project import NAME
 from faceit.texture import SEEN, folded, unfolded
 
 MODEL, WEIGHTS, STATE = "model.json", "weights.safetensors", "state.safetensors"

@@ -130,7 +130,7 @@ class Training(keras.Model):
 
             terms["perceptual"] = PerceptualLoss(size, self._weights_map)
         if self.preset.identity:
-            from faceit.network.recognise import IdentityLoss
+            from faceit.network.sface_loss import IdentityLoss
 
             terms["identity"] = IdentityLoss(size, crop)
         return terms

@@ -9,6 +9,8 @@ import pytest
 from faceit.compose.blend import face_light, put_back
 from faceit.compose.detail import sharpened
 from faceit.compose.masks import face_mask, skin_area
+from faceit.config.settings import ConvertSettings
+from faceit.demo.talking_head import portraits
 from faceit.faces.detect import FaceFinder
 from faceit.geometry import (
     ALIGNED_MARGIN,
@@ -24,8 +26,6 @@ from faceit.geometry import (
 )
 from faceit.images import resize
 from faceit.planes import TO_YUV, Planes
-from faceit.settings import ConvertSettings
-from faceit.stages.puppet import portraits
 
 from ..shift import shift_between
 

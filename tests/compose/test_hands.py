@@ -8,11 +8,11 @@ import pytest
 
 from faceit.compose.blend import put_back
 from faceit.compose.hands import SIZE, drawn, hand_mask, hands_before
+from faceit.config.settings import ConvertSettings
+from faceit.convert.painter import Swapper
+from faceit.demo.talking_head import portraits
 from faceit.faces.detect import FaceFinder
 from faceit.geometry import FACE, Face, Hand, align, eye_distance
-from faceit.settings import ConvertSettings
-from faceit.stages.painter import Swapper
-from faceit.stages.puppet import portraits
 
 from ..drawn_hand import POINTS
 

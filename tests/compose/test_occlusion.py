@@ -8,11 +8,11 @@ import pytest
 
 from faceit.compose.blend import put_back
 from faceit.compose.occlusion import occluded
+from faceit.config.settings import ConvertSettings
+from faceit.convert.painter import Swapper
+from faceit.demo.talking_head import portraits
 from faceit.faces.detect import FaceFinder
 from faceit.geometry import FACE, Face, align, filled_outline
-from faceit.settings import ConvertSettings
-from faceit.stages.painter import Swapper
-from faceit.stages.puppet import portraits
 
 SIZE = 64
 

@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from faceit.checkup.status import status
+from faceit.config.project import load_project
 from faceit.faces import cache, load
 from faceit.faces.faceset import read_table, write_table
 from faceit.faces.load import load_appearance, load_faceset
 from faceit.images import write_image
-from faceit.project import load_project
-from faceit.stages.overview import status
 from tests.drawn import drawn_folder, drawn_project
 
 ROOT = Path(__file__).parents[2]

@@ -5,10 +5,10 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from faceit.config.settings import CurateSettings
 from faceit.faces.curate import ENOUGH, FEW, REASONS, Traits, curate, gather, strangeness
 from faceit.faces.faceset import cut_face
 from faceit.geometry import crop_points
-from faceit.settings import CurateSettings
 
 from ..drawn import drawn_faces, landmarks
 

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import skimage.data
 
+from faceit.demo.talking_head import portraits
 from faceit.errors import FaceitError
 from faceit.faces.detect import FaceFinder, find_landmarks, predict, roll_of
 from faceit.faces.detectors import Hog
 from faceit.faces.weights import FILES, weights
 from faceit.geometry import LEFT_EYE, RIGHT_EYE, eye_distance
 from faceit.images import resize
-from faceit.stages.puppet import portraits
 
 SHA256 = {
     "landmarks": "fbdc2cb80eb9aa7a758672cbfdda32ba6300efe9b6e6c7a299ff7e736b11b92f",

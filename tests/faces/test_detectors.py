@@ -9,14 +9,14 @@ import pytest
 import skimage.data
 
 from faceit import packaged
+from faceit.config.settings import CHOICES, PreprocessSettings
+from faceit.demo.talking_head import portraits
 from faceit.errors import FaceitError
 from faceit.faces.detect import find_landmarks
 from faceit.faces.detectors import DETECTORS, Found, Yunet, from_points, open_detector
 from faceit.faces.mtcnn import Cascade
 from faceit.geometry import LEFT_EYE, RIGHT_EYE, eye_distance, overlap
 from faceit.images import resize
-from faceit.settings import CHOICES, PreprocessSettings
-from faceit.stages.puppet import portraits
 
 
 @pytest.fixture(scope="module")

@@ -6,12 +6,12 @@ import cv2
 import numpy as np
 import pytest
 
+from faceit.demo.talking_head import portraits
 from faceit.errors import FaceitError
 from faceit.faces.detect import FaceFinder
 from faceit.faces.follow import QUIET_LOOK, STEADY_REACH, Follower, followed, likeness, look_of, steadied
 from faceit.geometry import Face, align, crop_points, eye_distance
 from faceit.images import resize
-from faceit.stages.puppet import portraits
 from tests.drawn import landmarks
 
 FPS = 25

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
+from faceit.demo.talking_head import portraits
 from faceit.errors import FaceitError
 from faceit.faces import hands as module
 from faceit.faces.cast import Cast
@@ -32,7 +33,6 @@ from faceit.faces.hands import (
 )
 from faceit.faces.seen import load_seen, look, save_seen
 from faceit.geometry import Face, eye_distance
-from faceit.stages.puppet import portraits
 
 from ..drawn_hand import POINTS, picture_of
 

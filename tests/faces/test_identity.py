@@ -4,6 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
+from faceit.config.project import Refused
+from faceit.demo.talking_head import portraits
 from faceit.errors import FaceitError
 from faceit.faces.detect import FaceFinder
 from faceit.faces.identity import (
@@ -19,8 +21,6 @@ from faceit.faces.identity import (
 )
 from faceit.images import resize, write_image
 from faceit.media.video import read_frames
-from faceit.project import Refused
-from faceit.stages.puppet import portraits
 
 
 @pytest.fixture(scope="module")

@@ -7,13 +7,13 @@ import cv2
 import numpy as np
 import pytest
 
+from faceit.config.project import load_project
 from faceit.errors import FaceitError, MediaError
 from faceit.faces.faceset import DONE, cut_face, read_table, write_table
 from faceit.faces.load import MOST_SHOWN, FaceSet, load_appearance, load_faceset, work_size
 from faceit.faces.split import Split, write_split
 from faceit.geometry import ALIGNED_MARGIN, FACE, WHOLEFACE, crop_points
 from faceit.images import write_image
-from faceit.project import load_project
 from faceit.shape import CODE
 from tests.drawn import draw, drawn_faces, drawn_folder
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from faceit import packaged
+from faceit.demo.talking_head import portraits
 from faceit.errors import FaceitError
 from faceit.faces import recogniser
 from faceit.faces.detect import FaceFinder
@@ -17,7 +18,6 @@ from faceit.faces.recogniser import SAME, look, similarity
 from faceit.images import resize
 from faceit.media.video import read_frames
 from faceit.packaged import checked_file
-from faceit.stages.puppet import portraits
 
 
 @pytest.fixture(scope="module")

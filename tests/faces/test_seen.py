@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
+from faceit.demo.talking_head import portraits
 from faceit.faces import seen as module
 from faceit.faces.cast import Cast, Casts
 from faceit.faces.detect import FaceFinder
 from faceit.faces.identity import Identity, Tally, encode
 from faceit.faces.seen import ENCODED_AT, ENCODED_EVERY, look
 from faceit.images import resize
-from faceit.stages.puppet import portraits
 
 
 @pytest.fixture(scope="module")

@@ -7,13 +7,13 @@ import av
 import numpy as np
 import pytest
 
+from faceit.config.settings import CHOICES, ConvertSettings
 from faceit.errors import FaceitError, MediaError
 from faceit.media.formats import CODECS, CONTAINERS, SPEEDS, Encoding, Target, encoding_of, target
 from faceit.media.join import join
 from faceit.media.mux import mux
 from faceit.media.video import probe, read_frames
 from faceit.media.writer import VideoWriter
-from faceit.settings import CHOICES, ConvertSettings
 
 BT709 = 1  # ITU-T H.273
 NTSC = Fraction(30000, 1001)

@@ -34,7 +34,7 @@ from faceit.network.architectures import build
 from faceit.network.presets import Preset
 from faceit.network.training import Training
 from faceit.network.weights import load_tensors, save_tensors, take
-import faceit.stages.train
+import faceit.train.run
 
 folder = Path(sys.argv[1])
 given = np.load(folder / "sets.npz")

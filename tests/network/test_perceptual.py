@@ -7,13 +7,13 @@ import pytest
 from keras import ops
 
 from faceit import packaged
+from faceit.demo.talking_head import portraits
 from faceit.errors import FaceitError
 from faceit.faces.detect import FaceFinder
 from faceit.geometry import align
 from faceit.network.losses import detail_weights, mae
 from faceit.network.perceptual import PerceptualLoss
 from faceit.packaged import checked_file
-from faceit.stages.puppet import portraits
 from tests.network.descent import descended
 
 

@@ -1,0 +1,332 @@
+"""estimate: how long each stage of a swap will take here, and how much disk, measured and not guessed.
+
+For about ten seconds this machine does what preprocess, train and convert do: on the swap's own video where there is
+one, else on a made-up one; with a throwaway network. What is written lies in a temporary folder and is removed.
+"""
+
+import math
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from itertools import cycle, islice
+from pathlib import Path
+
+import numpy as np
+
+from faceit.checkup.disk_space import Disk, disks, size
+from faceit.checkup.remaining_work import Source, model_bytes, preprocess_bytes, sources, span
+from faceit.config.project import Project, Swap
+from faceit.convert.painter import Painter, Swapper
+from faceit.convert.video_parts import View
+from faceit.demo.talking_head import portraits
+from faceit.errors import MediaError, WeightsError
+from faceit.faces.detect import FaceFinder
+from faceit.faces.identity import Identity, encode
+from faceit.faces.seen import look
+from faceit.images import resize
+from faceit.media.formats import encoding_of, target
+from faceit.media.provenance import Label
+from faceit.media.video import VideoInfo, frame_size, probe, read_frames, read_planes
+from faceit.media.writer import VideoWriter
+from faceit.network.presets import Preset, choose, from_json
+from faceit.network.swapmodel import BATCH, MODEL, STATE, SwapModel, about_crop, model_of, read_about, start_backend
+from faceit.network.trial import steps_per_second, throwaway
+from faceit.parallel.workers import Crew
+from faceit.preprocess.segment import Segment
+from faceit.progress import duration, say
+
+MEASURE_S = 3.0  # for each of the three stages
+MADE_UP = (1920, 1080, 25, 2.0)  # width and height in pixels, frames a second, seconds
+FACE_SEARCH = 10  # frames of a video without a face before the made-up one is taken
+ANYBODY = 9.0  # a distance that every face is within
+
+
+@dataclass
+class Pace:
+    """Counts what comes out of a pipeline; what it takes to fill it is not counted."""
+
+    count: int = -1
+    began: float = 0.0
+
+    def tick(self) -> None:
+        self.count += 1
+        if not self.count:
+            self.began = time.monotonic()
+
+    def rate(self) -> float:
+        """How many a second, to this moment."""
+        return max(self.count, 1) / max(time.monotonic() - self.began, 1e-9)
+
+
+@dataclass(frozen=True)
+class Clip:
+    """What is measured on: ``start`` to ``end`` seconds of a video in which ``identity`` is."""
+
+    name: str
+    info: VideoInfo
+    start: float
+    end: float
+    identity: Identity
+
+    def frames(self, seconds: float, read=read_frames, **options) -> Iterator[tuple]:
+        """The (time, frame) pairs of it as ``read`` gives them, again from the start where it is too short, for so long
+        after the first."""
+        began = None
+        while True:
+            for pair in read(self.info.path, start=self.start, end=self.end, **options):
+                yield pair
+                began = began or time.monotonic()
+                if time.monotonic() - began >= seconds:
+                    return
+
+
+@dataclass(frozen=True)
+class Speeds:
+    """What was measured: frames a second that preprocess looks at, steps a second, frames a second and bytes a frame
+    of a conversion; ``model_size`` is the most bytes that the model's folder takes."""
+
+    look: float
+    steps: float
+    convert: float
+    frame_bytes: float
+    model_size: int
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table: seconds of time, bytes of disk."""
+
+    stage: str
+    what: str
+    seconds: float
+    disk: int
+
+
+def estimate(project: Project, swap: Swap) -> str:
+    """Measure, and tell what the swap still needs, as text."""
+    began = time.monotonic()
+    say(f"Measuring this machine for {swap.name}: about ten seconds, after the libraries have started ...")
+    preset, about = _preset(project, swap)
+    found = sources(project, [swap.a, swap.b])
+    with tempfile.TemporaryDirectory(prefix="faceit-") as folder:
+        clip = _clip(project, swap, found, Path(folder))
+        align = about_crop(about).name if about else project.preprocess.align
+        speeds = _measure(project, swap, preset, align, clip, Path(folder))
+    rows = [*_looking(project, swap, found, speeds), _training(project, swap, preset, about, speeds)]
+    return "\n".join(_text(project, swap, clip, found, rows, speeds, time.monotonic() - began))
+
+
+def _preset(project: Project, swap: Swap) -> tuple[Preset, dict]:
+    """The network that will be trained, and what an earlier run says of itself ({} without one)."""
+    folder = project.model_dir(swap.name)
+    about = {}
+    if (folder / MODEL).exists():
+        try:
+            about = read_about(folder)
+        except WeightsError as e:
+            say(f"  ! {e}")
+    if about:
+        preset = from_json(about["preset"])
+    else:
+        name, model = swap.model.preset, swap.model
+        preset = choose(name, name == "auto" and start_backend(), model.size)
+    return replace(preset, batch_size=swap.train.batch_size or preset.batch_size), about
+
+
+# --- what is measured on ---
+
+
+def _clip(project: Project, swap: Swap, found: list[Source], folder: Path) -> Clip:
+    """The first of the swap's videos that is there and shows a face; else one made of a portrait."""
+    finder = FaceFinder(project.preprocess.detector, project.preprocess.min_face)
+    videos = {(person.name, video.name): video for person in (swap.a, swap.b) for video in person.videos}
+    for source in found:
+        if source.info is not None and source.seconds:
+            start, end = _middle(*span(videos[source.person, source.name], source.info))
+            clip = _with_face(source.name, source.info, start, end, finder)
+            if clip is not None:
+                return clip
+    info = probe(_made_up(folder / "made up.mp4"))
+    clip = _with_face("a made-up video", info, 0.0, info.duration, finder)
+    if clip is None:
+        raise MediaError(f"No face was found in {info.path.name}: lower min_face under preprocess.")
+    return clip
+
+
+def _middle(start: float, end: float) -> tuple[float, float]:
+    """Where to measure in a range: a title stands at the beginning of many videos."""
+    return (start + end) / 2 if end - start > 4 * MEASURE_S else start, end
+
+
+def _with_face(name: str, info: VideoInfo, start: float, end: float, finder: FaceFinder) -> Clip | None:
+    """The clip, if one of its first frames shows somebody; the finder's weights are loaded on the way."""
+    try:
+        frames = read_frames(info.path, start=start, end=end, fps=2)
+        for _, (_, frame) in zip(range(FACE_SEARCH), frames, strict=False):
+            faces = finder.find(frame)
+            if faces:
+                encodings = encode(frame, faces[0].landmarks)[None]
+                return Clip(name, info, start, end, Identity("somebody", encodings, tolerance=ANYBODY))
+    except MediaError:
+        return None
+    return None
+
+
+def _made_up(path: Path) -> Path:
+    """A portrait that moves a little before a gray wall: how large a face is and how still decides how fast it goes."""
+    width, height, fps, seconds = MADE_UP
+    face = resize(next(iter(portraits().values())), height // 2, height // 2)
+    side = len(face)
+    noise = np.random.default_rng(0).integers(0, 32, (height, width, 3), np.uint8)
+    with VideoWriter(path, width, height, fps, preset="ultrafast") as writer:
+        for i in range(round(seconds * fps)):
+            frame = 96 + np.roll(noise, i, axis=1)
+            left, top = width // 3 + 2 * i, height // 4 + i
+            frame[top : top + side, left : left + side] = face
+            writer.write(frame)
+    return path
+
+
+# --- measuring ---
+
+
+def _measure(project: Project, swap: Swap, preset: Preset, align: str, clip: Clip, folder: Path) -> Speeds:
+    training = throwaway(preset)
+    steps = steps_per_second(training, MEASURE_S)
+    look = _look(project, clip, folder)
+    convert, frame_bytes = _convert(project, swap, clip, model_of(training.network, {"align": align}, folder), folder)
+    return Speeds(look, steps, convert, frame_bytes, training.disk_size())
+
+
+def _look(project: Project, clip: Clip, folder: Path) -> float:
+    """Frames a second that are read, searched and recognised as preprocess does it, by all its workers."""
+    settings = project.preprocess
+    segment = Segment(clip.info.path, 0, clip.start, clip.end, settings.fps, folder, settings, clip.identity)
+    with Crew(settings.workers) as crew:
+        return crew.pace(segment, MEASURE_S)
+
+
+def _convert(project: Project, swap: Swap, clip: Clip, model: SwapModel, folder: Path) -> tuple[float, float]:
+    """(frames a second, bytes a frame) of what convert does, with every face taken for the person's."""
+    settings = swap.convert
+    width, height = frame_size(clip.info, settings.height)
+    label = Label(width, height) if settings.label else None
+    encoding = encoding_of(target(settings.format, settings.codec).codec, settings)
+    out, pace = folder / f"out{encoding.part}", Pace()
+    detector = project.preprocess.detector
+    view = View(clip.info.path, 0, clip.start, clip.end, None, settings.height, detector, True, folder / "seen.npz",
+                settings.occlusion == "hands")  # fmt: skip
+    with Crew(project.preprocess.workers) as crew:
+        looking = crew.pace(view, MEASURE_S)
+    seen = look(islice(clip.frames(MEASURE_S, height=settings.height), BATCH), FaceFinder(detector), identify=False)
+    painter = Painter(Swapper(model, settings))
+    frames = (frame for _, frame in clip.frames(MEASURE_S, read_planes, height=settings.height))
+    with VideoWriter(out, width, height, clip.info.fps, planes=True, **asdict(encoding)) as writer:
+        for _, swapped, _ in painter.painted(zip(frames, cycle(seen.faces()), strict=False)):
+            if label:
+                label.stamp(swapped)
+            writer.write(swapped)
+            pace.tick()
+    return 1 / (1 / looking + 1 / pace.rate()), out.stat().st_size / (pace.count + 1)
+
+
+# --- what it comes to ---
+
+
+def _looking(project: Project, swap: Swap, found: list[Source], speeds: Speeds) -> list[Row]:
+    """A row for each person: what preprocess has still to do."""
+    rows, loaded = [], set()
+    for person in (swap.a, swap.b):
+        mine = [s for s in found if s.person == person.name and not s.trouble]
+        left = [s for s in mine if not s.done]
+        frames = sum(source.frames for source in left)
+        fresh = [s for s in left if s.name not in loaded]  # a video of both people is loaded once
+        loaded |= {s.name for s in left}
+        disk = preprocess_bytes(project, left) - sum(s.load_bytes for s in left if s not in fresh)
+        rows.append(Row(f"preprocess {person.name}", _what(mine, left, frames, speeds), frames / speeds.look, disk))
+    return rows
+
+
+def _what(mine: list[Source], left: list[Source], frames: int, speeds: Speeds) -> str:
+    if not left:
+        return "done" if mine else "nothing that can be counted"
+    done = f"{len(mine) - len(left)} of {len(mine)} done; " if len(left) < len(mine) else ""
+    length = sum(source.seconds or 0.0 for source in left)
+    of_video = f"{duration(length)} of video, " if length else ""
+    return f"{done}{of_video}{frames:,} frames at {speeds.look:.1f}/s"
+
+
+def _training(project: Project, swap: Swap, preset: Preset, about: dict, speeds: Speeds) -> Row:
+    """What the budget of the YAML buys, and what of it remains."""
+    step, seconds = about.get("step", 0), about.get("seconds", 0.0)
+    if about and not (project.model_dir(swap.name) / STATE).exists():
+        return Row("train", f"{preset.name}, {step:,} steps: came without its training state, goes no further", 0.0, 0)
+    if swap.train.iterations is not None:
+        left = max(0, swap.train.iterations - step) / speeds.steps
+        total = swap.train.iterations
+    else:
+        left = max(0.0, (swap.train.minutes or preset.minutes) * 60 - seconds)
+        total = step + left * speeds.steps
+    if left <= 0:
+        return Row("train", f"{preset.name}, {step:,} steps: done", 0.0, 0)
+    disk = model_bytes(project, swap.name, speeds.model_size)
+    done = f", {step:,} of them done" if step else ""
+    return Row("train", f"{preset.name}, {_about(total)} steps{done}, {speeds.steps:.1f}/s", left, disk)
+
+
+def _about(count: float) -> str:
+    """A count that is no surer than two or three digits."""
+    digits = max(0, int(math.log10(max(count, 1))) - 2)
+    return f"{round(count, -digits):,.0f}"
+
+
+def _text(project: Project, swap: Swap, clip: Clip, found: list[Source], rows: list[Row], speeds: Speeds,
+          took: float) -> Iterator[str]:  # fmt: skip
+    yield (f"{swap.name}: {swap.a.name} gets the face of {swap.b.name}; measured in {duration(took)} on {clip.name} "
+           f"({clip.info.width}x{clip.info.height})")  # fmt: skip
+    yield ""
+    minute = 60 * float(clip.info.fps)
+    convert = Row("convert", f"a minute of such video ({float(clip.info.fps):g} frames/s) at {speeds.convert:.1f}/s",
+                  minute / speeds.convert, round(minute * speeds.frame_bytes))  # fmt: skip
+    yield from _table([*rows, convert])
+    yield ""
+    yield from _left_out(found)
+    loads = {source.name: source.load_bytes for source in found if source.load_bytes and not source.done}
+    if loads:
+        yield (f"Not counted: the time to load {len(loads)} video{'s' * (len(loads) > 1)}, about "
+               f"{size(sum(loads.values()))}; that depends on your connection.")  # fmt: skip
+    seconds, disk = sum(row.seconds for row in rows), sum(row.disk for row in rows)
+    wanted = {project.data: sum(row.disk for row in rows if row.stage != "train"),
+              project.root / "models": sum(row.disk for row in rows if row.stage == "train")}  # fmt: skip
+    yield from _sums(seconds, disk, disks(wanted))
+
+
+def _table(rows: list[Row]) -> Iterator[str]:
+    cells = [("stage", "what", "time", "disk"), *((r.stage, r.what, _time(r.seconds), _disk(r.disk)) for r in rows)]
+    widths = [max(len(row[i]) for row in cells) for i in range(4)]
+    for stage, what, seconds, disk in cells:
+        yield f"{stage:<{widths[0]}}  {what:<{widths[1]}}  {seconds:>{widths[2]}}  {disk:>{widths[3]}}"
+
+
+def _time(seconds: float) -> str:
+    return "-" if not seconds else duration(max(1.0, seconds))
+
+
+def _disk(count: int) -> str:
+    return "-" if not count else size(count)
+
+
+def _left_out(found: list[Source]) -> Iterator[str]:
+    for source in found:
+        if source.trouble:
+            yield f"Not counted: {source.person}'s {source.name}: {source.trouble.rstrip('.')}."
+
+
+def _sums(seconds: float, disk: int, places: list[Disk]) -> Iterator[str]:
+    for place in places:
+        if place.short:
+            yield (f"! The disk of {place.place} is too small: {size(place.need)} are needed and {size(place.free)} "
+                   f"free; make room for {size(place.short)}.")  # fmt: skip
+    free = " and ".join(size(place.free) for place in places)
+    yield f"Before the first conversion: about {_time(seconds)} and {_disk(disk)} of disk; {free} are free."

@@ -1,0 +1,132 @@
+"""What a project still needs: frames to look at, bytes on the disk. The doctor and the estimate count alike."""
+
+import math
+import os
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from faceit.config.project import Person, Project, Video
+from faceit.demo.talking_head import portraits
+from faceit.errors import MediaError
+from faceit.faces.faceset import DONE, SHEET, finished, read_json, write_face
+from faceit.images import PICTURE_ENDINGS, read_image, resize
+from faceit.media.fetch import find_video
+from faceit.media.video import VideoInfo, frame_count, probe
+from faceit.network.swapmodel import STATE, WEIGHTS
+
+LOADED_BYTES_S = 600_000  # of a video at 1080 lines: 4 to 6 Mbit/s are usual for H.264 on YouTube
+ROW_BYTES = 2_000  # of a face's line in the table
+SAMPLED = 50  # pictures that are looked at for their size
+
+
+@dataclass(frozen=True)
+class Source:
+    """What preprocess has still to do for one video of a person, or for their photos.
+
+    ``seconds`` is how much of it is used, None where nobody knows; ``frames`` are still to be looked at and
+    ``load_bytes`` still to be fetched, about; ``trouble`` says why it cannot be counted.
+    """
+
+    person: str
+    name: str
+    seconds: float | None = None
+    frames: int = 0
+    load_bytes: int = 0
+    file: Path | None = None
+    info: VideoInfo | None = None
+    done: bool = False
+    trouble: str = ""
+
+
+def sources(project: Project, people: Iterable[Person]) -> list[Source]:
+    """All videos and photos of some people, with what is still to be done for each."""
+    found = []
+    for person in people:
+        found += [_video(project, person, video) for video in person.videos]
+        if person.photos:
+            found.append(_photos(project, person))
+    return found
+
+
+def _video(project: Project, person: Person, video: Video) -> Source:
+    done = read_json(project.faces_dir(person, video.name) / DONE) is not None
+    file = video.file or find_video(project.video_stem(video))
+    known = {"person": person.name, "name": video.name, "done": done}
+    fps = video.fps or project.preprocess.fps
+    if file is not None:
+        try:
+            info = probe(file)
+        except MediaError as e:
+            return Source(**known, file=file, trouble="" if done else str(e))
+        start, end = span(video, info)
+        seconds = max(0.0, end - start)
+        frames = 0 if done else frame_count(info, fps, start, end)
+        return Source(**known, seconds=seconds, frames=frames, file=file, info=info)
+    if done:
+        return Source(**known)
+    if video.end is None:
+        return Source(**known, trouble="not downloaded yet, so its length is unknown")
+    seconds = video.end - (video.start or 0.0)
+    load_bytes = round(seconds * LOADED_BYTES_S * (project.preprocess.height / 1080) ** 2)
+    return Source(**known, seconds=seconds, frames=math.ceil(seconds * fps), load_bytes=load_bytes)
+
+
+def span(video: Video, info: VideoInfo) -> tuple[float, float]:
+    """(start, end) in seconds of what is used of the file; a download has been cut to it already."""
+    if video.file is None:
+        return 0.0, info.duration
+    return video.start or 0.0, min(video.end or info.duration, info.duration)
+
+
+def _photos(project: Project, person: Person) -> Source:
+    done = read_json(project.faces_dir(person, "photos") / DONE) is not None
+    count = 0
+    for place in person.photos:
+        inside = [p for p in place.iterdir() if p.suffix.lower() in PICTURE_ENDINGS] if place.is_dir() else [place]
+        count += len(inside)
+    return Source(person.name, "photos", 0.0, 0 if done else count, done=done)
+
+
+def picture_bytes(project: Project) -> float:
+    """Bytes that one more face takes on the disk: as those that are there, or as a portrait of that size would."""
+    folders = [folder for person in project.people.values() for folder in finished(project.face_dirs(person))]
+    sizes = [size for folder in folders for size in _some_sizes(folder)]
+    if sizes:
+        return sum(sizes) / len(sizes) + ROW_BYTES
+    side = project.preprocess.size
+    with tempfile.TemporaryDirectory(prefix="faceit-") as folder:
+        path = Path(folder) / "face.jpg"
+        write_face(path, resize(_a_portrait(project), side, side))
+        return path.stat().st_size + ROW_BYTES
+
+
+def _some_sizes(folder: Path) -> list[int]:
+    entries = [entry for entry in os.scandir(folder) if entry.name.endswith(".jpg") and entry.name != SHEET]
+    return [entry.stat().st_size for entry in entries[:: max(1, len(entries) // SAMPLED)]]
+
+
+def _a_portrait(project: Project):
+    for path in (path for person in project.people.values() for path in person.portraits):
+        try:
+            return read_image(path)
+        except MediaError:
+            continue
+    return portraits()["hopper"]
+
+
+def preprocess_bytes(project: Project, found: list[Source]) -> int:
+    """What downloads and faces will take, at the most: every frame may show the person."""
+    loaded = {source.name: source.load_bytes for source in found}  # two people's one video is loaded once
+    frames = sum(source.frames for source in found)
+    return round(sum(loaded.values()) + (frames * picture_bytes(project) if frames else 0))
+
+
+def model_bytes(project: Project, swap: str, size: int) -> int:
+    """What training needs beside what its folder holds already; ``size`` is the most that such a model takes."""
+    folder = project.model_dir(swap)
+    if (folder / WEIGHTS).exists() and not (folder / STATE).exists():
+        return 0  # it came from elsewhere, and cannot be trained further
+    here = sum(path.stat().st_size for path in folder.glob("*.safetensors")) if folder.is_dir() else 0
+    return max(0, size - here)

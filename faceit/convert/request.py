@@ -1,0 +1,252 @@
+"""What is swapped, and by which models: the swaps that one call of convert asks for, and what is told of them."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from faceit import __version__
+from faceit.compose.blend import face_light
+from faceit.config.project import Person, Project
+from faceit.config.settings import ConvertSettings, overridden
+from faceit.convert.painter import Painter, Swapper
+from faceit.errors import FaceitError
+from faceit.faces.cast import Cast, Casts, Limits
+from faceit.faces.detect import FaceFinder
+from faceit.faces.hands import HandFinder, HandFollower
+from faceit.faces.identity import Identity, Tally, learn_identity
+from faceit.faces.seen import look
+from faceit.media.formats import Encoding, Target, encoding_of, target
+from faceit.network.swapmodel import MODEL, WEIGHTS, about_crop, about_turns, load_model, read_about
+
+NO_PICTURE = ("video", "output", "overwrite", "compare", "layer")  # of a task: what no swapped picture depends on
+TURNED_ON = 25.0  # degrees; so much further than it was seen a face can be turned before it fades
+
+
+@dataclass(frozen=True)
+class Task:
+    """What to convert and how: the whole of the command line's part."""
+
+    swap: str
+    video: str
+    reverse: bool = False
+    everyone: bool = False
+    start: float | None = None
+    end: float | None = None
+    compare: str | None = None  # a way of ``media.side_by_side``, to see before and after together
+    output: Path | None = None
+    overwrite: bool = False
+    others: tuple[str, ...] = ()  # swaps that are made in the same video
+    layer: bool = False  # the faces alone, too
+    given: tuple[tuple[str, object], ...] = ()  # settings that are for every swap, whatever the YAML says
+
+
+@dataclass
+class Counts(Tally):
+    """What became of the frames."""
+
+    swapped: int = 0
+
+    def words(self) -> str:
+        """For a summary."""
+        turned = f", {self.turned_away:,} turned too far" if self.turned_away else ""
+        return (f"{self.swapped:,} swapped, {self.no_face:,} without a face, {self.someone_else:,} with only other "
+                f"people{turned}")  # fmt: skip
+
+
+class _Swap:
+    """One of the swaps of a task: the model's folder and people, its settings, and who is looked for."""
+
+    def __init__(self, project: Project, task: Task, name: str, settings: ConvertSettings | None = None):
+        self.name = name
+        self.folder = project.model_dir(name)
+        self.about = read_about(self.folder)
+        people = people_of(project, self.about)
+        if settings is None:
+            own = project.swaps[name].convert if name in project.swaps else ConvertSettings()
+            settings = overridden(own, **dict(task.given))
+        self.settings = settings
+        self.driver, self.giver = (people["b"], people["a"]) if task.reverse else (people["a"], people["b"])
+        self.turns = about_turns(self.about, "a" if task.reverse else "b")
+        self.identity: Identity | None = None  # everyone's, until a person is learned
+
+    def told(self) -> dict:
+        """What is recorded of it."""
+        return {
+            "swap": self.name, "from": self.driver.name, "to": self.giver.name,
+            "consent": {p.name: p.consent for p in (self.driver, self.giver)},
+            "model": {"preset": self.about["preset"]["name"], "step": self.about.get("step"),
+                      "align": about_crop(self.about).name},
+        }  # fmt: skip
+
+
+class Wanted:
+    """The swaps of a task, the first of which decides on label, size and encoder. FaceitError where they do not go
+    together, or where no model is."""
+
+    def __init__(self, project: Project, task: Task, settings: ConvertSettings | None):
+        self.project, self.task = project, task
+        self.strangers = task.everyone  # whether the faces may be others' than the models know
+        self.swaps = [_Swap(project, task, task.swap, settings), *(_Swap(project, task, name) for name in task.others)]
+        if self.hands:
+            HandFinder()  # where its weights are missing, that is said before the work begins
+        if task.others and task.everyone:
+            raise FaceitError("With --swap each swap finds its own person: leave --everyone out.")
+        drivers = [swap.driver.name for swap in self.swaps]
+        for name in drivers:
+            if drivers.count(name) > 1:
+                raise FaceitError(f"Two of these swaps replace {name}: one face takes one swap.")
+
+    def target(self) -> Target:
+        """What the result is. FaceitError where what is asked for does not fit together."""
+        asked = self.task.output
+        named = None if asked is None or asked.is_dir() else asked
+        return target(self.settings.format, self.settings.codec, named)
+
+    def encoding(self, kind: Target) -> Encoding:
+        """How the result's parts are encoded; from now on the settings say it too. MediaError where the encoder that is
+        named does not work here."""
+        encoding = encoding_of(kind.codec, self.settings)
+        first = self.swaps[0]
+        first.settings = replace(first.settings, codec=encoding.codec, encoder=encoding.encoder)
+        return encoding
+
+    @property
+    def settings(self) -> ConvertSettings:
+        """Those of the first swap, which are for all where they are not a face's."""
+        return self.swaps[0].settings
+
+    @property
+    def hands(self) -> bool:
+        """Whether hands are looked for."""
+        return any(swap.settings.occlusion == "hands" for swap in self.swaps)
+
+    def learn(self, portraits: tuple[Path, ...]) -> None:
+        """Learn who is looked for; ``portraits`` are of the first swap's person, instead of their own."""
+        self.strangers = self.task.everyone or bool(portraits)
+        for swap in self.swaps if not self.task.everyone else ():
+            own = portraits if swap is self.swaps[0] else ()
+            swap.identity = learn_driver(self.project, swap.driver, swap.settings, own)
+
+    def painter(self) -> Painter:
+        """Load the models."""
+        return Painter(*(Swapper(load_model(swap.folder), swap.settings, self.task.reverse) for swap in self.swaps))
+
+    def converter(self) -> "Converter":
+        finder = FaceFinder(self.project.preprocess.detector)
+        return Converter(self.painter(), self.casts, finder, not self.task.everyone, hands=self.hands)
+
+    def casts(self, cast: Callable, size: tuple[int, int]) -> Casts:
+        """Who is swapped by which in frames of ``size``; ``cast(identity, limits)`` gives a swap's."""
+        return Casts(*(cast(swap.identity, limits_of(swap.settings, swap.turns, size, self.strangers))
+                       for swap in self.swaps))  # fmt: skip
+
+    def yaw(self) -> tuple[float, float] | None:
+        """How far a head may be turned for the first swap to be seen, degrees; None: as far as it likes."""
+        return limits_of(self.settings, self.swaps[0].turns, (0, 0)).yaw
+
+    def key(self, files: list[Path]) -> str:
+        """A hash of all that the pictures depend on: the swaps, who is looked for, and these files."""
+        who = []
+        for identity in (swap.identity for swap in self.swaps if swap.identity is not None):
+            refused = [] if identity.refused is None else identity.refused.tolist()
+            who.append([identity.encodings.tolist(), refused, identity.tolerance])
+        paths = [*files, *(swap.folder / name for swap in self.swaps for name in (WEIGHTS, MODEL))]
+        task = asdict(self.task) | dict.fromkeys(NO_PICTURE)
+        settings = [asdict(swap.settings) for swap in self.swaps]
+        return _hash(settings, task, _stamps(paths), self.project.preprocess.detector, who)
+
+    def look_key(self, source: Path) -> str:
+        """A hash of all that the first pass over a video depends on: not who is looked for, nor the models."""
+        task = self.task
+        return _hash(_stamps([source]), task.start, task.end, task.everyone, self.settings.height,
+                     self.project.preprocess.detector, self.hands)  # fmt: skip
+
+    def facts(self) -> dict:
+        """What the result's note and story tell of it; of several swaps the first is named as the swap."""
+        every = [swap.told() for swap in self.swaps]
+        facts = every[0] | {"everyone": self.task.everyone, "made": datetime.now(UTC).isoformat(timespec="seconds")}
+        if len(every) > 1:
+            facts |= {key: " and ".join(told[key] for told in every) for key in ("from", "to")}
+            facts |= {"consent": {who: said for told in every for who, said in told["consent"].items()},
+                      "swaps": every}  # fmt: skip
+        return facts
+
+    def nobody(self, counts: Counts, what: str) -> FaceitError:
+        """Why nothing was swapped in ``what``, for instance "the 40 frames of talk.mp4"."""
+        who, giver = (" and ".join(getattr(swap, side).name for swap in self.swaps) for side in ("driver", "giver"))
+        identity = self.swaps[0].identity
+        if counts.turned_away:
+            return FaceitError(
+                f"Of {what} {counts.turned_away:,} show {who}, turned further than {giver} was seen: train on videos "
+                "that show that, or set max_yaw: 90 under convert."
+            )
+        if identity is None or not counts.someone_else:
+            return FaceitError(f"No face in any of {what}: nothing to swap.")
+        are = "is" if len(self.swaps) == 1 else "are"
+        return FaceitError(
+            f"{who} {are} in none of {what}: the nearest face is {counts.nearest:.2f} away (tolerance "
+            f"{identity.tolerance:.2f}). Is the portrait right? --everyone swaps every face, --reverse the other "
+            "person's."
+        )
+
+
+class Converter:
+    """Swaps faces in frames that are in memory; what it did is in ``counts``. ``casts`` as ``Wanted.casts``."""
+
+    def __init__(self, painter: Painter, casts: Callable, finder: FaceFinder, identify: bool = True, fps: float = 25.0,
+                 hands: bool = False):  # fmt: skip
+        self.painter, self.casts, self.finder, self.identify, self.fps = painter, casts, finder, identify, fps
+        self.counts = Counts()
+        self._hands = HandFinder() if hands else None
+
+    def convert(self, frames: list[np.ndarray]) -> list[np.ndarray]:
+        """Consecutive frames (h, w, 3) uint8 RGB -> the swapped ones; those without a face to swap come as they are."""
+        timed = ((i / self.fps, frame) for i, frame in enumerate(frames))
+        hands = HandFollower(self._hands) if self._hands else None
+        seen = look(timed, self.finder, self.identify, light_of=face_light, hands=hands)
+        height, width = frames[0].shape[:2]
+        casts = self.casts(lambda *who: Cast(lambda part: seen, 1, self.fps, *who), (width, height))
+        self.counts.swapped += casts.count(self.counts)
+        return [swapped for _, swapped, _ in self.painter.painted(zip(frames, casts.faces(0), strict=True))]
+
+
+def _stamps(paths: list[Path]) -> list[tuple[str, int, int]]:
+    """What tells that a file is another one."""
+    states = [(path.name, path.stat()) for path in paths]
+    return [(name, state.st_size, state.st_mtime_ns) for name, state in states]
+
+
+def _hash(*told) -> str:
+    return hashlib.sha256(json.dumps([__version__, *told], default=str).encode()).hexdigest()
+
+
+def limits_of(settings: ConvertSettings, turns: tuple[float, float] | None, size: tuple[int, int],
+              strangers: bool = False) -> Limits:  # fmt: skip
+    """When a swap is only partly seen. ``turns``: how far the person whose face is put in was seen turned."""
+    if settings.max_yaw is not None:
+        turns = -settings.max_yaw, settings.max_yaw
+    elif turns is not None:
+        turns = turns[0] - TURNED_ON, turns[1] + TURNED_ON
+    return Limits(settings.fade, turns, size, strangers)
+
+
+def learn_driver(project: Project, driver: Person, settings: ConvertSettings,
+                 portraits: tuple[Path, ...] = ()) -> Identity:  # fmt: skip
+    """The person whose face is to be swapped, as known from their portraits, or from others."""
+    return learn_identity(driver.name, portraits or driver.portraits, project.preprocess.detector,
+                          refused=driver.refused, tolerance=settings.tolerance or project.preprocess.tolerance)
+
+
+def people_of(project: Project, about: dict) -> dict[str, Person]:
+    """The model's people: as the YAML has them, or, for a model from elsewhere, with the portrait's usual place."""
+    people = {}
+    for side in ("a", "b"):
+        name, consent = (about["people"][side][key] for key in ("name", "consent"))
+        usual = Person(name, (project.data / "persons" / f"{Path(name).name}.jpg",), consent)
+        people[side] = project.people.get(name, usual)
+    return people

@@ -1,0 +1,216 @@
+"""convert: a video in which one person's face has become another's, with its sound."""
+
+import json
+import re
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from faceit.config.project import Project, Video, video_name
+from faceit.config.settings import ConvertSettings
+from faceit.convert.cast_page import write_page
+from faceit.convert.comparison import before_after, comparison, write_comparison
+from faceit.convert.output_names import USUAL, beside, own
+from faceit.convert.request import Counts, Task, Wanted
+from faceit.convert.stills import convert_stills, stills_in
+from faceit.convert.video_parts import Conversion
+from faceit.convert.weak_moments import worst_of, write_worst
+from faceit.errors import FaceitError
+from faceit.faces.faceset import write_text
+from faceit.images import fit_within, grid, with_caption, write_image
+from faceit.media.animation import check_sequence, is_sequence
+from faceit.media.downloads import DownloadNews, cookie_options, fetch_job
+from faceit.media.fetch import fetch
+from faceit.media.formats import LONGEST_MOVING, MOVING, Target
+from faceit.media.frame_at import frame_at
+from faceit.media.provenance import Label, note, read_note
+from faceit.media.video import VideoInfo, frame_size, probe
+from faceit.pages.values import clock
+from faceit.progress import Progress, duration, say
+
+PREVIEW_SIDE = 480  # pixels of the longer side of a preview's frames
+
+
+@dataclass(frozen=True)
+class Result:
+    """Where the videos are, and what was done."""
+
+    output: Path
+    side_by_side: Path | None
+    counts: Counts
+    seconds: float
+    layer: Path | None = None
+    is_video: bool = True  # else photos, or a video as pictures
+
+
+def convert(project: Project, task: Task, settings: ConvertSettings | None = None,
+            portraits: tuple[Path, ...] = ()) -> Result:  # fmt: skip
+    """Convert one video, or a photo, or a folder of them. FaceitError for whatever stands in the way; no half-written
+    file is left."""
+    wanted = Wanted(project, task, settings)
+    source = _source(project, task)
+    if (stills := stills_in(source)) is not None:
+        began = time.monotonic()
+        output, compared, counts = convert_stills(wanted, source, stills, portraits)
+        return Result(output, compared, counts, time.monotonic() - began, is_video=False)
+    info, kind = probe(source), wanted.target()
+    output = _output(project, task, source, kind)
+    compared = comparison(output, task.compare)
+    layer = beside(output, "-layer.mov") if task.layer else None
+    _refuse_to_overwrite([output, compared, layer], source, task.overwrite)
+    _refuse_to_replace([worst_of(output), *([before_after(output)] if compared else [])], task.overwrite)
+    if kind.pictures:
+        check_sequence(output)
+    _refuse_too_long(kind, info, task)
+    conversion = _conversion(wanted, source, output, portraits, beside=compared is not None, layer=layer)
+    settings = wanted.settings
+    counts = Counts()
+    with conversion.opened():
+        painter = conversion.look(project.preprocess.detector, not task.everyone, project.preprocess.workers,
+                                  wanted.painter, wanted.hands)  # fmt: skip
+        casts = wanted.casts(conversion.cast, frame_size(info, settings.height))
+        counts.swapped = casts.count(counts)
+        if counts.swapped:
+            facts = wanted.facts()
+            comment = note(facts)
+            conversion.paint(painter, casts)
+            whole = conversion.finish(comment)
+            made = output if kind.is_video else whole["part"]
+            if compared:
+                write_comparison(wanted, whole["plain"], made, output, compared, casts, facts)
+            worst, sheet = write_worst(made, output, casts, settings.label, comment)
+    conversion.drop()
+    if not counts.swapped:
+        raise wanted.nobody(counts, f"the {counts.frames:,} frames of {source.name}")
+    result = Result(output, compared, counts, conversion.seconds, layer, is_video=kind.is_video)
+    _report(project, task, result, facts | {"yaw": wanted.yaw(), "worst": worst}, settings, source, portraits)
+    if sheet:
+        say(f"Where the swap is likely weakest: {sheet}")
+    return result
+
+
+def preview(project: Project, task: Task, count: int, settings: ConvertSettings | None = None,
+            portraits: tuple[Path, ...] = ()) -> Path:  # fmt: skip
+    """A picture of ``count`` frames spread over the video, each as it is and swapped: to look at before hours of work.
+    Written beside where the video would be, over an earlier one. FaceitError as in ``convert``."""
+    wanted = Wanted(project, task, settings)
+    source = _source(project, task)
+    if stills_in(source) is not None:
+        raise FaceitError(f"{source} is no video: --preview is for those; convert it as it is.")
+    info, height = probe(source), wanted.settings.height
+    output = _output(project, task, source, Target(USUAL, "h264"))
+    wanted.learn(portraits)
+    converter = wanted.converter()
+    begin = task.start or 0.0
+    length = min(task.end or info.duration, info.duration) - begin
+    label = Label(*frame_size(info, height)) if wanted.settings.label else None
+    pairs = []
+    with Progress(f"preview {source.name}", count) as progress:
+        for i in range(count):
+            at = max(0.0, begin + (i + 0.5) / count * length)
+            frame = frame_at(source, at, height)
+            if frame is None:
+                continue
+            [swapped] = converter.convert([frame])
+            said = f"{clock(at)}  " + ("" if swapped is not frame else "nobody to swap")
+            swapped = swapped.copy()
+            if label:
+                label.stamp(swapped)
+            both = [fit_within(picture, PREVIEW_SIDE)[0] for picture in (frame, swapped)]
+            pairs.append(with_caption(np.hstack(both), said))
+            progress.update(i + 1)
+    if not pairs:
+        raise FaceitError(f"{source} has no picture in the part asked for.")
+    path = output.with_name(f"{output.stem}-preview.jpg")  # also where a picture's name was asked for
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_image(path, grid(pairs, 2 if len(pairs) > 3 else 1), comment=note(wanted.facts()))
+    counts = converter.counts
+    say(f"{counts.frames:,} frames of {source.name}: {counts.words()}. Look at {path}")
+    return path
+
+
+def page_of_faces(project: Project, task: Task, settings: ConvertSettings | None = None,
+                  portraits: tuple[Path, ...] = ()) -> Path:  # fmt: skip
+    """A page with everyone in the video and what would become of them, after the first pass alone; the conversion goes
+    on from there. Written beside where the video would be, over an earlier one. FaceitError as in ``convert``."""
+    wanted = Wanted(project, task, settings)
+    source = _source(project, task)
+    if stills_in(source) is not None:
+        raise FaceitError(f"{source} is no video: --faces is for those; convert it as it is.")
+    output = _output(project, task, source, wanted.target())
+    return write_page(wanted, _conversion(wanted, source, output, portraits, only_look=True))
+
+
+def _conversion(wanted: Wanted, source: Path, output: Path, portraits: tuple[Path, ...], **more) -> Conversion:
+    """What is to be done to a video; ``wanted`` learns who is looked for."""
+    kind, task = wanted.target(), wanted.task
+    encoding = wanted.encoding(kind)
+    wanted.learn(portraits)
+    return Conversion(source, probe(source), task.start, task.end, wanted.settings, output, kind, encoding,
+                      wanted.key([source]), looked=wanted.look_key(source), **more)  # fmt: skip
+
+
+def _source(project: Project, task: Task) -> Path:
+    """The video on this disk; a URL is fetched into the project first."""
+    if re.match(r"https?://", task.video, re.IGNORECASE):
+        video = Video(task.video, video_name(task.video))
+        job = fetch_job(project, video)
+        project.videos_dir().mkdir(parents=True, exist_ok=True)
+        news = DownloadNews(1)
+        return fetch(job.url, job.stem, height=job.height, **cookie_options(project),
+                     on_progress=lambda done, total: news.progress(job, done, total))  # fmt: skip
+    path = Path(task.video).expanduser()
+    inside = project.videos_dir() / task.video
+    return inside if not path.exists() and inside.is_file() else path
+
+
+def _output(project: Project, task: Task, source: Path, kind: Target) -> Path:
+    if task.output is not None:
+        if task.output.is_dir() and not (kind.pictures and is_sequence(task.output)):
+            return task.output / f"{source.stem}{kind.ending}"
+        return task.output if task.output.suffix else task.output.with_name(f"{task.output.name}{kind.ending}")
+    span = ""
+    if task.start is not None or task.end is not None:
+        span = f"-{task.start or 0:g}-{'end' if task.end is None else format(task.end, 'g')}"
+    return project.output_dir(task.swap) / f"{source.stem}{span}{'-reverse' if task.reverse else ''}{kind.ending}"
+
+
+def _refuse_to_overwrite(outputs: list[Path | None], source: Path, overwrite: bool) -> None:
+    for path in filter(None, outputs):
+        if path.resolve() == source.resolve():
+            raise FaceitError(f"{path} is the video itself: give the result another name with --output.")
+        if path.exists() and not overwrite:
+            raise FaceitError(f"{path} is there already: add --overwrite, or another name with --output.")
+
+
+def _refuse_to_replace(pictures: list[Path], overwrite: bool) -> None:
+    """What is drawn beside a result anew each time replaces an earlier one of ours, and nothing else."""
+    for path in pictures:
+        if path.exists() and not overwrite and read_note(path) is None:
+            raise FaceitError(f"{path} is there already, and none of faceit's: add --overwrite, or move it away.")
+
+
+def _refuse_too_long(kind: Target, info: VideoInfo, task: Task) -> None:
+    """Pictures that move are for a few seconds: a minute of them is larger than an hour of video."""
+    length = min(task.end or info.duration, info.duration) - (task.start or 0.0)
+    if kind.ending in MOVING and length > LONGEST_MOVING:
+        raise FaceitError(f"{length:.0f} s are too long for {kind.ending[1:]}: take up to {LONGEST_MOVING:.0f} s with "
+                          "--start and --duration, or write a video.")  # fmt: skip
+
+
+def _report(project: Project, task: Task, result: Result, facts: dict, settings: ConvertSettings,
+            source: Path, portraits: tuple[Path, ...]) -> None:  # fmt: skip
+    """The result's story beside it, and on the terminal."""
+    counts = result.counts
+    story = facts | {
+        "source": source.name, "source_file": project.shown(source), "start": task.start, "end": task.end,
+        "reverse": task.reverse, "portraits": [project.shown(path) for path in portraits],
+        "counts": asdict(counts), "settings": asdict(settings),
+        "seconds": round(result.seconds, 1),
+    }  # fmt: skip
+    write_text(own(result.output, ".json"), json.dumps(story, indent=1))
+    say(f"{source.name}: {counts.frames:,} frames, {counts.words()}; {duration(result.seconds)}, "
+        f"{counts.frames / max(result.seconds, 1e-9):.1f} frames/s.")  # fmt: skip
+    say(f"Wrote {' and '.join(str(path) for path in (result.output, result.side_by_side, result.layer) if path)}")

@@ -1,0 +1,169 @@
+"""Photos converted: one, or a folder of them."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from faceit.convert.comparison import captions_of, together
+from faceit.convert.request import Converter, Counts, Wanted
+from faceit.errors import FaceitError, MediaError
+from faceit.faces.faceset import write_text
+from faceit.images import PICTURE_ENDINGS, read_image, resize, write_image
+from faceit.media.provenance import Label, note, read_note
+from faceit.media.side_by_side import WAYS
+from faceit.progress import Progress, say
+
+WRITTEN = {".jpg", ".jpeg", ".png"}  # others become .png
+STORY = "faceit.json"  # of a folder
+
+
+def stills_in(source: Path) -> list[Path] | None:
+    """The photos that ``source`` is or, a folder, holds, sorted; None where it is neither."""
+    if source.is_dir():
+        return sorted(path for path in source.iterdir() if _is_photo(path))
+    return [source] if _is_photo(source) else None
+
+
+def _is_photo(path: Path) -> bool:
+    return path.suffix.lower() in PICTURE_ENDINGS and not path.name.startswith(".") and path.is_file()
+
+
+@dataclass(frozen=True)
+class _Job:
+    """A photo, and where its swap goes, and the side by side where it is asked for."""
+
+    still: Path
+    out: Path
+    beside: Path | None
+
+    @property
+    def outs(self) -> list[Path]:
+        return [self.out, *filter(None, [self.beside])]
+
+    def stamp(self) -> list[int]:
+        """What tells that the photo is another one."""
+        state = self.still.stat()
+        return [state.st_size, state.st_mtime_ns]
+
+
+def convert_stills(wanted: Wanted, source: Path, stills: list[Path],
+                   portraits: tuple[Path, ...]) -> tuple[Path, Path | None, Counts]:  # fmt: skip
+    """Swap faces in photos: (the result or its folder, the side by side of a single one, what became of them). What of
+    a folder was done before in the same way is left as it is. FaceitError where nothing could be swapped."""
+    task, folder = wanted.task, source.is_dir()
+    if task.start is not None or task.end is not None:
+        raise FaceitError(f"{source} is no video: leave --start, --end and --duration out.")
+    if task.layer or "format" in dict(task.given):
+        raise FaceitError(f"{source} is no video: leave --layer and --format out; photos are written as they are.")
+    if not stills:
+        raise FaceitError(f"No photo is in {source}: name a folder of JPEG or PNG files, or a video.")
+    target = _target(wanted, source)
+    jobs = [_job(still, target / _name(still) if folder else target, task.compare) for still in stills]
+    _check(jobs)
+    if not folder:
+        _refuse(jobs, [], task.overwrite)  # before anything is loaded
+    wanted.learn(portraits)
+    place = target if folder else target.parent
+    key = wanted.key([])
+    there = [job for job in jobs if folder and not task.overwrite and _is_done(job, key)]
+    _refuse(jobs, there, task.overwrite)
+    place.mkdir(parents=True, exist_ok=True)
+    converter, facts, failed = wanted.converter(), wanted.facts(), []
+    try:
+        with Progress(f"convert {source.name}", len(jobs), "photo") as progress:
+            for i, job in enumerate(jobs):
+                if job not in there:
+                    try:
+                        picture = read_image(job.still)
+                    except MediaError as error:
+                        failed.append(error)
+                        say(f"  ! {error}")
+                    else:
+                        _convert(wanted, converter, picture, job, facts | {"key": key, "photo": job.stamp()})
+                progress.update(i + 1)
+    finally:
+        counts = converter.counts
+        if counts.swapped or there:
+            story = facts | {"source": source.name, "reverse": task.reverse, "counts": asdict(counts),
+                             "settings": asdict(wanted.settings)}  # fmt: skip
+            # a video of that name would have the plain .json
+            file = place / STORY if folder else target.with_name(f"{target.name}.json")
+            write_text(file, json.dumps(story, indent=1))
+    if failed and not counts.frames and not there:
+        raise failed[0]
+    if not counts.swapped and not there:
+        raise wanted.nobody(counts, f"the {counts.frames:,} photos in {source}" if folder else source.name)
+    before = f", {len(there):,} done before" if there else ""
+    say(f"{source.name}: {len(jobs):,} {'photos' if len(jobs) > 1 else 'photo'}, {counts.words()}{before}.")
+    beside = None if folder else jobs[0].beside
+    say(f"Wrote {target}" + (f" and {beside}" if beside else ""))
+    if failed:
+        raise FaceitError(f"{len(failed):,} of {len(jobs):,} photos could not be read; see above.")
+    return target, beside, counts
+
+
+def _convert(wanted: Wanted, converter: Converter, picture: np.ndarray, job: _Job, facts: dict) -> None:
+    """Write one photo with its swap, if there is one in it."""
+    height = wanted.settings.height
+    if height and height < picture.shape[0]:
+        picture = resize(picture, max(1, round(picture.shape[1] * height / picture.shape[0])), height)
+    [swapped] = converter.convert([picture])
+    if swapped is picture:
+        return
+    if wanted.settings.label:
+        Label(picture.shape[1], picture.shape[0]).stamp(swapped)
+    comment = note(facts)
+    if job.beside:
+        both = together(picture, swapped, captions_of(wanted, facts), wanted.task.compare, wanted.settings.label)
+        write_image(job.beside, both, comment=comment)
+    write_image(job.out, swapped, comment=comment)
+
+
+def _job(still: Path, out: Path, compare: str | None) -> _Job:
+    return _Job(still, out, out.with_name(f"{out.stem}-{WAYS[compare]}{out.suffix}") if compare else None)
+
+
+def _is_done(job: _Job, key: str) -> bool:
+    """Whether a run in the same way, of the same photo, has written all of it: its note says so."""
+    try:
+        told = [read_note(path) or {} for path in job.outs]
+    except MediaError:
+        return False
+    return all((each.get("key"), each.get("photo")) == (key, job.stamp()) for each in told)
+
+
+def _name(still: Path) -> str:
+    return still.name if still.suffix.lower() in WRITTEN else f"{still.stem}.png"
+
+
+def _target(wanted: Wanted, source: Path) -> Path:
+    """Where to: a file for a photo; for a folder one of its name, within that which is asked for."""
+    task = wanted.task
+    folder, ending = source.is_dir(), "-reverse" if task.reverse else ""
+    usual = Path(source.resolve().name if folder else _name(source))
+    usual = f"{usual}{ending}" if folder else f"{usual.stem}{ending}{usual.suffix}"
+    if task.output is None:
+        return wanted.project.output_dir(task.swap) / usual
+    return task.output / usual if folder or task.output.is_dir() else task.output
+
+
+def _check(jobs: list[_Job]) -> None:
+    """FaceitError where a name cannot be, or where one photo would go over another."""
+    names = [path.name.lower() for job in jobs for path in job.outs]
+    for job in jobs:
+        for path in job.outs:
+            if path.suffix.lower() not in WRITTEN:
+                raise FaceitError(f"{path}: photos are written as .jpg or .png; give a name that ends so.")
+            if path.resolve() == job.still.resolve():
+                raise FaceitError(f"{path} is the photo itself: give the result another place with --output.")
+            if names.count(path.name.lower()) > 1:
+                raise FaceitError(f"Two of these photos would become {path.name}: rename one.")
+
+
+def _refuse(jobs: list[_Job], there: list[_Job], overwrite: bool) -> None:
+    """FaceitError where something else is already."""
+    for path in (path for job in jobs if job not in there for path in job.outs):
+        if path.exists() and not overwrite:
+            raise FaceitError(f"{path} is there already: add --overwrite, or another place with --output.")

@@ -1,0 +1,361 @@
+"""One video on its way through convert: looked through once, painted once, in parts that a kill leaves whole.
+
+The parts lie in a hidden folder beside the result: what was seen (``seen-0003.npz``), then the encoded pictures
+(``part-0003.mp4``). Each is read by its own seek and encoded by its own encoder, so the result is the same whether or
+not it was made in one go.
+"""
+
+import contextlib
+import json
+import math
+import shutil
+import time as clock
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from dataclasses import asdict, dataclass, field, replace
+from itertools import islice
+from pathlib import Path
+
+from faceit.compose.blend import face_light
+from faceit.config.settings import ConvertSettings
+from faceit.convert.painter import Painter
+from faceit.errors import MediaError
+from faceit.faces.cast import Cast, Casts, Limits
+from faceit.faces.detect import FaceFinder
+from faceit.faces.faceset import read_json, write_text
+from faceit.faces.follow import Follower
+from faceit.faces.hands import HandFinder, HandFollower
+from faceit.faces.identity import Identity
+from faceit.faces.seen import Seen, load_seen, look, save_seen
+from faceit.media.animation import write_moving, write_sequence
+from faceit.media.formats import Encoding, Target
+from faceit.media.join import join
+from faceit.media.mux import check_sound, mux
+from faceit.media.provenance import Label
+from faceit.media.video import VideoInfo, frame_count, frame_size, read_frames, read_planes
+from faceit.media.writer import VideoWriter
+from faceit.parallel.lock import only_one
+from faceit.parallel.queues import Behind, ahead
+from faceit.parallel.workers import Crew, Stopped, outcome
+from faceit.planes import Layer, Planes
+from faceit.progress import Progress, say
+
+PART_S = 20.0  # of video, at most: what a kill can lose of either pass
+LEAST_PART_S = 4.0  # a part costs its beginning: a look for faces, a key frame
+READ_AHEAD, WRITE_BEHIND = 8, 16  # frames in memory, beside a batch of faces
+PLAIN_CRF, PLAIN_PRESET = 12, "veryfast"  # of the untouched frames, for the side by side
+STATE, LOCK = "state.json", ".lock"
+POLL_S = 0.02  # between two looks at whether a worker is done
+
+
+@dataclass(frozen=True)
+class View:
+    """A first look at a part of a video, as a worker takes it; what was seen is written to ``out``. ``count`` is how
+    many frames the part has, None: to the end of what was asked for."""
+
+    path: Path
+    number: int
+    begin: float  # seconds of the video
+    end: float | None
+    count: int | None
+    height: int | None
+    detector: str
+    identify: bool
+    out: Path
+    hands: bool = False  # are looked for as well
+
+    def do(self, stopped: Callable[[], bool]) -> int:
+        """See ``crew.Job``; how many frames there are, 0 where nothing can be read."""
+
+        def watch():
+            if stopped():
+                raise Stopped
+
+        try:
+            hands = HandFollower(HandFinder()) if self.hands else None
+            seen = look(self._read(), FaceFinder(self.detector), self.identify, watch, face_light, hands)
+        except MediaError as error:
+            if "killed by signal" in str(error):
+                raise
+            return 0
+        save_seen(self.out, seen)
+        return seen.frames
+
+    def frames(self) -> Iterator:
+        """See ``crew.Job``."""
+        follower = Follower(FaceFinder(self.detector))
+        hands = HandFollower(HandFinder()) if self.hands else None
+        for time, frame, faces in follower.follow(self._read()):
+            if hands is not None:
+                hands.step(frame, faces)
+            yield time, frame, faces
+
+    def _read(self) -> Iterator:
+        frames = read_frames(self.path, start=self.begin, end=self.end, height=self.height, quick=True)
+        return _first(frames, self.count)
+
+
+@dataclass
+class Conversion:
+    """``start`` and ``end`` are seconds of the source; ``key`` says all that the result depends on: parts made for
+    another are made anew; ``looked`` all that the first pass depends on: with it the same, nobody looks twice.
+    ``beside``: the untouched frames are encoded too; ``layer``: so are the faces alone. ``only_look``: what was
+    painted, for whatever key, stays."""
+
+    source: Path
+    info: VideoInfo
+    start: float | None
+    end: float | None
+    settings: ConvertSettings
+    output: Path
+    target: Target
+    encoding: Encoding
+    key: str
+    beside: bool = False
+    layer: Path | None = None
+    looked: str = ""
+    only_look: bool = False
+    seconds: float = 0.0  # that this and earlier runs took
+    frames: list[int] = field(default_factory=list)  # of each part, as far as there is something to read
+
+    @property
+    def folder(self) -> Path:
+        """Where the parts are."""
+        return self.output.with_name(f".{self.output.name}.parts")
+
+    @contextlib.contextmanager
+    def opened(self) -> Iterator[None]:
+        """Within this the folder is ours. FaceitError when another process has it."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        empty = False
+        try:
+            with only_one(self.folder / LOCK, f"{self.output} is being made"):
+                try:
+                    self._resume()
+                    yield
+                except BaseException:
+                    empty = not self._kept()
+                    raise
+        finally:
+            if empty:  # there is nothing that would be worth going on with
+                self.drop()
+
+    def _resume(self) -> None:
+        state = read_json(self.folder / STATE) or {}
+        if self.only_look and any(self.folder.glob("part-*")):
+            self.key = state.get("key", self.key)
+        same_key, same_look = state.get("key") == self.key, state.get("looked") == self.looked
+        for path in self.folder.iterdir():
+            stays = same_look if path.name.startswith("seen-") else same_key
+            if path.name != LOCK and not stays:
+                path.unlink()
+        if not same_key:
+            state = {}
+        self.seconds = float(state.get("seconds", 0.0))
+        self._note()
+        if kept := self._kept():
+            say(f"{self.output.name} was begun before: {kept} of {2 * self._count()} pieces of work are done.")
+
+    def _kept(self) -> int:
+        """How much is there of what was begun."""
+        return sum(path.name.startswith(("seen-", "part-")) for path in self.folder.glob("*"))
+
+    def drop(self) -> None:
+        """Remove the parts: the result is whole, or there will be none."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    # --- the first pass: who is where ---
+
+    def look(self, detector: str, identify: bool, workers: int | None, meanwhile: Callable[[], object],
+             hands: bool = False) -> object:  # fmt: skip
+        """Find and follow all faces, and ``hands`` too, with ``workers`` processes; what ``meanwhile()`` gives, which
+        is called once they are at work. MediaError where nothing can be read."""
+        if self.target.is_video:
+            check_sound(self.source, self.start, self.target.ending)
+        views = [self._view(n, detector, identify, hands) for n in range(self._count())]
+        known = [load_seen(view.out) for view in views]
+        self.frames = [seen.frames if seen else 0 for seen in known]
+        total, done = frame_count(self.info, None, self.start, self.end), sum(self.frames)
+        began, before = clock.monotonic(), self.seconds
+        waiting = deque(view for view in views if not self.frames[view.number])
+        at_work: dict[int, Future] = {}
+
+        def hand_out():
+            while waiting and crew.free:
+                view = waiting.popleft()
+                at_work[view.number] = crew.submit(view, total - done)
+
+        with (
+            Progress(f"look through {self.source.name}", total) as progress,
+            Crew(workers, lambda: progress.update(done + crew.frames)) as crew,
+        ):
+            progress.resume_at(done)
+            hand_out()
+            loading = clock.monotonic()
+            given = meanwhile()
+            began += clock.monotonic() - loading  # a model's loading is no frame's time
+            while at_work:
+                for number in [number for number, future in at_work.items() if future.done()]:
+                    self.frames[number] = outcome(at_work.pop(number))
+                    self.seconds = before + clock.monotonic() - began
+                    self._note()
+                hand_out()
+                progress.update(done + crew.frames)
+                if at_work:
+                    clock.sleep(POLL_S)
+        while self.frames and not self.frames[-1]:  # the file's head promised more than there is
+            self.frames.pop()
+        if not self.frames:
+            for _ in read_frames(self.source, start=self.start, end=self.end):  # it says what is wrong
+                break
+            raise MediaError(f"{self.source} has no picture in the part asked for.")
+        return given
+
+    def cast(self, identity: Identity | None, limits: Limits) -> Cast:
+        """Who is who in all that was seen."""
+        return Cast(self._seen, len(self.frames), float(self.info.fps), identity, limits)
+
+    def _count(self) -> int:
+        if not self.info.duration:  # nobody knows how long it is
+            return 1
+        return max(1, math.ceil(frame_count(self.info, None, self.start, self.end) / self._length))
+
+    @property
+    def _length(self) -> int:
+        """Frames of a part: of a short video a quarter, so that all processes have something to look through."""
+        total = frame_count(self.info, None, self.start, self.end)
+        return max(1, min(round(PART_S * self.info.fps), max(round(LEAST_PART_S * self.info.fps), -(-total // 4))))
+
+    def _span(self, number: int) -> tuple[float, float | None, int | None]:
+        """Where a part begins and ends, seconds of the source, and how many frames it has; the last one goes on to the
+        end of what was asked for."""
+        begin = (self.start or 0.0) + float(number * self._length / self.info.fps)
+        if number + 1 >= self._count():
+            return begin, self.end, None
+        return begin, begin + float((self._length + 2) / self.info.fps), self._length
+
+    def _view(self, number: int, detector: str, identify: bool, hands: bool) -> View:
+        begin, end, count = self._span(number)
+        return View(self.source, number, begin, end, count, self.settings.height, detector, identify,
+                    self._seen_file(number), hands)  # fmt: skip
+
+    def _seen(self, number: int) -> Seen:
+        """What was seen in a part: nothing in the frames that cannot be read, of which the result shows the last one
+        that could."""
+        seen = load_seen(self._seen_file(number)) or look((), FaceFinder())
+        last = number + 1 == len(self.frames)
+        return seen if last else replace(seen, frames=max(seen.frames, self._length))
+
+    def _seen_file(self, number: int) -> Path:
+        return self.folder / f"seen-{number:04d}.npz"
+
+    # --- the second pass: pixels ---
+
+    def paint(self, painter: Painter, cast: Cast | Casts) -> None:
+        """Encode all parts that are not there yet. MediaError where the disk refuses; what was done stays."""
+        began, before = clock.monotonic(), self.seconds
+        width, height = frame_size(self.info, self.settings.height)
+        label = Label(width, height) if self.settings.label else None
+        with Progress(f"convert {self.source.name}", sum(self.frames)) as progress:
+            done = 0
+            for number, frames in enumerate(self.frames):
+                if all(path.exists() for path in self._files(number)):
+                    done += frames
+                    progress.resume_at(done)
+                    continue
+                with contextlib.closing(self._painted(number, painter, cast, label, (width, height))) as painted:
+                    for _ in painted:
+                        done += 1
+                        progress.update(done)
+                self.seconds = before + clock.monotonic() - began
+                self._note()
+
+    def _lines(self) -> dict[str, Encoding]:
+        """How the files of each kind are encoded: the result's, and those of what is wanted beside it."""
+        lines = {"part": self.encoding}
+        if self.beside:
+            lines["plain"] = Encoding(crf=PLAIN_CRF, preset=PLAIN_PRESET)
+        if self.layer:
+            lines["layer"] = Encoding("prores", alpha=True)
+        return lines
+
+    def _files(self, number: int) -> list[Path]:
+        return [self.folder / f"{name}-{number:04d}{how.part}" for name, how in self._lines().items()]
+
+    def _painted(self, number: int, painter: Painter, cast: Cast | Casts, label: Label | None, size: tuple[int, int]):
+        """Paint and encode a part; yields once a frame."""
+        begin, end, count = self._span(number)
+        last = number + 1 == len(self.frames)
+        faces = cast.faces(number)
+        with contextlib.ExitStack() as stack:
+            lines = {}
+            for path, (name, how) in zip(self._files(number), self._lines().items(), strict=True):
+                writer = stack.enter_context(VideoWriter(path, *size, self.info.fps, planes=True, **asdict(how)))
+                lines[name] = stack.enter_context(Behind(writer.write, WRITE_BEHIND))
+            frames = ()
+            if self.frames[number]:
+                frames = _first(read_planes(self.source, start=begin, end=end, height=self.settings.height), count)
+            frames = stack.enter_context(contextlib.closing(ahead(frames, READ_AHEAD)))
+            black = Planes.black(*size)
+            done, pictures = 0, {"part": black, "plain": black, "layer": Layer.empty(*size).data}
+            for frame, swapped, layer in painter.painted(_with_faces(frames, faces), layers=self.layer is not None):
+                if layer and label:  # whoever lays it over the untouched video has the label too
+                    label.stamp(layer)
+                pictures = {"part": _stamped(frame, swapped, label), "plain": frame, "layer": layer and layer.data}
+                for name, line in lines.items():
+                    line.put(pictures[name])
+                done += 1
+                yield
+            if not last:  # what cannot be read: the sound goes on, so the last picture stays
+                for _ in range(count - done):
+                    for name, line in lines.items():
+                        line.put(pictures[name])
+
+    # --- one file ---
+
+    def finish(self, comment: str) -> dict[str, Path]:
+        """Join the parts and put in what belongs to them: the output, and the layer, whole. Gives the videos without
+        sound that these were made from, which lie among the parts: "part", the swapped one, and "plain"."""
+        fps, whole, count = self.info.fps, {}, 0
+        every = [self._files(number) for number in range(len(self.frames))]
+        for files, (name, how) in zip(zip(*every, strict=True), self._lines().items(), strict=True):
+            whole[name] = self.folder / f"{name}{how.part}"
+            count = join(list(files), whole[name], fps)
+        length = float(count / fps)
+        if self.target.is_video:
+            span = None if self.end is None else self.end - (self.start or 0.0)
+            for said in mux(whole["part"], self.source, self.output, length=length, start=self.start, duration=span,
+                            comment=comment):  # fmt: skip
+                say(f"  ! {self.source.name}: {said}.")
+        elif self.target.pictures:
+            with Progress(f"write {self.output.name}", count) as progress:
+                write_sequence(whole["part"], self.output, self.target.pictures, comment, progress.update)
+        else:
+            write_moving(whole["part"], self.output, comment)
+        if self.layer:
+            mux(whole["layer"], None, self.layer, length=length, comment=comment)
+        return whole
+
+    def _note(self) -> None:
+        state = {"key": self.key, "looked": self.looked, "seconds": round(self.seconds, 1)}
+        write_text(self.folder / STATE, json.dumps(state))
+
+
+def _first(frames: Iterator, count: int | None) -> Iterator:
+    """So many of them; the reader ends with them."""
+    with contextlib.closing(frames):
+        yield from islice(frames, count)
+
+
+def _with_faces(frames, faces: list) -> Iterator:
+    for i, (_, frame) in enumerate(frames):
+        yield frame, faces[i] if i < len(faces) else []
+
+
+def _stamped(frame: Planes, swapped: Planes, label: Label | None) -> Planes:
+    """The swapped frame with the label, which the untouched one must not get."""
+    if label:
+        swapped = frame.copy() if swapped is frame else swapped
+        label.stamp(swapped)
+    return swapped

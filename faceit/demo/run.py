@@ -1,0 +1,160 @@
+"""demo: the whole job on clips made on the spot, for a newcomer's first five minutes.
+
+Two public-domain portraits are made to talk, served by a local HTTP server, and then go the way of any video: the
+real downloader, detector, training and conversion. This chapter tells the others' story, so it alone calls them.
+"""
+
+import json
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+
+from faceit.config.project import Project, load_project
+from faceit.config.settings import overridden
+from faceit.errors import FaceitError
+from faceit.faces.detect import FaceFinder
+from faceit.faces.faceset import read_json, write_text
+from faceit.faces.identity import portrait_face
+from faceit.images import grid, write_image
+from faceit.media.server import serve_folder
+from faceit.media.video import read_frames
+from faceit.progress import duration, say
+
+SWAP, DRIVER, GIVER = "hopper_to_collins", "hopper", "collins"
+CONSENT = {"collins": "NASA portrait of Eileen Collins, public domain (from scikit-image)",
+           "hopper": "US Navy portrait of Grace Hopper, public domain (from matplotlib)"}  # fmt: skip
+PITCH = {"collins": 205.0, "hopper": 175.0}  # Hz, of the made-up voices
+TRAIN_S, TALK_S = 12.0, 6.0  # seconds of the clips to train on and of the one to convert
+TALK = "hopper_talk.mp4"
+
+
+def demo(folder: Path, minutes: float) -> None:
+    """Make, fetch, train and convert in ``folder``; run again, it goes on where it was."""
+    began = time.monotonic()
+    folder.mkdir(parents=True, exist_ok=True)
+    say(f"The demo is in {folder.resolve()}. Ctrl-C stops it, the same command goes on.")
+    say("1/4 Two portraits learn to talk")
+    clips = make_clips(folder)
+    with _served(folder, clips) as project:
+        from faceit.convert.request import Task
+        from faceit.convert.run import convert
+        from faceit.preprocess.run import preprocess
+        from faceit.train.run import train
+
+        swap = project.swap(SWAP)
+        say("2/4 preprocess: fetch the clips, find the faces")
+        preprocess(project, [swap.a, swap.b])
+        say(f"3/4 train: {minutes:g} minutes")
+        settings = overridden(swap.train, minutes=minutes)
+        train(project, swap, None, settings)
+        say("4/4 convert: a talk of Hopper, with Collins' face")
+        output = project.output_dir(SWAP) / TALK
+        task = Task(SWAP, str(clips / TALK), compare="side", output=output, overwrite=True)
+        if not _converted(project, output):
+            convert(project, task)
+    _still(folder / "demo.jpg", output)
+    _tell(folder, project, output, time.monotonic() - began)
+
+
+def make_clips(folder: Path) -> Path:
+    """Portraits and clips of the demo; those that are there are kept."""
+    from faceit.demo.talking_head import make_clip, portraits
+
+    persons, clips = folder / "data" / "persons", folder / "clips"
+    persons.mkdir(parents=True, exist_ok=True)
+    clips.mkdir(exist_ok=True)
+    finder = None
+    for seed, (name, picture) in enumerate(portraits().items()):
+        portrait = persons / f"{name}.png"
+        if not portrait.exists():
+            write_image(portrait, picture)
+        wanted = [(clips / f"{name}.mp4", TRAIN_S, seed)] + ([(clips / TALK, TALK_S, 7)] if name == DRIVER else [])
+        for path, seconds, number in wanted:
+            if path.exists():
+                continue
+            finder = finder or FaceFinder()
+            pixels, face = portrait_face(finder, portrait, name)
+            make_clip(np.ascontiguousarray(pixels), face.landmarks, path, seconds=seconds, seed=number,
+                      pitch=PITCH[name])  # fmt: skip
+    return clips
+
+
+class _served:
+    """The clips on a local server while the block runs; gives the project whose YAML names their URLs."""
+
+    def __init__(self, folder: Path, clips: Path):
+        self.folder, self.clips = folder, clips
+
+    def __enter__(self) -> Project:
+        file = self.folder / "faceit.yaml"
+        self.server, base = self._serve(_port(file))
+        try:
+            write_text(file, _yaml(base))
+            return load_project(file)
+        except BaseException:
+            self.server.__exit__(None, None, None)
+            raise
+
+    def _serve(self, port: int):
+        """On the port of the first run, so that its URLs stay true; on any when that is taken."""
+        for choice in (port, 0):
+            server = serve_folder(self.clips, port=choice)
+            try:
+                return server, server.__enter__()
+            except OSError:
+                if choice == 0:
+                    raise FaceitError("No local port can be opened for the demo's server.") from None
+        raise AssertionError("unreachable")
+
+    def __exit__(self, *exc) -> None:
+        self.server.__exit__(*exc)
+
+
+def _port(file: Path) -> int:
+    try:
+        return int(file.read_text(encoding="utf-8").split("http://127.0.0.1:")[1].split("/")[0])
+    except (OSError, IndexError, ValueError):
+        return 0
+
+
+def _yaml(base: str) -> str:
+    lines = ["# The demo's project. The URLs are of a server that runs while the demo does.", "people:"]
+    for name, consent in CONSENT.items():
+        lines += [f"  {name}:", f"    portrait: data/persons/{name}.png", f"    consent: {json.dumps(consent)}",
+                  "    videos:", f"      - {{url: \"{base}/{name}.mp4\", name: {name}}}"]  # fmt: skip
+    return "\n".join([*lines, "swaps:", f"  {SWAP}:", f"    from: {DRIVER}", f"    to: {GIVER}", ""])
+
+
+def _converted(project: Project, output: Path) -> bool:
+    """Whether the result there is of the model as it is now."""
+    story = read_json(output.with_suffix(".json"))
+    about = read_json(project.model_dir(SWAP) / "model.json") or {}
+    beside = output.with_name(f"{output.stem}-side-by-side.mp4")
+    return bool(story and output.exists() and beside.exists() and story["model"]["step"] == about.get("step"))
+
+
+def _still(path: Path, output: Path) -> None:
+    """Four moments of the side-by-side as one picture."""
+    beside = output.with_name(f"{output.stem}-side-by-side.mp4")
+    moments = [TALK_S * part for part in (0.1, 0.35, 0.6, 0.85)]
+    frames = [next(read_frames(beside, start=at, end=at + 1))[1] for at in moments]
+    write_image(path, grid(frames, columns=2), quality=88)
+
+
+def _tell(folder: Path, project: Project, output: Path, seconds: float) -> None:
+    def short(path: Path) -> str:
+        return os.path.relpath(path)
+
+    model = project.model_dir(SWAP)
+    say("")
+    say(f"Done in {duration(seconds)}. Look at:")
+    beside = output.with_name(f"{output.stem}-side-by-side.mp4")
+    say(f"  {short(beside)}  Hopper, and the same talk with Collins' face")
+    say(f"  {short(folder / 'demo.jpg')}  four moments of it as a picture")
+    say(f"  {short(folder / 'data' / 'processed')}/*/*/sheet.jpg  the faces that were found")
+    say(f"  {short(model / 'preview.jpg')}  each face as itself and as the other")
+    say(f"  {short(model / 'loss.png')}  how the losses fell; more --minutes make eyes and mouth truer")
+    say("How good is it, in figures? This measures it and writes a report:")
+    say(f"  python faceit.py evaluate {SWAP} {short(output)} --config {short(project.file)}")

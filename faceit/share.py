@@ -1,0 +1,184 @@
+"""export and import: a trained swap as one file that strangers may exchange.
+
+The file is an uncompressed zip of exactly four things: ``manifest.json`` with the checksums, ``model.json``,
+``weights.safetensors`` and ``preview.jpg``. It is data: nothing in it is ever executed, and a file with anything
+else in it is refused.
+"""
+
+import contextlib
+import hashlib
+import io
+import json
+import os
+import shutil
+import struct
+import unicodedata
+import zipfile
+import zlib
+from pathlib import Path
+
+from faceit import __version__
+from faceit.config.project import NAME, Project
+from faceit.errors import FaceitError, MediaError, WeightsError
+from faceit.images import read_image
+from faceit.network.swapmodel import MODEL, WEIGHTS, check_about, load_model, read_about
+from faceit.progress import say
+
+MANIFEST, PREVIEW = "manifest.json", "preview.jpg"
+FORMAT = 1
+LARGEST = {MANIFEST: 1 << 20, MODEL: 1 << 20, WEIGHTS: 1 << 31, PREVIEW: 1 << 25}  # bytes of each thing inside
+LARGEST_PREVIEW = 1 << 25  # pixels
+CHUNK = 1 << 20
+# what zipfile raises on damaged files
+UNREADABLE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, RuntimeError, ValueError, KeyError,
+              OverflowError)  # fmt: skip
+
+
+def export_model(project: Project, swap: str, file: Path, overwrite: bool = False) -> Path:
+    """Write models/SWAP as one file."""
+    folder = project.model_dir(swap)
+    about = read_about(folder)
+    if file.is_dir():
+        file = file / f"{swap}.faceit"
+    if file.exists() and not overwrite:
+        raise FaceitError(f"{file} is there already: add --overwrite, or give another name.")
+    names = [MODEL, WEIGHTS] + ([PREVIEW] if (folder / PREVIEW).exists() else [])
+    contents = {name: (folder / name).read_bytes() for name in names if (folder / name).exists()}
+    if WEIGHTS not in contents:
+        raise WeightsError(f"{folder} has no weights yet: train the swap first.")
+    manifest = {
+        "format": FORMAT, "faceit": __version__, "people": about["people"],
+        "files": {n: {"sha256": hashlib.sha256(b).hexdigest(), "size": len(b)} for n, b in contents.items()},
+    }  # fmt: skip
+    part = file.with_name(f".{file.name}.part")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
+            archive.writestr(MANIFEST, json.dumps(manifest, indent=1))
+            for name, content in contents.items():
+                archive.writestr(name, content)
+        os.replace(part, file)
+    except OSError as e:
+        raise FaceitError(
+            f"{file} cannot be written ({e.strerror or e}): free some space or name another place."
+        ) from None
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+    people = " and ".join(about["people"][s]["name"] for s in ("a", "b"))
+    say(f"Wrote {file} ({file.stat().st_size / 1e6:.1f} MB): {people}, step {about.get('step', 0):,}.")
+    return file
+
+
+def import_model(project: Project, file: Path, name: str | None = None) -> Path:
+    """Put an exported file in place as models/NAME. WeightsError when it is damaged, newer, or more than data."""
+    contents = _checked_contents(file)
+    about = check_about(_json(contents[MODEL], file), str(file))
+    for side in ("a", "b"):
+        if any(unicodedata.category(c) == "Cc" and not c.isspace() for c in about["people"][side]["consent"]):
+            raise WeightsError(f"{file} has control characters in a consent: it is not imported.")
+    name = name or about.get("swap")
+    if not isinstance(name, str) or not NAME.fullmatch(name):
+        raise FaceitError(f"{file} does not say a usable name for the swap: give one with --as NAME.")
+    folder = project.model_dir(name)
+    if folder.exists():
+        raise FaceitError(f"models/{name} is there already: give another name with --as NAME.")
+    part = folder.with_name(f".{name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    try:
+        part.mkdir(parents=True)
+        for inside, content in contents.items():
+            (part / inside).write_bytes(content)
+        if PREVIEW in contents:
+            _check_preview(part / PREVIEW)
+        load_model(part)  # the weights must fit the network that model.json names
+        os.replace(part, folder)
+    except MediaError:
+        raise WeightsError(f"{file} is damaged: its preview is no picture.") from None
+    except WeightsError as e:
+        raise WeightsError(str(e).replace(f"{part}{os.sep}", f"{file}: ")) from None
+    except OSError as e:
+        raise FaceitError(f"{folder} cannot be written ({e.strerror or e}): free some space and try again.") from None
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    people = about["people"]
+    say(f"models/{name}: {people['a']['name']} to {people['b']['name']}, step {about.get('step', 0)}.")
+    for side in ("a", "b"):
+        say(f"  {people[side]['name']}: {people[side]['consent']}")
+    say(f"To convert, put {people['a']['name']}'s portrait at data/persons/{people['a']['name']}.jpg "
+        f"and run `python faceit.py convert {name} VIDEO`.")  # fmt: skip
+    return folder
+
+
+def _check_preview(path: Path) -> None:
+    """MediaError unless it is a JPEG of a size that a preview can have, and whole."""
+    from PIL import Image
+
+    try:
+        with Image.open(path, formats=["JPEG"]) as picture:
+            width, height = picture.size
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        raise MediaError(f"{path} is no JPEG.") from None
+    if width * height > LARGEST_PREVIEW:
+        raise MediaError(f"{path} is too large.")
+    read_image(path)
+
+
+def _checked_contents(file: Path) -> dict[str, bytes]:
+    """The files inside, by name, after every check that needs no network."""
+    if file.is_dir():
+        raise FaceitError(f"{file} is a folder: name a file that `faceit.py export` wrote.")
+    try:
+        with zipfile.ZipFile(file) as archive:
+            return _read_archive(archive, file)
+    except FileNotFoundError:
+        raise FaceitError(f"{file} is not there: name a file that `faceit.py export` wrote.") from None
+    except UNREADABLE as e:
+        raise WeightsError(f"{file} is damaged or cut off ({e}): get it again from where it came.") from None
+
+
+def _read_archive(archive: zipfile.ZipFile, file: Path) -> dict[str, bytes]:
+    entries = archive.infolist()
+    names = [entry.filename for entry in entries]
+    for entry in entries:
+        if entry.filename not in LARGEST:
+            raise WeightsError(f"{file} carries {entry.filename!r:.80}, which no model has: it is not imported.")
+        if names.count(entry.filename) > 1:
+            raise WeightsError(f"{file} carries {entry.filename} twice: it is not imported.")
+        if entry.compress_type != zipfile.ZIP_STORED or entry.flag_bits & 1:
+            raise WeightsError(f"{file} is packed in a way that faceit does not write: it is not imported.")
+        if entry.file_size > LARGEST[entry.filename]:
+            raise WeightsError(f"{file}: {entry.filename} is larger than it can be: it is not imported.")
+    if MANIFEST not in names:
+        raise WeightsError(f"{file} is not an exported model: it has no {MANIFEST}.")
+    manifest = _json(archive.read(MANIFEST), file)
+    if type(manifest.get("format")) is not int:
+        raise WeightsError(f"{file} is not an exported model of faceit.")
+    if manifest["format"] > FORMAT:
+        raise WeightsError(f"{file} was written by a newer faceit ({manifest.get('faceit')!r:.40}): update faceit.")
+    files = manifest.get("files")
+    if not isinstance(files, dict) or set(files) != set(names) - {MANIFEST} or not {MODEL, WEIGHTS} <= set(files):
+        raise WeightsError(f"{file} does not hold what its manifest says: get it again from where it came.")
+    return {name: _verified(archive, name, files[name], file) for name in files}
+
+
+def _verified(archive: zipfile.ZipFile, name: str, said, file: Path) -> bytes:
+    content = io.BytesIO()
+    digest = hashlib.sha256()
+    with archive.open(name) as inside:
+        while chunk := inside.read(CHUNK):
+            digest.update(chunk)
+            content.write(chunk)
+    if not isinstance(said, dict) or digest.hexdigest() != said.get("sha256"):
+        raise WeightsError(f"{file}: {name} is not what was exported (checksum): get it again from where it came.")
+    return content.getvalue()
+
+
+def _json(content: bytes, file: Path) -> dict:
+    try:
+        value = json.loads(content)
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        raise WeightsError(f"{file} is damaged: its description cannot be read.")
+    return value

@@ -1,1 +1,0 @@
-"""The story, one file a chapter. Chapters meet on disk; only the demo tells the others' story."""

@@ -1,0 +1,95 @@
+"""What is shown of a training: the preview, the plot of its losses, a timelapse, TensorBoard's graphs, its end."""
+
+import math
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from faceit.config.project import Swap
+from faceit.config.settings import TrainSettings
+from faceit.errors import MediaError
+from faceit.images import write_image
+from faceit.network.swapmodel import SwapModel
+from faceit.progress import duration, say
+from faceit.train.checkpoints import HELD, Standing
+from faceit.train.face_pair import Pair
+from faceit.train.loss_plot import loss_plot, preview_columns, preview_grid
+from faceit.train.tensorboard_log import Board
+from faceit.train.timelapse import FACES, Timelapse, film
+
+PREVIEWS = "previews"
+PREVIEW_ROWS = 6
+
+
+class Gallery:
+    """The pictures and graphs of a run in the folder of its model. ``written`` calls what writes files."""
+
+    def __init__(self, folder: Path, swap: Swap, settings: TrainSettings, written: Callable[[Callable], None]):
+        self.folder, self.swap, self.settings, self._written = folder, swap, settings, written
+        self.names = {"a": swap.a.name, "b": swap.b.name}
+        self._board = self._timelapse = None
+
+    def open(self, at: Standing, done: float) -> None:
+        """Begin, or go on where the run is; what is of later steps was of a run that was killed or rolled back."""
+        (self.folder / PREVIEWS).mkdir(parents=True, exist_ok=True)
+        if self.settings.timelapse:
+            self._timelapse = Timelapse(self.folder, at.step, done)
+        if self.settings.tensorboard:
+            self._board = Board(self.folder, at.step)
+
+    def chart(self, step: int, numbers: dict[str, float]) -> None:
+        """Numbers for TensorBoard, where it is asked for."""
+        if self._board is not None:
+            self._written(lambda: self._board.add(step, numbers))
+
+    def preview(self, columns: list[np.ndarray], at: Standing, keep: bool) -> None:
+        """The preview of six columns, kept for good where asked, and the plot of the losses."""
+        picture = preview_grid(columns, self.names)
+        self._written(lambda: self._write(picture, at, keep))
+
+    def _write(self, picture: np.ndarray, at: Standing, keep: bool) -> None:
+        write_image(self.folder / "preview.jpg", picture, quality=90)
+        if keep:
+            write_image(self.folder / PREVIEWS / f"{at.step:08d}.jpg", picture, quality=85)
+        loss_plot(self.folder / "loss.png", at.history, self.names, at.events)
+
+    def wants_moment(self, done: float) -> bool:
+        """Whether the timelapse is due for a picture."""
+        return self._timelapse is not None and self._timelapse.due(done)
+
+    def moment(self, model: SwapModel, pair: Pair, at: Standing, done: float) -> None:
+        """A picture for the timelapse, where one is made."""
+        if self._timelapse is None:
+            return
+        picture = preview_grid(preview_columns(model, pair, FACES), self.names)
+        self._written(lambda: self._timelapse.keep(picture, at.step, at.seconds, done))
+
+    def film(self, model: dict) -> None:
+        """The video of the timelapse; ``model`` is what its note says of the network."""
+        if self._timelapse is None:
+            return
+        people = (self.swap.a, self.swap.b)
+        facts = {"swap": self.swap.name, "from": people[0].name, "to": people[1].name,
+                 "consent": {person.name: person.consent for person in people}, "model": model,
+                 "made": datetime.now(UTC).isoformat(timespec="seconds")}  # fmt: skip
+        try:
+            video = film(self.folder, facts)
+        except MediaError as e:
+            say(f"The timelapse is left out, its pictures are kept: {str(e).rstrip('.')}.")
+            return
+        if video is not None:
+            say(f"How it learned: {video}")
+
+    def tell_end(self, at: Standing, done: float, rate: float) -> None:
+        """How the run ended, and how fast it was, in faces a second."""
+        row = at.history[-1] if at.history else dict.fromkeys(("loss_a", "loss_b", *HELD), math.nan)
+        losses = ", ".join(f"{row[f'loss_{side}']:.3f} {self.names[side]}" + (
+            f" ({row[key]:.3f} held out)" if row[key] is not None else "")
+            for side, key in zip("ab", HELD, strict=True))  # fmt: skip
+        say(f"{'Trained' if done >= 1 else 'Stopped'} at step {at.step:,} after {duration(at.seconds)} "
+            f"({rate:,.0f} faces/s in this run); loss {losses}.")  # fmt: skip
+        if at.best is not None and at.best["step"] < at.step:
+            say(f"On held-out faces step {at.best['step']:,} was the best; --restore best goes back to it.")
+        say(f"Look at {self.folder / 'preview.jpg'} and {self.folder / 'loss.png'}.")

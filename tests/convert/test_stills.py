@@ -1,0 +1,150 @@
+"""Photos converted: alone and by the folder."""
+
+import json
+
+import numpy as np
+import pytest
+
+from faceit.cli import main
+from faceit.convert import stills
+from faceit.errors import MediaError
+from faceit.images import comment_of, read_image, write_image
+from faceit.media.provenance import read_note
+
+from ..conftest import copied
+
+
+@pytest.fixture
+def project(trained, tmp_path):
+    return copied(trained, tmp_path / "project")
+
+
+def convert(project, source, *more) -> int:
+    return main(["convert", "c2h", str(source), *more, "--config", str(project)])
+
+
+def results(project):
+    return project.parent / "data" / "output" / "c2h"
+
+
+@pytest.mark.parametrize("ending", ["png", "jpg"])
+def test_a_photo_is_swapped_labelled_and_says_so(project, people, tmp_path, ending, capsys):
+    photo = tmp_path / f"portrait é.{ending}"
+    picture = read_image(people / "collins.png")[:, :-1]  # an odd width
+    write_image(photo, picture)
+    assert convert(project, photo) == 0
+    assert "1 photo, 1 swapped" in capsys.readouterr().out
+    out = results(project) / photo.name
+    after = read_image(out)
+    assert after.shape == picture.shape
+    changed = np.abs(after.astype(int) - read_image(photo)) > 15
+    assert changed[-60:, :60].mean() < 0.01 < changed[100:300, 100:300].mean()
+    assert changed[:40, -150:].mean() > 0.1  # the label
+    facts = read_note(out)
+    assert (facts["from"], facts["to"]) == ("collins", "hopper") and "collins: public domain" in str(facts["consent"])
+    assert json.loads((results(project) / f"{photo.name}.json").read_text())["counts"]["swapped"] == 1
+    assert convert(project, photo) == 1
+    assert "is there already: add --overwrite" in capsys.readouterr().err
+    beside = tmp_path / "out"
+    beside.mkdir()
+    assert convert(project, photo, "--output", str(beside), "--side-by-side") == 0
+    both = read_image(beside / f"portrait é-side-by-side.{ending}")
+    assert both.shape[1] == 2 * picture.shape[1] and read_note(beside / f"portrait é-side-by-side.{ending}")
+
+
+def test_a_folder_goes_on_where_it_was_and_past_what_is_bad(project, people, tmp_path, capsys):
+    folder = tmp_path / "album"
+    folder.mkdir()
+    collins, hopper = (read_image(people / f"{name}.png") for name in ("collins", "hopper"))
+    write_image(folder / "a.png", collins)
+    write_image(folder / "b.jpg", hopper)
+    write_image(folder / "c.bmp", collins[:, ::-1])
+    write_image(folder / "gray.png", np.full((64, 64, 3), 90, np.uint8))
+    (folder / "broken.jpg").write_bytes(b"no picture")
+    (folder / "notes.txt").write_text("not a photo")
+    assert convert(project, folder) == 1
+    said, complaint = capsys.readouterr()
+    assert "5 photos, 2 swapped, 1 without a face, 1 with only other people." in said
+    assert "1 of 5 photos could not be read" in complaint and "broken.jpg" in said
+    (folder / "broken.jpg").unlink()
+    out = results(project) / "album"
+    assert sorted(path.name for path in out.iterdir()) == ["a.png", "c.png", "faceit.json"]
+    first = (out / "a.png").stat().st_mtime_ns
+    (out / "c.png").unlink()
+    assert convert(project, folder) == 0
+    assert "1 swapped" in capsys.readouterr().out and (out / "a.png").stat().st_mtime_ns == first
+    assert (out / "c.png").exists()
+    assert convert(project, folder, "--color", "mkl") == 1  # in another way: not taken for done
+    assert "a.png is there already: add --overwrite" in capsys.readouterr().err
+    assert (out / "a.png").stat().st_mtime_ns == first
+    assert convert(project, folder, "--overwrite") == 0 and (out / "a.png").stat().st_mtime_ns != first
+    assert convert(project, folder, "--output", str(tmp_path / "elsewhere"), "--height", "100") == 0
+    assert read_image(tmp_path / "elsewhere" / "album" / "a.png").shape[0] == 100
+
+
+def test_a_full_disk_ends_it_and_what_was_done_is_done(project, people, tmp_path, monkeypatch, capsys):
+    folder = tmp_path / "album"
+    folder.mkdir()
+    for name in "abc":
+        write_image(folder / f"{name}.png", read_image(people / "collins.png"))
+    written = []
+
+    def full(path, *given, **more):
+        written.append(path.name)
+        if len(written) == 2:
+            raise MediaError(f"{path} cannot be written (No space left on device): free some space.")
+        write_image(path, *given, **more)
+
+    monkeypatch.setattr(stills, "write_image", full)
+    assert convert(project, folder) == 1
+    assert "No space left" in capsys.readouterr().err and written == ["a.png", "b.png"]
+    assert convert(project, folder) == 0
+    assert "2 swapped" in capsys.readouterr().out and written[2:] == ["b.png", "c.png"]
+
+
+def test_what_cannot_be_is_a_sentence(project, people, tmp_path, capsys):
+    def complaint(*words) -> str:
+        capsys.readouterr()
+        assert convert(project, *words) == 1
+        err = capsys.readouterr().err
+        assert err.count("\n") == 1
+        return err
+
+    photo = people / "collins.png"
+    assert "leave --start, --end and --duration out" in complaint(photo, "--start", "1")
+    assert "--preview is for those" in complaint(photo, "--preview", "2")
+    assert "written as .jpg or .png" in complaint(photo, "--output", str(tmp_path / "x.mp4"))
+    assert "is the photo itself" in complaint(photo, "--output", str(photo))
+    assert "collins is in none of hopper.png" in complaint(people / "hopper.png")
+    (tmp_path / "empty").mkdir()
+    assert "No photo is in" in complaint(tmp_path / "empty")
+    write_image(tmp_path / "gray.png", np.full((64, 64, 3), 90, np.uint8))
+    words = [photo, "--output", str(tmp_path / "gray2.png"), "--side-by-side"]
+    write_image(tmp_path / "gray2-side-by-side.png", np.zeros((9, 9, 3), np.uint8))
+    assert "gray2-side-by-side.png is there already" in complaint(*words)
+    (tmp_path / "gray2-side-by-side.png").unlink()
+    assert "No face in any of gray.png" in complaint(tmp_path / "gray.png")
+    (tmp_path / "bad.png").write_bytes(b"x")
+    assert "is not a picture" in complaint(tmp_path / "bad.png")
+    twins = tmp_path / "twins"
+    twins.mkdir()
+    for name in ("a.png", "a.bmp"):
+        write_image(twins / name, read_image(photo))
+    assert "Two of these photos would become a.png" in complaint(twins)
+    assert not results(project).exists() or not list(results(project).glob("*.png"))
+
+
+@pytest.mark.parametrize("ending", ["png", "jpg"])
+def test_a_comment_comes_back_and_the_picture_stays(tmp_path, ending):
+    picture = np.random.default_rng(0).integers(0, 255, (20, 30, 3), np.uint8)
+    for text in ("plain", "é and 漢字", "x" * 5000):
+        write_image(tmp_path / f"a.{ending}", picture, comment=text)
+        assert comment_of(tmp_path / f"a.{ending}") == text
+    write_image(tmp_path / f"b.{ending}", picture)
+    np.testing.assert_array_equal(read_image(tmp_path / f"a.{ending}"), read_image(tmp_path / f"b.{ending}"))
+    assert comment_of(tmp_path / f"b.{ending}") == "" and read_note(tmp_path / f"b.{ending}") is None
+    import PIL.Image
+
+    info = PIL.Image.open(tmp_path / f"a.{ending}").info
+    said = info.get("Comment") or info.get("comment")
+    assert (said.decode() if isinstance(said, bytes) else said) == "x" * 5000

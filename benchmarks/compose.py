@@ -15,7 +15,7 @@ from pathlib import Path
 from benchmarks.ablation import FIGURES, judged
 from benchmarks.pairs import pair_1, pair_2, write_project
 from faceit.cli import main as faceit
-from faceit.network.swapmodel import MODEL
+from faceit.network.model_file import MODEL
 
 PLAIN = {"mask": "extended", "blend": "alpha", "sharpen": 0.0}
 VARIANTS = {

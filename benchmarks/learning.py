@@ -16,8 +16,8 @@ from unittest import mock
 import numpy as np
 
 from benchmarks.pairs import arguments, preprocessed
+from faceit.network.model_file import SIDES
 from faceit.network.presets import choose
-from faceit.network.swapmodel import SIDES
 from faceit.train import setup
 from faceit.train.face_pair import load_pair
 

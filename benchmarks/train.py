@@ -19,8 +19,8 @@ from pathlib import Path
 import numpy as np
 
 from faceit.faces.load import FaceSet, Textures, work_size
+from faceit.network.backend import start_backend
 from faceit.network.presets import Preset, choose
-from faceit.network.swapmodel import start_backend
 from faceit.shape import CODE
 from faceit.texture import SEEN
 

@@ -21,7 +21,8 @@ from faceit import __version__
 from faceit.config.project import NAME, Project
 from faceit.errors import FaceitError, MediaError, WeightsError
 from faceit.images import read_image
-from faceit.network.swapmodel import MODEL, WEIGHTS, check_about, load_model, read_about
+from faceit.network.model_file import MODEL, WEIGHTS, check_about, read_about
+from faceit.network.swapmodel import load_model
 from faceit.progress import say
 
 MANIFEST, PREVIEW = "manifest.json", "preview.jpg"

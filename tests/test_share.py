@@ -20,8 +20,9 @@ from faceit.config.project import Project
 from faceit.config.settings import PreprocessSettings
 from faceit.errors import FaceitError, WeightsError
 from faceit.images import write_image
+from faceit.network.model_file import MODEL, WEIGHTS
 from faceit.network.presets import CPU, to_json
-from faceit.network.swapmodel import MODEL, WEIGHTS, load_model
+from faceit.network.swapmodel import load_model
 from faceit.network.weights import save_tensors, take
 from faceit.share import MANIFEST, PREVIEW, export_model, import_model
 from tests.drawn import drawn_network, drawn_set

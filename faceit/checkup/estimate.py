@@ -29,8 +29,10 @@ from faceit.media.formats import encoding_of, target
 from faceit.media.provenance import Label
 from faceit.media.video import VideoInfo, frame_size, probe, read_frames, read_planes
 from faceit.media.writer import VideoWriter
+from faceit.network.backend import start_backend
+from faceit.network.model_file import MODEL, STATE, about_crop, read_about
 from faceit.network.presets import Preset, choose, from_json
-from faceit.network.swapmodel import BATCH, MODEL, STATE, SwapModel, about_crop, model_of, read_about, start_backend
+from faceit.network.swapmodel import BATCH, SwapModel, model_of
 from faceit.network.trial import steps_per_second, throwaway
 from faceit.parallel.workers import Crew
 from faceit.preprocess.segment import Segment

@@ -14,7 +14,7 @@ from faceit.faces.faceset import DONE, SHEET, finished, read_json, write_face
 from faceit.images import PICTURE_ENDINGS, read_image, resize
 from faceit.media.fetch import find_video
 from faceit.media.video import VideoInfo, frame_count, probe
-from faceit.network.swapmodel import STATE, WEIGHTS
+from faceit.network.model_file import STATE, WEIGHTS
 
 LOADED_BYTES_S = 600_000  # of a video at 1080 lines: 4 to 6 Mbit/s are usual for H.264 on YouTube
 ROW_BYTES = 2_000  # of a face's line in the table

@@ -21,7 +21,8 @@ from faceit.faces.hands import HandFinder, HandFollower
 from faceit.faces.identity import Identity, Tally, learn_identity
 from faceit.faces.seen import look
 from faceit.media.formats import Encoding, Target, encoding_of, target
-from faceit.network.swapmodel import MODEL, WEIGHTS, about_crop, about_turns, load_model, read_about
+from faceit.network.model_file import MODEL, WEIGHTS, about_crop, about_turns, read_about
+from faceit.network.swapmodel import load_model
 
 NO_PICTURE = ("video", "output", "overwrite", "compare", "layer")  # of a task: what no swapped picture depends on
 TURNED_ON = 25.0  # degrees; so much further than it was seen a face can be turned before it fades

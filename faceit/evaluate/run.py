@@ -35,7 +35,8 @@ from faceit.media.fetch import find_video
 from faceit.media.formats import CONTAINERS, encoding_of
 from faceit.media.video import probe, read_frames, read_planes
 from faceit.media.writer import VideoWriter
-from faceit.network.swapmodel import SIDES, SwapModel, about_crop, load_model, read_about, turns_of
+from faceit.network.model_file import SIDES, about_crop, read_about, turns_of
+from faceit.network.swapmodel import SwapModel, load_model
 from faceit.progress import say
 
 NAME, TABLE = "evaluation.json", "frames.csv"

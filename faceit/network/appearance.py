@@ -12,8 +12,8 @@ import numpy as np
 from keras import layers, ops
 
 from faceit.network.layers import LANDMARKS, DepthToSpace, PersonInput, SpaceToDepth, leaky
+from faceit.network.model_file import SIDES
 from faceit.network.presets import Preset
-from faceit.network.swapmodel import SIDES
 from faceit.network.swapnetwork import SwapNetwork
 from faceit.shape import CODE, Shape
 from faceit.texture import SEEN, Layout

@@ -10,8 +10,8 @@ from keras import layers, ops
 
 from faceit.network.appearance import AppearanceNetwork
 from faceit.network.layers import DepthToSpace, leaky
+from faceit.network.model_file import SIDES
 from faceit.network.presets import Preset
-from faceit.network.swapmodel import SIDES
 from faceit.network.swapnetwork import SwapNetwork
 
 

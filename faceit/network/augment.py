@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from keras import layers, ops
 
-from faceit.network.devices import compiled
+from faceit.network.backend import compiled
 from faceit.network.layers import LANDMARKS
 from faceit.network.presets import Preset
 

@@ -5,8 +5,9 @@ before anything else is done with them, so n devices with a batch of B do what o
 strategy of ``tf.distribute`` carries it: the GPUs of one machine, or those of several machines, which find each other
 by the environment variable TF_CONFIG. On JAX, Keras cuts the arrays among the GPUs of one machine.
 
-Of several machines the first is the chief: it alone has the clock, the rules and the files. The others ``follow``: each
-of their steps is one that the chief has told them, with its weights to begin with. So nothing can be decided twice.
+Of several machines the first is the chief: it alone has the clock, the rules and the files. The others follow
+(``follower.py``): each of their steps is one that the chief has told them, with its weights to begin with. So nothing
+can be decided twice.
 """
 
 import contextlib
@@ -15,15 +16,13 @@ import json
 import os
 import weakref
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
 import numpy as np
 
 from faceit.errors import FaceitError
-from faceit.geometry import CROPS
+from faceit.network.backend import silent_stderr, start_backend
 from faceit.network.devices import training_precision
-from faceit.network.presets import Preset, from_json, to_json
-from faceit.network.swapmodel import silent_stderr, start_backend
+from faceit.network.presets import Preset, to_json
 from faceit.progress import say
 
 ORDER = 4096  # bytes that an order may have, as JSON
@@ -143,7 +142,7 @@ class Cluster:
     # --- the chief ---
 
     def order(self, **words) -> None:
-        """Have the other machines do something; see ``follow``."""
+        """Have the other machines do something; see ``follower.follow``."""
         if self.machines > 1 and self.chief:
             self.agree(words)
 
@@ -287,37 +286,3 @@ def _on_one_machine(devices: list[str] | None = None) -> Cluster:
     import tensorflow as tf
 
     return Cluster(len(devices), strategy=tf.distribute.MirroredStrategy(devices))
-
-
-# --- the other machines ---
-
-
-def follow(load: Callable) -> None:
-    """What a machine does that is not the chief: every step that it is told, until the chief is through.
-
-    ``load`` gives the face sets {"a": ..., "b": ...} for a preset. FaceitError when they are not the chief's, or when
-    the chief is gone."""
-    from faceit.network.training import Training
-
-    here, network, training, sets = cluster(), None, None, None
-    while "end" not in (order := here.agree()):
-        if "network" in order:
-            network = build_to_train(from_json(order["network"]))
-            sets = load(network.preset)
-        elif "training" in order:
-            training = Training(network, order["training"]["seed"], CROPS[order["training"]["crop"]])
-        elif "state" in order:
-            training.preset = replace(training.preset, batch_size=order["state"]["batch"])
-            _check_faces(order["state"]["faces"], [len(sets[side]) for side in "ab"])
-            training.restore(here.spread(training.state()), "the first machine")
-        else:
-            training.rate, training.retries = order["rate"], order["retries"]
-            training.step(sets, order["step"], order["done"])
-
-
-def _check_faces(theirs: list[int], ours: list[int]) -> None:
-    if theirs != ours:
-        raise FaceitError(
-            f"This machine has {ours[0]:,} and {ours[1]:,} faces of the two people, and the first one has "
-            f"{theirs[0]:,} and {theirs[1]:,}: copy data/processed from there."
-        )

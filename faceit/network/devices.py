@@ -6,8 +6,7 @@ import os
 import re
 import shutil
 import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from faceit.errors import FaceitError
@@ -28,34 +27,6 @@ TENSORFLOW_TAKES = 0.9
 NVIDIA_WAIT_S = 10.0
 
 
-def compiled(function: Callable) -> Callable:
-    """A function of tensors as a chain of many small steps, by XLA where TensorFlow would take them one by one, which
-    is slower. For the networks themselves XLA is the slower one on a CPU."""
-    import keras
-
-    if keras.backend.backend() != "tensorflow" or sys.platform != "linux":  # not every build for others has XLA
-        return function
-    import tensorflow as tf
-
-    return tf.function(function, jit_compile=True)
-
-
-def as_graph(function: Callable, *examples) -> Callable:
-    """A function of tensors like the ``examples``, (n, ...) with any n, as one graph, where TensorFlow would take its
-    steps one by one: small networks take a third less."""
-    import keras
-
-    if keras.backend.backend() != "tensorflow":
-        return function
-    import tensorflow as tf
-
-    # Remapping joins a convolution, a sum and a leaky ReLU into one step on CPUs, whose slope then is 0.2, whatever it
-    # should be (TensorFlow 2.18 to 2.21).
-    tf.config.optimizer.set_experimental_options({"remapping": False})
-    shapes = [tf.TensorSpec((None, *each.shape[1:]), each.dtype) for each in examples]
-    return tf.function(function, input_signature=shapes, autograph=False)
-
-
 # --- precision ---
 
 
@@ -74,7 +45,7 @@ def training_precision() -> Iterator[None]:
 
 def has_bfloat16() -> bool:
     """Whether every GPU that training uses multiplies bfloat16 in hardware; False where there is none."""
-    from faceit.network.swapmodel import start_backend
+    from faceit.network.backend import start_backend
 
     if not start_backend():
         return False
@@ -148,7 +119,7 @@ def _made(part) -> int:
 
 def free_memory() -> int | None:
     """Free bytes of the device that trains, of several GPUs the fullest one's; None where nothing tells."""
-    from faceit.network.swapmodel import start_backend
+    from faceit.network.backend import start_backend
 
     if not start_backend():
         total, free = memory()

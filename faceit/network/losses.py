@@ -5,8 +5,8 @@ import numpy as np
 from keras import ops
 
 from faceit.geometry import FACE, Crop
+from faceit.network.backend import start_backend
 from faceit.network.presets import Preset
-from faceit.network.swapmodel import start_backend
 
 WINDOW = 7  # pixels, of the similarity's window
 

@@ -5,7 +5,7 @@ from functools import partial
 import keras
 from keras import ops
 
-from faceit.network.devices import as_graph
+from faceit.network.backend import as_graph
 from faceit.network.presets import Preset
 
 

@@ -13,9 +13,10 @@ from faceit.errors import WeightsError
 from faceit.geometry import ALIGNED_MARGIN, FACE, Crop
 from faceit.network import losses
 from faceit.network.augment import Crops, Spoil, Wobble, plan
+from faceit.network.backend import start_backend
 from faceit.network.cluster import cluster, for_training
+from faceit.network.model_file import SIDES
 from faceit.network.presets import Preset
-from faceit.network.swapmodel import SIDES, start_backend
 from faceit.network.swapnetwork import SwapNetwork
 from faceit.network.weights import put, take
 from faceit.texture import SEEN, insides, weights_map

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from faceit.geometry import FACE, work_size
+from faceit.network.backend import start_backend
 from faceit.network.devices import ask_nvidia, has_bfloat16
+from faceit.network.model_file import SIDES
 from faceit.network.presets import Preset, choose
-from faceit.network.swapmodel import SIDES, start_backend
 from faceit.network.weights import load_tensors, put, save_tensors, take
 from faceit.shape import CODE, COMMON, Poses, Shape, generic_head
 from faceit.texture import Layout

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from faceit.network.swapmodel import SIDES
+from faceit.network.model_file import SIDES
 from faceit.network.weights import check_numbers
 
 PERSONAL = re.compile(r"(?:^|/)(decoder|input|shape|paint)_([ab])(?=/|$)")

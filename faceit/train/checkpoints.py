@@ -20,7 +20,7 @@ from faceit import __version__
 from faceit.config.project import Project
 from faceit.errors import FaceitError, WeightsError
 from faceit.faces.faceset import write_text
-from faceit.network.swapmodel import FORMAT, MODEL, STATE, WEIGHTS, check_about, read_about
+from faceit.network.model_file import FORMAT, MODEL, STATE, WEIGHTS, check_about, read_about
 from faceit.parallel.lock import only_one
 
 BEST = "best.safetensors"  # the averaged weights with the lowest loss on held-out faces so far

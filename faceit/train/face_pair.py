@@ -11,8 +11,8 @@ from faceit.faces.load import FaceSet, load_appearance, load_faceset
 from faceit.faces.split import read_split
 from faceit.geometry import ALIGNED_MARGIN, Crop
 from faceit.images import read_image
+from faceit.network.model_file import SIDES
 from faceit.network.presets import Preset
-from faceit.network.swapmodel import SIDES
 from faceit.progress import say
 
 FEWEST_FACES = 16  # fewer cannot teach a face

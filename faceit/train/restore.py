@@ -4,8 +4,9 @@ from pathlib import Path
 
 from faceit.config.project import Project
 from faceit.errors import FaceitError
+from faceit.network.backend import start_backend
+from faceit.network.model_file import STATE, about_crop
 from faceit.network.presets import from_json
-from faceit.network.swapmodel import STATE, about_crop, start_backend
 from faceit.progress import duration, say
 from faceit.train.checkpoints import (
     BEST,

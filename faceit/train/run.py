@@ -12,10 +12,11 @@ from dataclasses import asdict
 from faceit.config.project import Project, Swap
 from faceit.config.settings import TrainSettings
 from faceit.errors import FaceitError
-from faceit.network.cluster import cluster, follow, join
+from faceit.network.cluster import cluster, join
 from faceit.network.devices import FEWEST_AT_ONCE
+from faceit.network.model_file import SIDES, STATE
 from faceit.network.presets import to_json
-from faceit.network.swapmodel import SIDES, STATE, SwapModel, load_model
+from faceit.network.swapmodel import SwapModel, load_model
 from faceit.progress import Progress, duration, say
 from faceit.train import checkpoints
 from faceit.train.budget import Budget, stands_still
@@ -41,6 +42,8 @@ def train(
     the first one decides and writes: on the others the model is None."""
     here = join()
     if not here.chief:
+        from faceit.network.follower import follow  # only here: it imports Keras
+
         follow(lambda preset: load_pair(project, swap, preset).sets)
         return None
     with checkpoints.alone(project, swap.name), here.leading():

@@ -9,8 +9,9 @@ from faceit.config.project import Project, Swap
 from faceit.config.settings import TrainSettings
 from faceit.errors import FaceitError
 from faceit.faces.load import FaceSet
+from faceit.network.model_file import SIDES, STATE, about_crop
 from faceit.network.presets import Preset, to_json
-from faceit.network.swapmodel import SIDES, STATE, SwapModel, about_crop, model_of
+from faceit.network.swapmodel import SwapModel, model_of
 from faceit.progress import duration, say
 from faceit.train import checkpoints, setup
 from faceit.train.budget import PLATEAU

@@ -5,8 +5,9 @@ from dataclasses import replace
 from faceit.config.project import Project, Swap
 from faceit.config.settings import TrainSettings
 from faceit.errors import FaceitError
+from faceit.network.backend import start_backend
+from faceit.network.model_file import SIDES, STATE, WEIGHTS, about_crop, read_about
 from faceit.network.presets import SIZES, Preset, choose, from_json
-from faceit.network.swapmodel import SIDES, STATE, WEIGHTS, about_crop, read_about, start_backend
 from faceit.network.warm_start import TakenOver, begin_with, take_over
 from faceit.train.checkpoints import read_state
 from faceit.train.face_pair import Pair, face_pixels

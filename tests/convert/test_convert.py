@@ -22,8 +22,9 @@ from faceit.images import read_image
 from faceit.media.provenance import read_note
 from faceit.media.video import frame_size, probe, read_frames
 from faceit.media.writer import VideoWriter
+from faceit.network.model_file import MODEL, about_turns, read_about
 from faceit.network.presets import ORIGINAL
-from faceit.network.swapmodel import MODEL, SwapModel, about_turns, load_model, read_about
+from faceit.network.swapmodel import SwapModel, load_model
 
 from ..conftest import copied, write_project
 from ..drawn_hand import POINTS

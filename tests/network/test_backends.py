@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from faceit.network.model_file import MODEL
 from faceit.network.presets import CPU, GPU, to_json
-from faceit.network.swapmodel import MODEL, load_model
+from faceit.network.swapmodel import load_model
 from tests.drawn import met, painted_set
 
 ROOT = Path(__file__).parents[2]
@@ -26,7 +27,9 @@ PROGRAM = f"""
 import json, sys
 from pathlib import Path
 import numpy as np
-from faceit.network.swapmodel import WEIGHTS, model_of, start_backend
+from faceit.network.backend import start_backend
+from faceit.network.model_file import WEIGHTS
+from faceit.network.swapmodel import model_of
 start_backend()
 import keras
 from faceit.faces.load import FaceSet, Textures

@@ -25,7 +25,8 @@ from dataclasses import replace
 from pathlib import Path
 import numpy as np
 from faceit.errors import FaceitError
-from faceit.network.cluster import build_to_train, follow, join
+from faceit.network.cluster import build_to_train, join
+from faceit.network.follower import follow
 from faceit.network.presets import CPU
 from tests.drawn import met, painted_set
 

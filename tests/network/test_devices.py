@@ -9,8 +9,9 @@ import pytest
 
 from faceit.errors import FaceitError
 from faceit.network import devices
+from faceit.network.backend import start_backend
 from faceit.network.presets import CPU, GPU, ORIGINAL
-from faceit.network.swapmodel import model_of, start_backend
+from faceit.network.swapmodel import model_of
 from tests.drawn import met, painted_set
 
 MB, GB = 10**6, 10**9
@@ -100,7 +101,7 @@ def test_the_driver_is_asked(tmp_path, monkeypatch):
 def test_bfloat16_is_for_gpus_that_multiply_it(monkeypatch):
     start_backend()
     assert not devices.has_bfloat16()  # a CPU
-    monkeypatch.setattr("faceit.network.swapmodel.start_backend", lambda: True)
+    monkeypatch.setattr("faceit.network.backend.start_backend", lambda: True)
     for told, has in (([(9, 0)], True), ([(8, 0), (8, 6)], True), ([(9, 0), (7, 5)], False), ([(0, 0)], False),
                       ([], False)):  # fmt: skip
         monkeypatch.setattr(devices, "_capabilities", lambda told=told: told)

@@ -13,8 +13,9 @@ import safetensors.numpy
 from faceit.errors import FaceitError, WeightsError
 from faceit.geometry import FACE, WHOLEFACE
 from faceit.network.architectures import build
+from faceit.network.model_file import MODEL, STATE, WEIGHTS, check_about, read_about
 from faceit.network.presets import CPU, GPU, ORIGINAL, choose, from_json, to_json
-from faceit.network.swapmodel import MODEL, STATE, WEIGHTS, SwapModel, check_about, load_model, model_of, read_about
+from faceit.network.swapmodel import SwapModel, load_model, model_of
 from faceit.network.weights import load_strings, load_tensors, put, save_tensors, take
 from tests.drawn import drawn_network, drawn_set
 

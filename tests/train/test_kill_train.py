@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from faceit.cli import main
-from faceit.network.swapmodel import MODEL, STATE, WEIGHTS, load_model, read_about
+from faceit.network.model_file import MODEL, STATE, WEIGHTS, read_about
+from faceit.network.swapmodel import load_model
 from faceit.network.weights import load_strings, load_tensors
 from faceit.train.checkpoints import read_history
 from tests.conftest import copied

@@ -19,7 +19,8 @@ from faceit.faces.split import Split, write_split
 from faceit.geometry import ALIGNED_MARGIN, FACE, WHOLEFACE
 from faceit.images import read_image
 from faceit.network.augment import middle
-from faceit.network.swapmodel import FORMAT, MODEL, STATE, WEIGHTS, load_model, read_about
+from faceit.network.model_file import FORMAT, MODEL, STATE, WEIGHTS, read_about
+from faceit.network.swapmodel import load_model
 from faceit.network.training import Training
 from faceit.network.weights import load_strings, load_tensors, save_tensors, take
 from faceit.parallel.lock import only_one

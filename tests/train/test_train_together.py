@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from faceit.cli import main
-from faceit.network.swapmodel import STATE
+from faceit.network.model_file import STATE
 from faceit.network.weights import load_tensors
 from faceit.train.checkpoints import read_history
 from tests.drawn import drawn_project

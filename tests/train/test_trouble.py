@@ -10,7 +10,7 @@ import pytest
 
 from faceit.cli import main
 from faceit.config.project import load_project
-from faceit.network.swapmodel import STATE, read_about
+from faceit.network.model_file import STATE, read_about
 from faceit.network.training import Training
 from faceit.network.weights import load_strings, load_tensors
 from faceit.train import interruption

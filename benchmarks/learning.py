@@ -79,14 +79,14 @@ def learned(project, swap, pairs, iterations: int, seed=1, size=256, residual=1.
     if size not in pairs:
         pairs[size] = load_pair(project, swap, preset)
     pair = pairs[size]
-    from faceit.network.appearance import Paint
+    from faceit.network.appearance import PaintLayer
     from faceit.network.training import Training
 
     def weight(layer, *given, name, trainable, **more):
         return add_weight(layer, *given, name=name, trainable=trainable or (basis and name == "basis"), **more)
 
-    add_weight = Paint.add_weight
-    with mock.patch.object(Paint, "add_weight", weight):
+    add_weight = PaintLayer.add_weight
+    with mock.patch.object(PaintLayer, "add_weight", weight):
         network = setup.begun(preset, seed, pair, False)
     with ExitStack() as stack:
         changed(network, stack, residual, coefficients, seen)

@@ -1,4 +1,4 @@
-"""Words to one call of a stage; the only place that prints errors and sets exit codes.
+"""Words to one call of a chapter; the only place that prints errors and sets exit codes.
 
 0 all is well, 1 a sentence says what to do, 2 wrong usage, 130 stopped by Ctrl-C. Heavy modules are imported by the
 commands that need them, so that --help answers at once.
@@ -365,13 +365,13 @@ def _convert(args) -> None:
         raise FaceitError(f"The end ({end:g} s) is not after the start ({args.start or 0:g} s).")
     if args.output is not None and len(args.videos) > 1 and not args.output.is_dir():
         raise FaceitError("With several videos --output is a folder that is there.")
-    from faceit.convert.request import Task
+    from faceit.convert.request import ConvertTask
     from faceit.convert.run import convert, page_of_faces, preview
 
     failed, done = [], []
     for video in args.videos:
-        task = Task(args.name, video, args.reverse, args.everyone, args.start, end, args.compare, args.output,
-                    args.overwrite, tuple(args.swap), args.layer, tuple(given.items()))  # fmt: skip
+        task = ConvertTask(args.name, video, args.reverse, args.everyone, args.start, end, args.compare, args.output,
+                           args.overwrite, tuple(args.swap), args.layer, tuple(given.items()))  # fmt: skip
         try:
             if args.faces:
                 page_of_faces(project, task, settings, tuple(args.portrait))

@@ -90,8 +90,8 @@ class Face:
     the faces that are followed through consecutive frames of one shot; ``spread`` is how far the landmark predictor's
     answers for jittered boxes lie apart, in eye distances: where it is large, the landmarks are a guess. ``light`` (6,)
     is its mean and deviation in LAB, where it was measured; ``strength`` how much of a swap is to be seen, 0 to 1, and
-    ``swap`` the number of that swap where there are several. ``hands`` are those that may lie before it. ``told``
-    (68, 2) are the landmarks that a network is told, steadied over time; None: those of the frame. ``shape`` is the
+    ``swap`` the number of that swap where there are several. ``hands`` are those that may lie before it.
+    ``smoothed_landmarks`` (68, 2) are steadied over time, for the network; None: those of the frame. ``shape`` is the
     ``shape.Shape`` that it is read by; None: that of the person who trained.
     """
 
@@ -104,7 +104,7 @@ class Face:
     strength: float = 1.0
     swap: int = 0
     hands: tuple[Hand, ...] = ()
-    told: np.ndarray | None = None
+    smoothed_landmarks: np.ndarray | None = None
     shape: object = None
 
     @property

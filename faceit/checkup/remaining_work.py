@@ -22,7 +22,7 @@ SAMPLED = 50  # pictures that are looked at for their size
 
 
 @dataclass(frozen=True)
-class Source:
+class RemainingSource:
     """What preprocess has still to do for one video of a person, or for their photos.
 
     ``seconds`` is how much of it is used, None where nobody knows; ``frames`` are still to be looked at and
@@ -40,7 +40,7 @@ class Source:
     trouble: str = ""
 
 
-def sources(project: Project, people: Iterable[Person]) -> list[Source]:
+def sources(project: Project, people: Iterable[Person]) -> list[RemainingSource]:
     """All videos and photos of some people, with what is still to be done for each."""
     found = []
     for person in people:
@@ -50,7 +50,7 @@ def sources(project: Project, people: Iterable[Person]) -> list[Source]:
     return found
 
 
-def _video(project: Project, person: Person, video: Video) -> Source:
+def _video(project: Project, person: Person, video: Video) -> RemainingSource:
     done = read_json(project.faces_dir(person, video.name) / DONE) is not None
     file = video.file or find_video(project.video_stem(video))
     known = {"person": person.name, "name": video.name, "done": done}
@@ -59,18 +59,18 @@ def _video(project: Project, person: Person, video: Video) -> Source:
         try:
             info = probe(file)
         except MediaError as e:
-            return Source(**known, file=file, trouble="" if done else str(e))
+            return RemainingSource(**known, file=file, trouble="" if done else str(e))
         start, end = span(video, info)
         seconds = max(0.0, end - start)
         frames = 0 if done else frame_count(info, fps, start, end)
-        return Source(**known, seconds=seconds, frames=frames, file=file, info=info)
+        return RemainingSource(**known, seconds=seconds, frames=frames, file=file, info=info)
     if done:
-        return Source(**known)
+        return RemainingSource(**known)
     if video.end is None:
-        return Source(**known, trouble="not downloaded yet, so its length is unknown")
+        return RemainingSource(**known, trouble="not downloaded yet, so its length is unknown")
     seconds = video.end - (video.start or 0.0)
     load_bytes = round(seconds * LOADED_BYTES_S * (project.preprocess.height / 1080) ** 2)
-    return Source(**known, seconds=seconds, frames=math.ceil(seconds * fps), load_bytes=load_bytes)
+    return RemainingSource(**known, seconds=seconds, frames=math.ceil(seconds * fps), load_bytes=load_bytes)
 
 
 def span(video: Video, info: VideoInfo) -> tuple[float, float]:
@@ -80,13 +80,13 @@ def span(video: Video, info: VideoInfo) -> tuple[float, float]:
     return video.start or 0.0, min(video.end or info.duration, info.duration)
 
 
-def _photos(project: Project, person: Person) -> Source:
+def _photos(project: Project, person: Person) -> RemainingSource:
     done = read_json(project.faces_dir(person, "photos") / DONE) is not None
     count = 0
     for place in person.photos:
         inside = [p for p in place.iterdir() if p.suffix.lower() in PICTURE_ENDINGS] if place.is_dir() else [place]
         count += len(inside)
-    return Source(person.name, "photos", 0.0, 0 if done else count, done=done)
+    return RemainingSource(person.name, "photos", 0.0, 0 if done else count, done=done)
 
 
 def picture_bytes(project: Project) -> float:
@@ -116,7 +116,7 @@ def _a_portrait(project: Project):
     return portraits()["hopper"]
 
 
-def preprocess_bytes(project: Project, found: list[Source]) -> int:
+def preprocess_bytes(project: Project, found: list[RemainingSource]) -> int:
     """What downloads and faces will take, at the most: every frame may show the person."""
     loaded = {source.name: source.load_bytes for source in found}  # two people's one video is loaded once
     frames = sum(source.frames for source in found)

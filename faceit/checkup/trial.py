@@ -24,7 +24,7 @@ def try_pages() -> dict:
     raises."""
     from faceit.measure.pixels import masked_ssim
     from faceit.train.loss_plot import loss_plot
-    from faceit.train.tensorboard_log import Board
+    from faceit.train.tensorboard_log import TensorBoardLog
 
     trying("skimage", "compare two pictures")
     face, area = np.random.default_rng(0).random((SIDE, SIDE, 3)), np.ones((SIDE, SIDE), bool)
@@ -35,7 +35,7 @@ def try_pages() -> dict:
         row = {"seconds": 1.0, "step": 1, "loss_a": 1.0, "loss_b": 1.0}
         loss_plot(Path(folder) / "loss.png", [row, row | {"seconds": 2.0}], {"a": "a", "b": "b"})
         trying("tensorboard", "write the losses")
-        Board(Path(folder), 0).add(1, {"loss": 1.0})
+        TensorBoardLog(Path(folder), 0).add(1, {"loss": 1.0})
     trying("jinja2", "write a page")
     from faceit.pages.render import render
 

@@ -46,7 +46,7 @@ class Video:
 
 
 @dataclass(frozen=True)
-class Refused:
+class RefusedPerson:
     """Somebody a person must not be taken for: a portrait of the person ``whose``, or, with ``whose`` None, a picture
     or a folder of pictures, all of whose faces count."""
 
@@ -74,7 +74,7 @@ class Person:
     consent: str
     videos: tuple[Video, ...] = ()
     photos: tuple[Path, ...] = ()
-    refused: tuple[Refused, ...] = ()  # `not:` in the YAML
+    refused: tuple[RefusedPerson, ...] = ()  # `not:` in the YAML
 
     @property
     def identity_pictures(self) -> tuple[Path, ...]:
@@ -298,28 +298,28 @@ class _Reader:
             self.paths(value.get("photos"), f"{place}.photos"),
         )  # fmt: skip
 
-    def refused(self, person: Person, value, people: dict[str, Person]) -> tuple[Refused, ...]:
+    def refused(self, person: Person, value, people: dict[str, Person]) -> tuple[RefusedPerson, ...]:
         """Who is under a person's `not:`: a word that is a person's name means that person, any other is a path."""
         place = f"people.{person.name}.not"
-        found: list[Refused] = []
+        found: list[RefusedPerson] = []
         for i, word in enumerate(value if isinstance(value, list) else [] if value is None else [value]):
             found += self.refusal(person, word, f"{place}[{i}]" if isinstance(value, list) else place, people)
         return tuple(dict.fromkeys(found))
 
-    def refusal(self, person: Person, word, place: str, people: dict[str, Person]) -> list[Refused]:
+    def refusal(self, person: Person, word, place: str, people: dict[str, Person]) -> list[RefusedPerson]:
         if not isinstance(word, str) or not word.strip():
             self.fail(place, f"expected a person's name, a picture or a folder, not {shown(word)}")
         if word == person.name:
             self.fail(place, f"{word} cannot be refused as {word}; name others here")
         if word in people:
-            return [Refused(path, word) for path in people[word].portraits]
+            return [RefusedPerson(path, word) for path in people[word].portraits]
         path = self.path(word, place)
         if path in person.portraits:
             self.fail(place, f"this is {person.name}'s own portrait; name pictures of others here")
         # what has an ending or a slash may be on another machine, and is missed when it is read
         if NAME.fullmatch(word) and not path.exists():
             self.fail(place, f"no person '{word}' under people, and no folder or picture{nearest(word, people)}")
-        return [Refused(path)]
+        return [RefusedPerson(path)]
 
     def paths(self, value, place: str) -> tuple[Path, ...]:
         values = value if isinstance(value, list) else [] if value is None else [value]

@@ -26,7 +26,7 @@ MOST_NODES = 200_000  # of it, aliases counted each time
 
 
 @dataclass(frozen=True)
-class Choices:
+class TrackChoices:
     """``people``: person -> video -> track -> whether it was ticked (True) or unticked."""
 
     people: Mapping[str, Mapping[str, Mapping[str, bool]]] = field(default_factory=dict)
@@ -44,26 +44,26 @@ class Choices:
         said = [kept for tracks in self.people.get(person, {}).values() for kept in tracks.values()]
         return sum(said), len(said) - sum(said)
 
-    def taken(self, other: "Choices", people: Iterable[str]) -> "Choices":
+    def taken(self, other: "TrackChoices", people: Iterable[str]) -> "TrackChoices":
         """These choices with all that ``other`` says of ``people`` in the place of what was said of them here."""
-        return Choices({**self.people, **{name: other.people[name] for name in people if name in other.people}})
+        return TrackChoices({**self.people, **{name: other.people[name] for name in people if name in other.people}})
 
 
-def unmatched(choices: Choices, person: str, video: str, tracks: Iterable) -> list[str]:
+def unmatched(choices: TrackChoices, person: str, video: str, tracks: Iterable) -> list[str]:
     """The names of tracks that were chosen and are not among ``tracks`` (things with a ``name``): they were found with
     other settings, and the choices wait for those."""
     here = {track.name for track in tracks}
     return sorted(set(choices.of(person, video)) - here)
 
 
-def read_choices(file: Path) -> Choices:
+def read_choices(file: Path) -> TrackChoices:
     """Read the file; without one there are no choices. ConfigError: one line with the line, what is wrong, and what is
     expected."""
     try:
         if not file.is_file():
             if file.exists():
                 raise ConfigError(f"{file} is no file: name the faces.yaml that the page of faces saved.")
-            return Choices()
+            return TrackChoices()
         if file.stat().st_size > MOST_BYTES:
             raise ConfigError(f"{file} is too large to hold choices: name the faces.yaml that the page of faces saved.")
         text = file.read_text(encoding="utf-8-sig")
@@ -74,7 +74,7 @@ def read_choices(file: Path) -> Choices:
     return _Reader(file, text).choices()
 
 
-def write_choices(file: Path, choices: Choices) -> None:
+def write_choices(file: Path, choices: TrackChoices) -> None:
     """Write the file, in the order of names; whole or absent. MediaError where the disk refuses."""
     said = {
         person: {video: {track: "keep" if kept else "drop" for track, kept in sorted(tracks.items())}
@@ -102,8 +102,8 @@ class _Reader:
         except (yaml.YAMLError, RecursionError, ValueError, TypeError) as e:
             raise ConfigError(f"{file.name}: this is not YAML: {str(e).splitlines()[0]}") from None
 
-    def choices(self) -> Choices:
-        return Choices({
+    def choices(self) -> TrackChoices:
+        return TrackChoices({
             self.name(person, "person"): {
                 self.name(video, "video"): dict(self.track(*pair) for pair in self.pairs(tracks, "tracks"))
                 for video, tracks in self.pairs(videos, "videos")

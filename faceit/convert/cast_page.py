@@ -4,8 +4,8 @@ from math import ceil
 from pathlib import Path
 
 from faceit.convert.output_names import beside
-from faceit.convert.request import Counts, Wanted
-from faceit.convert.video_parts import Conversion
+from faceit.convert.request import ConversionRequest, ConvertCounts
+from faceit.convert.video_parts import VideoConversion
 from faceit.faces.faceset import write_text
 from faceit.faces.identity import Identity, fitted_tolerance
 from faceit.faces.roster import Tracked, roster
@@ -14,7 +14,7 @@ from faceit.media.frame_at import frame_at
 from faceit.media.video import frame_size
 from faceit.pages.cast_rows import Role, groups, time_line, totals
 from faceit.pages.render import link, picture, render
-from faceit.pages.tracks import Seen, count
+from faceit.pages.tracks import TrackFacts, count
 from faceit.pages.values import shown
 from faceit.progress import Progress, say
 
@@ -22,19 +22,19 @@ SIDE, KB, MARGIN = 128, 5.0, 1.9  # pixels, kilobytes and crop widths of a track
 MOST_TOLERANCE = 0.9  # that the setting takes
 
 
-def write_page(wanted: Wanted, conversion: Conversion) -> Path:
+def write_page(request: ConversionRequest, conversion: VideoConversion) -> Path:
     """Look through the video, where that is not done yet, and write the page beside where the result would be. What was
-    seen stays among the conversion's parts. FaceitError as ``Conversion.look``."""
-    project, task, output = wanted.project, wanted.task, conversion.output
+    seen stays among the conversion's parts. FaceitError as ``VideoConversion.look``."""
+    project, task, output = request.project, request.task, conversion.output
     with conversion.opened():
         conversion.look(project.preprocess.detector, not task.everyone, project.preprocess.workers, lambda: None,
-                        wanted.hands)  # fmt: skip
-        casts = wanted.casts(conversion.cast, frame_size(conversion.info, wanted.settings.height))
-        counts = Counts()
+                        request.hands)  # fmt: skip
+        casts = request.casts(conversion.cast, frame_size(conversion.info, request.settings.height))
+        counts = ConvertCounts()
         counts.swapped = casts.count(counts)
         tracks = roster(casts)
     page = beside(output, "-faces.html")
-    roles = {track.number: _role(wanted, conversion, track) for track in tracks}
+    roles = {track.number: _role(request, conversion, track) for track in tracks}
     with Progress("pictures", unit="picture") as progress:
         pictures = _Pictures(conversion, {roles[track.number].name: track for track in tracks}, progress)
         drawn = groups(list(roles.values()), pictures.of)
@@ -45,9 +45,9 @@ def write_page(wanted: Wanted, conversion: Conversion) -> Path:
     span = begin, begin + float(counts.frames / conversion.info.fps)
     write_text(page, render(
         "roles.html.j2", video=conversion.source.name, groups=drawn, bar=bar, legend=legend,
-        swaps=_swaps(wanted, tracks), time_line=time_line(list(roles.values()), span),
+        swaps=_swaps(request, tracks), time_line=time_line(list(roles.values()), span),
         tracks=count(len(tracks), "track"), frames=count(counts.frames, "frame"), everyone=task.everyone,
-        people=[{"name": swap.driver.name, "swap": swap.name} for swap in wanted.swaps], project=project.file.name,
+        people=[{"name": swap.driver.name, "swap": swap.name} for swap in request.swaps], project=project.file.name,
     ))  # fmt: skip
     near = sum(role.doubtful for role in roles.values())
     say(f"{conversion.source.name}: {counts.frames:,} frames, {counts.words()}; {count(len(tracks), 'track')}, "
@@ -57,25 +57,25 @@ def write_page(wanted: Wanted, conversion: Conversion) -> Path:
     return page
 
 
-def _swaps(wanted: Wanted, tracks: list[Tracked]) -> list[dict]:
+def _swaps(request: ConversionRequest, tracks: list[Tracked]) -> list[dict]:
     """Whom each swap replaces by whom, and in how many faces."""
     return [{"driver": "everyone" if swap.identity is None else swap.driver.name, "giver": swap.giver.name,
              "faces": count(sum(track.swapped[i] for track in tracks), "face"),
              "tolerance": "" if swap.identity is None else shown(swap.identity.tolerance)}
-            for i, swap in enumerate(wanted.swaps)]  # fmt: skip
+            for i, swap in enumerate(request.swaps)]  # fmt: skip
 
 
-def _role(wanted: Wanted, conversion: Conversion, track: Tracked) -> Role:
+def _role(request: ConversionRequest, conversion: VideoConversion, track: Tracked) -> Role:
     """What the page says of a track, measured against the person of the swap that has it, or is nearest to it."""
-    start, fps = wanted.task.start or 0.0, conversion.info.fps
+    start, fps = request.task.start or 0.0, conversion.info.fps
     begin, end = (start + float(at / fps) for at in (track.first, track.last))
-    which = _nearest_swap(wanted, track)
-    swap, judged = wanted.swaps[which], track.judged[which]
+    which = _nearest_swap(request, track)
+    swap, judged = request.swaps[which], track.judged[which]
     kind = "swapped" if track.swapped else "turned" if track.turned else "other"
     seen, hint = None, ""
     if judged is not None:
-        seen = Seen("", "", str(track.number), begin, end, track.frames, track.width, judged.distance,
-                    swap.identity.tolerance, judged.refused, judged.verdict, judged.doubtful)  # fmt: skip
+        seen = TrackFacts("", "", str(track.number), begin, end, track.frames, track.width, judged.distance,
+                          swap.identity.tolerance, judged.refused, judged.verdict, judged.doubtful)  # fmt: skip
         hint = _hint(swap.driver.name, swap.name, swap.identity, seen)
     crowded = kind == "other" and judged is not None and judged.verdict == "theirs"
     counts = {"swapped": sum(track.swapped.values()), "turned": track.turned, "other": track.others}
@@ -84,19 +84,19 @@ def _role(wanted: Wanted, conversion: Conversion, track: Tracked) -> Role:
                 link(conversion.output.parent, conversion.source, begin))  # fmt: skip
 
 
-def _nearest_swap(wanted: Wanted, track: Tracked) -> int:
+def _nearest_swap(request: ConversionRequest, track: Tracked) -> int:
     """The number of the swap that has most of a track, or of whose person it is the nearest to being."""
     if track.swapped:
         return track.swapped.most_common(1)[0][0]
 
     def beyond(i: int) -> float:
         judged = track.judged[i]
-        return 0.0 if judged is None else judged.distance - wanted.swaps[i].identity.tolerance
+        return 0.0 if judged is None else judged.distance - request.swaps[i].identity.tolerance
 
-    return min(range(len(wanted.swaps)), key=beyond)
+    return min(range(len(request.swaps)), key=beyond)
 
 
-def _hint(person: str, swap: str, identity: Identity, seen: Seen) -> str:
+def _hint(person: str, swap: str, identity: Identity, seen: TrackFacts) -> str:
     """The setting that would change a doubtful verdict."""
     if not seen.doubtful or seen.verdict == "refused":
         return ""
@@ -116,7 +116,7 @@ def _hint(person: str, swap: str, identity: Identity, seen: Seen) -> str:
 class _Pictures:
     """The best face of each track, upright, as a data: URI; empty where it cannot be read."""
 
-    def __init__(self, conversion: Conversion, tracks: dict[str, Tracked], progress: Progress):
+    def __init__(self, conversion: VideoConversion, tracks: dict[str, Tracked], progress: Progress):
         self.conversion, self.tracks, self.progress, self.count = conversion, tracks, progress, 0
 
     def of(self, role: Role) -> str:

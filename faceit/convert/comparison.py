@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from faceit.convert.output_names import beside
-from faceit.convert.request import Wanted
+from faceit.convert.request import ConversionRequest
 from faceit.faces.cast import Casts
 from faceit.faces.roster import showing
 from faceit.images import with_caption, write_image
@@ -28,17 +28,17 @@ def before_after(output: Path) -> Path:
     return beside(output, "-before-after.png")
 
 
-def captions_of(wanted: Wanted, facts: dict) -> tuple[str, str]:
-    """What is written on the original and on the result; ``facts`` as ``Wanted.facts``."""
-    return "original" if wanted.task.everyone else facts["from"], f"as {facts['to']}"
+def captions_of(request: ConversionRequest, facts: dict) -> tuple[str, str]:
+    """What is written on the original and on the result; ``facts`` as ``ConversionRequest.facts``."""
+    return "original" if request.task.everyone else facts["from"], f"as {facts['to']}"
 
 
-def write_comparison(wanted: Wanted, plain: Path, swapped: Path, output: Path, both: Path, casts: Casts,
+def write_comparison(request: ConversionRequest, plain: Path, swapped: Path, output: Path, both: Path, casts: Casts,
                      facts: dict) -> None:  # fmt: skip
     """Write two videos as one to ``both``, and beside the result ``output`` a still of the frame that shows the swap
     best. MediaError where the disk refuses."""
-    settings, captions, comment = wanted.settings, captions_of(wanted, facts), note(facts)
-    side_by_side(plain, swapped, both, way=wanted.task.compare, captions=captions, label=settings.label,
+    settings, captions, comment = request.settings, captions_of(request, facts), note(facts)
+    side_by_side(plain, swapped, both, way=request.task.compare, captions=captions, label=settings.label,
                  comment=comment, crf=settings.crf)  # fmt: skip
     at = float(typical(casts) / probe(swapped).fps)
     pair = frame_at(plain, at), frame_at(swapped, at)

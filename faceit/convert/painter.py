@@ -78,7 +78,7 @@ class Swapper:
         crop = self.model.crop
         pictures = np.stack([cut(frame, align(face.landmarks, self.cut_at, ALIGNED_MARGIN, crop))
                              for frame, face in faces])  # fmt: skip
-        points = np.stack([crop_points(_told(face), crop) for _, face in faces])
+        points = np.stack([crop_points(_network_landmarks(face), crop) for _, face in faces])
         shapes = [face.shape for _, face in faces]
         made, there = self.model.drawn(pictures, points, *self.sides, shapes)
         fronts = self._fronts(faces, pictures, points, shapes)
@@ -104,5 +104,5 @@ class Swapper:
         return [face_mask(of_crop(each, size), size, **how) for each in there]
 
 
-def _told(face: Face) -> np.ndarray:
-    return face.landmarks if face.told is None else face.told
+def _network_landmarks(face: Face) -> np.ndarray:
+    return face.landmarks if face.smoothed_landmarks is None else face.smoothed_landmarks

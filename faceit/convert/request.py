@@ -29,7 +29,7 @@ TURNED_ON = 25.0  # degrees; so much further than it was seen a face can be turn
 
 
 @dataclass(frozen=True)
-class Task:
+class ConvertTask:
     """What to convert and how: the whole of the command line's part."""
 
     swap: str
@@ -47,7 +47,7 @@ class Task:
 
 
 @dataclass
-class Counts(Tally):
+class ConvertCounts(Tally):
     """What became of the frames."""
 
     swapped: int = 0
@@ -62,7 +62,7 @@ class Counts(Tally):
 class _Swap:
     """One of the swaps of a task: the model's folder and people, its settings, and who is looked for."""
 
-    def __init__(self, project: Project, task: Task, name: str, settings: ConvertSettings | None = None):
+    def __init__(self, project: Project, task: ConvertTask, name: str, settings: ConvertSettings | None = None):
         self.name = name
         self.folder = project.model_dir(name)
         self.about = read_about(self.folder)
@@ -85,11 +85,11 @@ class _Swap:
         }  # fmt: skip
 
 
-class Wanted:
+class ConversionRequest:
     """The swaps of a task, the first of which decides on label, size and encoder. FaceitError where they do not go
     together, or where no model is."""
 
-    def __init__(self, project: Project, task: Task, settings: ConvertSettings | None):
+    def __init__(self, project: Project, task: ConvertTask, settings: ConvertSettings | None):
         self.project, self.task = project, task
         self.strangers = task.everyone  # whether the faces may be others' than the models know
         self.swaps = [_Swap(project, task, task.swap, settings), *(_Swap(project, task, name) for name in task.others)]
@@ -177,7 +177,7 @@ class Wanted:
                       "swaps": every}  # fmt: skip
         return facts
 
-    def nobody(self, counts: Counts, what: str) -> FaceitError:
+    def nobody(self, counts: ConvertCounts, what: str) -> FaceitError:
         """Why nothing was swapped in ``what``, for instance "the 40 frames of talk.mp4"."""
         who, giver = (" and ".join(getattr(swap, side).name for swap in self.swaps) for side in ("driver", "giver"))
         identity = self.swaps[0].identity
@@ -197,12 +197,13 @@ class Wanted:
 
 
 class Converter:
-    """Swaps faces in frames that are in memory; what it did is in ``counts``. ``casts`` as ``Wanted.casts``."""
+    """Swaps faces in frames that are in memory; ``counts`` says what became of them. ``casts`` are those of a
+    ``ConversionRequest``."""
 
     def __init__(self, painter: Painter, casts: Callable, finder: FaceFinder, identify: bool = True, fps: float = 25.0,
                  hands: bool = False):  # fmt: skip
         self.painter, self.casts, self.finder, self.identify, self.fps = painter, casts, finder, identify, fps
-        self.counts = Counts()
+        self.counts = ConvertCounts()
         self._hands = HandFinder() if hands else None
 
     def convert(self, frames: list[np.ndarray]) -> list[np.ndarray]:

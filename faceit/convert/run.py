@@ -13,15 +13,15 @@ from faceit.config.settings import ConvertSettings
 from faceit.convert.cast_page import write_page
 from faceit.convert.comparison import before_after, comparison, write_comparison
 from faceit.convert.output_names import USUAL, beside, own
-from faceit.convert.request import Counts, Task, Wanted
+from faceit.convert.request import ConversionRequest, ConvertCounts, ConvertTask
 from faceit.convert.stills import convert_stills, stills_in
-from faceit.convert.video_parts import Conversion
+from faceit.convert.video_parts import VideoConversion
 from faceit.convert.weak_moments import worst_of, write_worst
 from faceit.errors import FaceitError
 from faceit.faces.faceset import write_text
 from faceit.images import fit_within, grid, with_caption, write_image
 from faceit.media.animation import check_sequence, is_sequence
-from faceit.media.downloads import DownloadNews, cookie_options, fetch_job
+from faceit.media.downloads import DownloadProgress, cookie_options, fetch_job
 from faceit.media.fetch import fetch
 from faceit.media.formats import LONGEST_MOVING, MOVING, Target
 from faceit.media.frame_at import frame_at
@@ -34,28 +34,28 @@ PREVIEW_SIDE = 480  # pixels of the longer side of a preview's frames
 
 
 @dataclass(frozen=True)
-class Result:
+class ConvertResult:
     """Where the videos are, and what was done."""
 
     output: Path
     side_by_side: Path | None
-    counts: Counts
+    counts: ConvertCounts
     seconds: float
     layer: Path | None = None
     is_video: bool = True  # else photos, or a video as pictures
 
 
-def convert(project: Project, task: Task, settings: ConvertSettings | None = None,
-            portraits: tuple[Path, ...] = ()) -> Result:  # fmt: skip
+def convert(project: Project, task: ConvertTask, settings: ConvertSettings | None = None,
+            portraits: tuple[Path, ...] = ()) -> ConvertResult:  # fmt: skip
     """Convert one video, or a photo, or a folder of them. FaceitError for whatever stands in the way; no half-written
     file is left."""
-    wanted = Wanted(project, task, settings)
+    request = ConversionRequest(project, task, settings)
     source = _source(project, task)
     if (stills := stills_in(source)) is not None:
         began = time.monotonic()
-        output, compared, counts = convert_stills(wanted, source, stills, portraits)
-        return Result(output, compared, counts, time.monotonic() - began, is_video=False)
-    info, kind = probe(source), wanted.target()
+        output, compared, counts = convert_stills(request, source, stills, portraits)
+        return ConvertResult(output, compared, counts, time.monotonic() - began, is_video=False)
+    info, kind = probe(source), request.target()
     output = _output(project, task, source, kind)
     compared = comparison(output, task.compare)
     layer = beside(output, "-layer.mov") if task.layer else None
@@ -64,48 +64,48 @@ def convert(project: Project, task: Task, settings: ConvertSettings | None = Non
     if kind.pictures:
         check_sequence(output)
     _refuse_too_long(kind, info, task)
-    conversion = _conversion(wanted, source, output, portraits, beside=compared is not None, layer=layer)
-    settings = wanted.settings
-    counts = Counts()
+    conversion = _conversion(request, source, output, portraits, beside=compared is not None, layer=layer)
+    settings = request.settings
+    counts = ConvertCounts()
     with conversion.opened():
         painter = conversion.look(project.preprocess.detector, not task.everyone, project.preprocess.workers,
-                                  wanted.painter, wanted.hands)  # fmt: skip
-        casts = wanted.casts(conversion.cast, frame_size(info, settings.height))
+                                  request.painter, request.hands)  # fmt: skip
+        casts = request.casts(conversion.cast, frame_size(info, settings.height))
         counts.swapped = casts.count(counts)
         if counts.swapped:
-            facts = wanted.facts()
+            facts = request.facts()
             comment = note(facts)
             conversion.paint(painter, casts)
             whole = conversion.finish(comment)
             made = output if kind.is_video else whole["part"]
             if compared:
-                write_comparison(wanted, whole["plain"], made, output, compared, casts, facts)
+                write_comparison(request, whole["plain"], made, output, compared, casts, facts)
             worst, sheet = write_worst(made, output, casts, settings.label, comment)
     conversion.drop()
     if not counts.swapped:
-        raise wanted.nobody(counts, f"the {counts.frames:,} frames of {source.name}")
-    result = Result(output, compared, counts, conversion.seconds, layer, is_video=kind.is_video)
-    _report(project, task, result, facts | {"yaw": wanted.yaw(), "worst": worst}, settings, source, portraits)
+        raise request.nobody(counts, f"the {counts.frames:,} frames of {source.name}")
+    result = ConvertResult(output, compared, counts, conversion.seconds, layer, is_video=kind.is_video)
+    _report(project, task, result, facts | {"yaw": request.yaw(), "worst": worst}, settings, source, portraits)
     if sheet:
         say(f"Where the swap is likely weakest: {sheet}")
     return result
 
 
-def preview(project: Project, task: Task, count: int, settings: ConvertSettings | None = None,
+def preview(project: Project, task: ConvertTask, count: int, settings: ConvertSettings | None = None,
             portraits: tuple[Path, ...] = ()) -> Path:  # fmt: skip
     """A picture of ``count`` frames spread over the video, each as it is and swapped: to look at before hours of work.
     Written beside where the video would be, over an earlier one. FaceitError as in ``convert``."""
-    wanted = Wanted(project, task, settings)
+    request = ConversionRequest(project, task, settings)
     source = _source(project, task)
     if stills_in(source) is not None:
         raise FaceitError(f"{source} is no video: --preview is for those; convert it as it is.")
-    info, height = probe(source), wanted.settings.height
+    info, height = probe(source), request.settings.height
     output = _output(project, task, source, Target(USUAL, "h264"))
-    wanted.learn(portraits)
-    converter = wanted.converter()
+    request.learn(portraits)
+    converter = request.converter()
     begin = task.start or 0.0
     length = min(task.end or info.duration, info.duration) - begin
-    label = Label(*frame_size(info, height)) if wanted.settings.label else None
+    label = Label(*frame_size(info, height)) if request.settings.label else None
     pairs = []
     with Progress(f"preview {source.name}", count) as progress:
         for i in range(count):
@@ -125,40 +125,41 @@ def preview(project: Project, task: Task, count: int, settings: ConvertSettings 
         raise FaceitError(f"{source} has no picture in the part asked for.")
     path = output.with_name(f"{output.stem}-preview.jpg")  # also where a picture's name was asked for
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_image(path, grid(pairs, 2 if len(pairs) > 3 else 1), comment=note(wanted.facts()))
+    write_image(path, grid(pairs, 2 if len(pairs) > 3 else 1), comment=note(request.facts()))
     counts = converter.counts
     say(f"{counts.frames:,} frames of {source.name}: {counts.words()}. Look at {path}")
     return path
 
 
-def page_of_faces(project: Project, task: Task, settings: ConvertSettings | None = None,
+def page_of_faces(project: Project, task: ConvertTask, settings: ConvertSettings | None = None,
                   portraits: tuple[Path, ...] = ()) -> Path:  # fmt: skip
     """A page with everyone in the video and what would become of them, after the first pass alone; the conversion goes
     on from there. Written beside where the video would be, over an earlier one. FaceitError as in ``convert``."""
-    wanted = Wanted(project, task, settings)
+    request = ConversionRequest(project, task, settings)
     source = _source(project, task)
     if stills_in(source) is not None:
         raise FaceitError(f"{source} is no video: --faces is for those; convert it as it is.")
-    output = _output(project, task, source, wanted.target())
-    return write_page(wanted, _conversion(wanted, source, output, portraits, only_look=True))
+    output = _output(project, task, source, request.target())
+    return write_page(request, _conversion(request, source, output, portraits, only_look=True))
 
 
-def _conversion(wanted: Wanted, source: Path, output: Path, portraits: tuple[Path, ...], **more) -> Conversion:
-    """What is to be done to a video; ``wanted`` learns who is looked for."""
-    kind, task = wanted.target(), wanted.task
-    encoding = wanted.encoding(kind)
-    wanted.learn(portraits)
-    return Conversion(source, probe(source), task.start, task.end, wanted.settings, output, kind, encoding,
-                      wanted.key([source]), looked=wanted.look_key(source), **more)  # fmt: skip
+def _conversion(request: ConversionRequest, source: Path, output: Path, portraits: tuple[Path, ...],
+                **more) -> VideoConversion:  # fmt: skip
+    """What is to be done to a video; ``request`` learns who is looked for."""
+    kind, task = request.target(), request.task
+    encoding = request.encoding(kind)
+    request.learn(portraits)
+    return VideoConversion(source, probe(source), task.start, task.end, request.settings, output, kind, encoding,
+                           request.key([source]), looked=request.look_key(source), **more)  # fmt: skip
 
 
-def _source(project: Project, task: Task) -> Path:
+def _source(project: Project, task: ConvertTask) -> Path:
     """The video on this disk; a URL is fetched into the project first."""
     if re.match(r"https?://", task.video, re.IGNORECASE):
         video = Video(task.video, video_name(task.video))
         job = fetch_job(project, video)
         project.videos_dir().mkdir(parents=True, exist_ok=True)
-        news = DownloadNews(1)
+        news = DownloadProgress(1)
         return fetch(job.url, job.stem, height=job.height, **cookie_options(project),
                      on_progress=lambda done, total: news.progress(job, done, total))  # fmt: skip
     path = Path(task.video).expanduser()
@@ -166,7 +167,7 @@ def _source(project: Project, task: Task) -> Path:
     return inside if not path.exists() and inside.is_file() else path
 
 
-def _output(project: Project, task: Task, source: Path, kind: Target) -> Path:
+def _output(project: Project, task: ConvertTask, source: Path, kind: Target) -> Path:
     if task.output is not None:
         if task.output.is_dir() and not (kind.pictures and is_sequence(task.output)):
             return task.output / f"{source.stem}{kind.ending}"
@@ -192,7 +193,7 @@ def _refuse_to_replace(pictures: list[Path], overwrite: bool) -> None:
             raise FaceitError(f"{path} is there already, and none of faceit's: add --overwrite, or move it away.")
 
 
-def _refuse_too_long(kind: Target, info: VideoInfo, task: Task) -> None:
+def _refuse_too_long(kind: Target, info: VideoInfo, task: ConvertTask) -> None:
     """Pictures that move are for a few seconds: a minute of them is larger than an hour of video."""
     length = min(task.end or info.duration, info.duration) - (task.start or 0.0)
     if kind.ending in MOVING and length > LONGEST_MOVING:
@@ -200,7 +201,7 @@ def _refuse_too_long(kind: Target, info: VideoInfo, task: Task) -> None:
                           "--start and --duration, or write a video.")  # fmt: skip
 
 
-def _report(project: Project, task: Task, result: Result, facts: dict, settings: ConvertSettings,
+def _report(project: Project, task: ConvertTask, result: ConvertResult, facts: dict, settings: ConvertSettings,
             source: Path, portraits: tuple[Path, ...]) -> None:  # fmt: skip
     """The result's story beside it, and on the terminal."""
     counts = result.counts

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from faceit.convert.comparison import captions_of, together
-from faceit.convert.request import Converter, Counts, Wanted
+from faceit.convert.request import ConversionRequest, ConvertCounts, Converter
 from faceit.errors import FaceitError, MediaError
 from faceit.faces.faceset import write_text
 from faceit.images import PICTURE_ENDINGS, read_image, resize, write_image
@@ -48,29 +48,29 @@ class _Job:
         return [state.st_size, state.st_mtime_ns]
 
 
-def convert_stills(wanted: Wanted, source: Path, stills: list[Path],
-                   portraits: tuple[Path, ...]) -> tuple[Path, Path | None, Counts]:  # fmt: skip
+def convert_stills(request: ConversionRequest, source: Path, stills: list[Path],
+                   portraits: tuple[Path, ...]) -> tuple[Path, Path | None, ConvertCounts]:  # fmt: skip
     """Swap faces in photos: (the result or its folder, the side by side of a single one, what became of them). What of
     a folder was done before in the same way is left as it is. FaceitError where nothing could be swapped."""
-    task, folder = wanted.task, source.is_dir()
+    task, folder = request.task, source.is_dir()
     if task.start is not None or task.end is not None:
         raise FaceitError(f"{source} is no video: leave --start, --end and --duration out.")
     if task.layer or "format" in dict(task.given):
         raise FaceitError(f"{source} is no video: leave --layer and --format out; photos are written as they are.")
     if not stills:
         raise FaceitError(f"No photo is in {source}: name a folder of JPEG or PNG files, or a video.")
-    target = _target(wanted, source)
+    target = _target(request, source)
     jobs = [_job(still, target / _name(still) if folder else target, task.compare) for still in stills]
     _check(jobs)
     if not folder:
         _refuse(jobs, [], task.overwrite)  # before anything is loaded
-    wanted.learn(portraits)
+    request.learn(portraits)
     place = target if folder else target.parent
-    key = wanted.key([])
+    key = request.key([])
     there = [job for job in jobs if folder and not task.overwrite and _is_done(job, key)]
     _refuse(jobs, there, task.overwrite)
     place.mkdir(parents=True, exist_ok=True)
-    converter, facts, failed = wanted.converter(), wanted.facts(), []
+    converter, facts, failed = request.converter(), request.facts(), []
     try:
         with Progress(f"convert {source.name}", len(jobs), "photo") as progress:
             for i, job in enumerate(jobs):
@@ -81,20 +81,20 @@ def convert_stills(wanted: Wanted, source: Path, stills: list[Path],
                         failed.append(error)
                         say(f"  ! {error}")
                     else:
-                        _convert(wanted, converter, picture, job, facts | {"key": key, "photo": job.stamp()})
+                        _convert(request, converter, picture, job, facts | {"key": key, "photo": job.stamp()})
                 progress.update(i + 1)
     finally:
         counts = converter.counts
         if counts.swapped or there:
             story = facts | {"source": source.name, "reverse": task.reverse, "counts": asdict(counts),
-                             "settings": asdict(wanted.settings)}  # fmt: skip
+                             "settings": asdict(request.settings)}  # fmt: skip
             # a video of that name would have the plain .json
             file = place / STORY if folder else target.with_name(f"{target.name}.json")
             write_text(file, json.dumps(story, indent=1))
     if failed and not counts.frames and not there:
         raise failed[0]
     if not counts.swapped and not there:
-        raise wanted.nobody(counts, f"the {counts.frames:,} photos in {source}" if folder else source.name)
+        raise request.nobody(counts, f"the {counts.frames:,} photos in {source}" if folder else source.name)
     before = f", {len(there):,} done before" if there else ""
     say(f"{source.name}: {len(jobs):,} {'photos' if len(jobs) > 1 else 'photo'}, {counts.words()}{before}.")
     beside = None if folder else jobs[0].beside
@@ -104,19 +104,19 @@ def convert_stills(wanted: Wanted, source: Path, stills: list[Path],
     return target, beside, counts
 
 
-def _convert(wanted: Wanted, converter: Converter, picture: np.ndarray, job: _Job, facts: dict) -> None:
+def _convert(request: ConversionRequest, converter: Converter, picture: np.ndarray, job: _Job, facts: dict) -> None:
     """Write one photo with its swap, if there is one in it."""
-    height = wanted.settings.height
+    height = request.settings.height
     if height and height < picture.shape[0]:
         picture = resize(picture, max(1, round(picture.shape[1] * height / picture.shape[0])), height)
     [swapped] = converter.convert([picture])
     if swapped is picture:
         return
-    if wanted.settings.label:
+    if request.settings.label:
         Label(picture.shape[1], picture.shape[0]).stamp(swapped)
     comment = note(facts)
     if job.beside:
-        both = together(picture, swapped, captions_of(wanted, facts), wanted.task.compare, wanted.settings.label)
+        both = together(picture, swapped, captions_of(request, facts), request.task.compare, request.settings.label)
         write_image(job.beside, both, comment=comment)
     write_image(job.out, swapped, comment=comment)
 
@@ -138,14 +138,14 @@ def _name(still: Path) -> str:
     return still.name if still.suffix.lower() in WRITTEN else f"{still.stem}.png"
 
 
-def _target(wanted: Wanted, source: Path) -> Path:
+def _target(request: ConversionRequest, source: Path) -> Path:
     """Where to: a file for a photo; for a folder one of its name, within that which is asked for."""
-    task = wanted.task
+    task = request.task
     folder, ending = source.is_dir(), "-reverse" if task.reverse else ""
     usual = Path(source.resolve().name if folder else _name(source))
     usual = f"{usual}{ending}" if folder else f"{usual.stem}{ending}{usual.suffix}"
     if task.output is None:
-        return wanted.project.output_dir(task.swap) / usual
+        return request.project.output_dir(task.swap) / usual
     return task.output / usual if folder or task.output.is_dir() else task.output
 
 

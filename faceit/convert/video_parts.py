@@ -27,7 +27,7 @@ from faceit.faces.faceset import read_json, write_text
 from faceit.faces.follow import Follower
 from faceit.faces.hands import HandFinder, HandFollower
 from faceit.faces.identity import Identity
-from faceit.faces.seen import Seen, load_seen, look, save_seen
+from faceit.faces.seen import SeenFaces, load_seen, look, save_seen
 from faceit.media.animation import write_moving, write_sequence
 from faceit.media.formats import Encoding, Target
 from faceit.media.join import join
@@ -36,8 +36,8 @@ from faceit.media.provenance import Label
 from faceit.media.video import VideoInfo, frame_count, frame_size, read_frames, read_planes
 from faceit.media.writer import VideoWriter
 from faceit.parallel.lock import only_one
-from faceit.parallel.queues import Behind, ahead
-from faceit.parallel.workers import Crew, Stopped, outcome
+from faceit.parallel.queues import BackgroundCalls, ahead
+from faceit.parallel.workers import Stopped, WorkerPool, outcome
 from faceit.planes import Layer, Planes
 from faceit.progress import Progress, say
 
@@ -50,7 +50,7 @@ POLL_S = 0.02  # between two looks at whether a worker is done
 
 
 @dataclass(frozen=True)
-class View:
+class FirstPass:
     """A first look at a part of a video, as a worker takes it; what was seen is written to ``out``. ``count`` is how
     many frames the part has, None: to the end of what was asked for."""
 
@@ -66,7 +66,7 @@ class View:
     hands: bool = False  # are looked for as well
 
     def do(self, stopped: Callable[[], bool]) -> int:
-        """See ``crew.Job``; how many frames there are, 0 where nothing can be read."""
+        """See ``workers.Job``; how many frames there are, 0 where nothing can be read."""
 
         def watch():
             if stopped():
@@ -83,7 +83,7 @@ class View:
         return seen.frames
 
     def frames(self) -> Iterator:
-        """See ``crew.Job``."""
+        """See ``workers.Job``."""
         follower = Follower(FaceFinder(self.detector))
         hands = HandFollower(HandFinder()) if self.hands else None
         for time, frame, faces in follower.follow(self._read()):
@@ -97,7 +97,7 @@ class View:
 
 
 @dataclass
-class Conversion:
+class VideoConversion:
     """``start`` and ``end`` are seconds of the source; ``key`` says all that the result depends on: parts made for
     another are made anew; ``looked`` all that the first pass depends on: with it the same, nobody looks twice.
     ``beside``: the untouched frames are encoded too; ``layer``: so are the faces alone. ``only_look``: what was
@@ -182,13 +182,13 @@ class Conversion:
         at_work: dict[int, Future] = {}
 
         def hand_out():
-            while waiting and crew.free:
+            while waiting and pool.free:
                 view = waiting.popleft()
-                at_work[view.number] = crew.submit(view, total - done)
+                at_work[view.number] = pool.submit(view, total - done)
 
         with (
             Progress(f"look through {self.source.name}", total) as progress,
-            Crew(workers, lambda: progress.update(done + crew.frames)) as crew,
+            WorkerPool(workers, lambda: progress.update(done + pool.frames)) as pool,
         ):
             progress.resume_at(done)
             hand_out()
@@ -201,7 +201,7 @@ class Conversion:
                     self.seconds = before + clock.monotonic() - began
                     self._note()
                 hand_out()
-                progress.update(done + crew.frames)
+                progress.update(done + pool.frames)
                 if at_work:
                     clock.sleep(POLL_S)
         while self.frames and not self.frames[-1]:  # the file's head promised more than there is
@@ -235,12 +235,12 @@ class Conversion:
             return begin, self.end, None
         return begin, begin + float((self._length + 2) / self.info.fps), self._length
 
-    def _view(self, number: int, detector: str, identify: bool, hands: bool) -> View:
+    def _view(self, number: int, detector: str, identify: bool, hands: bool) -> FirstPass:
         begin, end, count = self._span(number)
-        return View(self.source, number, begin, end, count, self.settings.height, detector, identify,
-                    self._seen_file(number), hands)  # fmt: skip
+        return FirstPass(self.source, number, begin, end, count, self.settings.height, detector, identify,
+                         self._seen_file(number), hands)  # fmt: skip
 
-    def _seen(self, number: int) -> Seen:
+    def _seen(self, number: int) -> SeenFaces:
         """What was seen in a part: nothing in the frames that cannot be read, of which the result shows the last one
         that could."""
         seen = load_seen(self._seen_file(number)) or look((), FaceFinder())
@@ -292,7 +292,7 @@ class Conversion:
             lines = {}
             for path, (name, how) in zip(self._files(number), self._lines().items(), strict=True):
                 writer = stack.enter_context(VideoWriter(path, *size, self.info.fps, planes=True, **asdict(how)))
-                lines[name] = stack.enter_context(Behind(writer.write, WRITE_BEHIND))
+                lines[name] = stack.enter_context(BackgroundCalls(writer.write, WRITE_BEHIND))
             frames = ()
             if self.frames[number]:
                 frames = _first(read_planes(self.source, start=begin, end=end, height=self.settings.height), count)

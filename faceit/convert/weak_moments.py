@@ -6,7 +6,7 @@ import numpy as np
 
 from faceit.convert.output_names import beside
 from faceit.faces.cast import Casts
-from faceit.faces.weak import Weak, weakest
+from faceit.faces.weak import WeakFace, weakest
 from faceit.geometry import FACE, eye_distance
 from faceit.images import grid, resize, with_caption, write_image
 from faceit.media.frame_at import frame_at
@@ -41,7 +41,7 @@ def write_worst(video: Path, output: Path, casts: Casts, label: bool,
     return [{"time": round(one.at / fps, 3), "reason": one.reason} for one in weak], sheet if tiles else None
 
 
-def _tile(frame: np.ndarray, weak: Weak, label: bool) -> np.ndarray:
+def _tile(frame: np.ndarray, weak: WeakFace, label: bool) -> np.ndarray:
     """The square of a frame around the face, (``SIDE``, ``SIDE``, 3)."""
     height, width = frame.shape[:2]
     points = weak.face.landmarks

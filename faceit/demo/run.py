@@ -38,7 +38,7 @@ def demo(folder: Path, minutes: float) -> None:
     say("1/4 Two portraits learn to talk")
     clips = make_clips(folder)
     with _served(folder, clips) as project:
-        from faceit.convert.request import Task
+        from faceit.convert.request import ConvertTask
         from faceit.convert.run import convert
         from faceit.preprocess.run import preprocess
         from faceit.train.run import train
@@ -51,7 +51,7 @@ def demo(folder: Path, minutes: float) -> None:
         train(project, swap, None, settings)
         say("4/4 convert: a talk of Hopper, with Collins' face")
         output = project.output_dir(SWAP) / TALK
-        task = Task(SWAP, str(clips / TALK), compare="side", output=output, overwrite=True)
+        task = ConvertTask(SWAP, str(clips / TALK), compare="side", output=output, overwrite=True)
         if not _converted(project, output):
             convert(project, task)
     _still(folder / "demo.jpg", output)

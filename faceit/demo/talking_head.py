@@ -163,7 +163,7 @@ def make_clip(
     from faceit.media.writer import VideoWriter
 
     poses = performance(seconds, fps, seed)
-    puppet = Puppet(portrait, landmarks, size)
+    puppet = TalkingHead(portrait, landmarks, size)
     with tempfile.TemporaryDirectory(prefix="faceit-") as folder:
         voice = Path(folder) / "voice.wav"
         _write_wav(voice, speech(poses, fps, pitch, seed))
@@ -247,7 +247,7 @@ def _resonance(hz, centre, width):
     return 1 / (1 + ((hz - centre) / width) ** 2) ** 0.75
 
 
-class Puppet:
+class TalkingHead:
     """A portrait that moves.
 
     ``portrait`` is (h, w, 3) uint8 RGB with a roughly upright, frontal face, ``landmarks`` (68, 2) in its pixels,

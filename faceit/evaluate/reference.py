@@ -23,7 +23,7 @@ MEAN_SIZE = 64  # pixels of the mean face
 
 
 @dataclass(frozen=True)
-class Known:
+class KnownFace:
     """One picture of a face set: ``points`` (68, 2) and ``frame`` (width, height) in pixels of its video; 0.7 kB, where
     a row of the table takes 8."""
 
@@ -46,7 +46,7 @@ class Reference:
     mean_face: np.ndarray | None = None  # (64, 64, 3) float32 in 0..1, showing ``crop``
     crop: Crop = FACE  # of the face set
     crop_pixels: float | None = None  # median width of the face crop in the frames
-    faces: list["Known"] = field(default_factory=list)
+    faces: list["KnownFace"] = field(default_factory=list)
     left_out: dict[str, int] = field(default_factory=dict)  # reason of ``faces.curate`` -> faces
 
     def distance(self, encodings: np.ndarray) -> float:
@@ -72,7 +72,7 @@ def learn(project: Project, person: Person) -> Reference:
         names = picture_names(folder)
         for row in iterate_table(folder):
             if row.left_out is None and row.file in names:
-                faces.append(Known(picture(folder, row), row.points(), row.frame, row.held_out, crop))
+                faces.append(KnownFace(picture(folder, row), row.points(), row.frame, row.held_out, crop))
             elif row.file in names:
                 left_out[row.left_out] += 1
     train, held = ([face for face in faces if face.held_out == out] for out in (False, True))
@@ -108,7 +108,7 @@ def _seen(pictures: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np
     return np.stack([encode(*each) for each in pictures]), np.stack([recogniser.look(*each) for each in pictures])
 
 
-def _placed(face: Known) -> tuple[np.ndarray, np.ndarray]:
+def _placed(face: KnownFace) -> tuple[np.ndarray, np.ndarray]:
     """A picture of the face set with its landmarks in its own pixels."""
     picture = read_image(face.path)
     place = align(face.points, picture.shape[0], ALIGNED_MARGIN, face.crop)
@@ -133,7 +133,7 @@ def poses(known: Reference) -> np.ndarray:
     return np.array([head_angles(face.points, face.frame)[:2] for face in spread(known.faces, POSES)]).reshape(-1, 2)
 
 
-def _light(face: Known) -> tuple[float, float]:
+def _light(face: KnownFace) -> tuple[float, float]:
     """Mean lightness of a face, and by how much its right half is lighter than the left, in LAB's L."""
     picture, points = _placed(face)
     area, lightness = face_area(points, picture.shape[0]), lab(picture)[..., 0]

@@ -16,11 +16,11 @@ from faceit import __version__
 from faceit.config.project import Person, Project, parse_time
 from faceit.config.settings import ConvertSettings, check
 from faceit.convert.output_names import USUAL, own
-from faceit.convert.request import Task, learn_driver, people_of
+from faceit.convert.request import ConvertTask, learn_driver, people_of
 from faceit.convert.run import convert
 from faceit.errors import ConfigError, FaceitError, MediaError, WeightsError
 from faceit.evaluate.reference import Reference, face_coverage, learn, poses
-from faceit.evaluate.video_meter import Converted, Meter
+from faceit.evaluate.video_meter import ConvertedVideo, VideoMeter
 from faceit.faces import recogniser
 from faceit.faces.faceset import finished, read_json, write_text
 from faceit.faces.load import FaceSet, load_faceset
@@ -47,7 +47,7 @@ CODEC_RUNS, CODEC_FRAMES = 4, 12  # to see what the codec alone does: short runs
 
 
 @dataclass(frozen=True)
-class Swapped:
+class EvaluatedSwap:
     """Whose face went where in what is evaluated."""
 
     name: str
@@ -90,7 +90,7 @@ def evaluate_model(project: Project, name: str, reverse: bool = False) -> Path:
     settings, videos, problem = replace(settings, format="auto", codec=held), [], None
     for i, (path, begin, end) in enumerate(parts):
         output = folder / f"{i + 1:02d}-{path.stem}{'-reverse' if reverse else ''}.mp4"
-        task = Task(name, str(path), reverse, start=begin, end=end, output=output, overwrite=True)
+        task = ConvertTask(name, str(path), reverse, start=begin, end=end, output=output, overwrite=True)
         try:
             convert(project, task, settings)
         except FaceitError as e:
@@ -109,15 +109,15 @@ def evaluate_model(project: Project, name: str, reverse: bool = False) -> Path:
 # --- what is evaluated ---
 
 
-def _swapped(project: Project, name: str, reverse: bool) -> Swapped:
+def _swapped(project: Project, name: str, reverse: bool) -> EvaluatedSwap:
     try:
         about = read_about(project.model_dir(name))
     except WeightsError:
         if name not in project.swaps:
             raise
         swap = project.swaps[name]
-        return Swapped(name, reverse, {"a": swap.a, "b": swap.b}, None)
-    return Swapped(name, reverse, people_of(project, about), about)
+        return EvaluatedSwap(name, reverse, {"a": swap.a, "b": swap.b}, None)
+    return EvaluatedSwap(name, reverse, people_of(project, about), about)
 
 
 def _found(project: Project, name: str, file: Path) -> Path:
@@ -129,7 +129,7 @@ def _found(project: Project, name: str, file: Path) -> Path:
 
 
 def _converted(project: Project, name: str, file: Path, source: Path | None = None,
-               start: float | None = None) -> tuple[Converted, bool, dict | None]:  # fmt: skip
+               start: float | None = None) -> tuple[ConvertedVideo, bool, dict | None]:  # fmt: skip
     """A converted video by the note beside it, whether it was reversed, and the note's model."""
     length = probe(file).duration
     story = own(file, ".json")
@@ -163,7 +163,8 @@ def _converted(project: Project, name: str, file: Path, source: Path | None = No
             "that file and name the source with --source."
         ) from None
     yaw = turns_of(said.get("yaw"))
-    video = Converted(file, source, start, end, said.get("everyone") is True, portraits, settings, speed, crop, yaw)
+    everyone = said.get("everyone") is True
+    video = ConvertedVideo(file, source, start, end, everyone, portraits, settings, speed, crop, yaw)
     turned = said.get("reverse", name in project.swaps and said.get("from") == project.swaps[name].b.name)
     return video, turned is True, model
 
@@ -203,11 +204,11 @@ def _held_faces(project: Project, person: Person) -> int:
 # --- measuring ---
 
 
-def _evaluate(project: Project, swapped: Swapped, videos: list[Converted], path: Path, kind: str) -> Path:
+def _evaluate(project: Project, swapped: EvaluatedSwap, videos: list[ConvertedVideo], path: Path, kind: str) -> Path:
     """Measure, and write the evaluation to ``path`` and the table beside it."""
     known = {side: learn(project, person) for side, person in swapped.people.items()}
     driver, giver = (known["b"], known["a"]) if swapped.reverse else (known["a"], known["b"])
-    meter = Meter(driver, giver, project.preprocess.detector)
+    meter = VideoMeter(driver, giver, project.preprocess.detector)
     load = cache(lambda: load_model(project.model_dir(swapped.name)))
     drawn = _drawn(swapped, load) if any(video.settings.mask == "shared" for video in videos) else None
     listed, identities = [], {}
@@ -248,7 +249,7 @@ def _evaluate(project: Project, swapped: Swapped, videos: list[Converted], path:
     return path
 
 
-def _drawn(swapped: Swapped, load: Callable[[], SwapModel]) -> Callable | None:
+def _drawn(swapped: EvaluatedSwap, load: Callable[[], SwapModel]) -> Callable | None:
     """The model's ``drawn_points`` for this swap; None where it is not here, or its network knows no landmarks."""
     model = None if swapped.about is None else load()
     if model is None or model.preset.network != "appearance":
@@ -257,7 +258,7 @@ def _drawn(swapped: Swapped, load: Callable[[], SwapModel]) -> Callable | None:
     return lambda points: model.drawn_points(points, *sides)
 
 
-def _seen_in_training(project: Project, swapped: Swapped) -> bool:
+def _seen_in_training(project: Project, swapped: EvaluatedSwap) -> bool:
     """Whether the model may have trained on faces that are held out now: the split was chosen or changed later."""
     told = (swapped.about or {}).get("held_out_from")
     if swapped.about is None:
@@ -282,7 +283,7 @@ def _relative(path: Path, folder: Path) -> str:
         return path.absolute().as_posix()
 
 
-def _model(swapped: Swapped) -> dict | None:
+def _model(swapped: EvaluatedSwap) -> dict | None:
     """The model that made the video: the one on disk, unless the video's note names another step."""
     about, noted = swapped.about, swapped.model
     if about is None:
@@ -292,7 +293,7 @@ def _model(swapped: Swapped) -> dict | None:
     return here if noted is None or noted["step"] == here["step"] else here | noted | {"seconds": None}
 
 
-def _figures(meter: Meter, driver: Reference, giver: Reference, videos: list[Converted]) -> dict:
+def _figures(meter: VideoMeter, driver: Reference, giver: Reference, videos: list[ConvertedVideo]) -> dict:
     table, floors = meter.table, {"unswapped": meter.unswapped, "mean_face": meter.mean_face}
     real = giver.sharpness(meter.size) if meter.size else float("nan")
     sharp = {name: summary.median(t.column("sharpness")) for name, t in floors.items()}
@@ -328,7 +329,7 @@ def _identity(table: FrameTable, floors: dict[str, FrameTable], driver: Referenc
     return said
 
 
-def _codec(videos: list[Converted]) -> float | None:
+def _codec(videos: list[ConvertedVideo]) -> float | None:
     """PSNR in dB of driving frames after the same encoder, untouched: short runs spread over the videos."""
     squared = []
     with tempfile.TemporaryDirectory(prefix="faceit-") as folder:
@@ -359,7 +360,7 @@ def _codec(videos: list[Converted]) -> float | None:
     return pixels.psnr(float(np.mean(squared))) if squared else None
 
 
-def _reconstruction(project: Project, swapped: Swapped, load: Callable[[], SwapModel]) -> dict | None:
+def _reconstruction(project: Project, swapped: EvaluatedSwap, load: Callable[[], SwapModel]) -> dict | None:
     """Held-out faces of both people as themselves, inside the face, beside the mean face; all in the face crop,
     however much of the head the model sees."""
     if swapped.about is None:

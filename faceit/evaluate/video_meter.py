@@ -21,7 +21,7 @@ from faceit.faces import recogniser
 from faceit.faces.cast import Cast, Limits
 from faceit.faces.detect import FaceFinder, find_landmarks
 from faceit.faces.identity import Identity, encode
-from faceit.faces.seen import Seen, look
+from faceit.faces.seen import SeenFaces, look
 from faceit.geometry import FACE, Crop, Face, align, crop_points, eye_distance, head_angles, outline, overlap
 from faceit.measure import pixels
 from faceit.measure.expression import ANGLES, expressions, shift_between
@@ -41,7 +41,7 @@ TOUCHED_MARGIN = 0.06  # of the face crop's width, likewise
 
 
 @dataclass(frozen=True)
-class Converted:
+class ConvertedVideo:
     """A converted video and what it was made from; ``start`` and ``end`` are seconds of the source."""
 
     file: Path
@@ -82,7 +82,7 @@ class _Measured:
     floors: dict | None = None
 
 
-class Meter:
+class VideoMeter:
     """Measures videos of one swap into ``table``; its floors gather in ``unswapped`` and ``mean_face``, and the
     backgrounds' mean squared differences in ``squared``."""
 
@@ -93,7 +93,7 @@ class Meter:
         self.squared: list[float] = []
         self.size: int | None = None  # pixels of the crop in which sharpness is compared
 
-    def measure(self, number: int, video: Converted, identity: Identity | None) -> dict:
+    def measure(self, number: int, video: ConvertedVideo, identity: Identity | None) -> dict:
         """Measure a video, the ``number``th of the evaluation, in which the face of ``identity`` (None: every face)
         was swapped; returns what evaluation.json says of it."""
         info, source = probe(video.file), probe(video.source)
@@ -122,13 +122,13 @@ class Meter:
 
     # --- frames in step ---
 
-    def _looked(self, video: Converted, total: int, identify: bool) -> Seen:
+    def _looked(self, video: ConvertedVideo, total: int, identify: bool) -> SeenFaces:
         frames = read_frames(video.source, start=video.start, end=video.end, height=video.settings.height, quick=True)
         with Progress(f"look through {video.source.name}", total) as progress, contextlib.closing(frames):
             done = count(1)
             return look(frames, self.finder, identify, lambda: progress.update(next(done)))
 
-    def _jobs(self, video: Converted, states: list[str], chosen: list[list[Face]], every: int) -> Iterator[_Job]:
+    def _jobs(self, video: ConvertedVideo, states: list[str], chosen: list[list[Face]], every: int) -> Iterator[_Job]:
         encode_every = max(1, round(float(probe(video.file).fps) / ENCODED_PER_S))
         before, swaps = None, 0
         for i, (driving, swapped) in enumerate(self._pairs(video)):
@@ -141,7 +141,7 @@ class Meter:
             swaps += bool(faces)
             yield job
 
-    def _pairs(self, video: Converted) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def _pairs(self, video: ConvertedVideo) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """(driving frame, swapped frame)."""
         source = read_frames(video.source, start=video.start, end=video.end, height=video.settings.height)
         left_over = 0

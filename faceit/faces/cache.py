@@ -74,7 +74,7 @@ class Pictures:
 
 
 @dataclass(frozen=True)
-class Place:
+class CachePlace:
     """Where pictures of ``size`` are kept that were made from what ``key`` (hexadecimal digits) stands for; of each
     size there is one set of every ``kind`` ("train", "held"), with its ``key``."""
 
@@ -88,7 +88,7 @@ class Place:
         return self.folder / f"{self.size}-{self.kind}-{self.key[:KEY_LETTERS]}-{what}.npy"
 
 
-def kept(place: Place, what: str, pictures: Pictures) -> np.ndarray:
+def kept(place: CachePlace, what: str, pictures: Pictures) -> np.ndarray:
     """The pictures from the cache, read only, which is made first where it is not there, not whole or of another key.
     Where it cannot be written they are in memory, and one line says so."""
     if not pictures.count:
@@ -164,7 +164,7 @@ def _write(path: Path, parts: Iterable) -> None:
             part.unlink(missing_ok=True)
 
 
-def _tidy(place: Place) -> None:
+def _tidy(place: CachePlace) -> None:
     """Remove what ``place`` makes old: its size and kind of another key, sizes that were not used for longest, and what
     killed runs left. Who has a removed one open keeps it."""
     used = {str(place.size): math.inf}

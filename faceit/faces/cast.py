@@ -15,7 +15,7 @@ from faceit.faces.faceset import spread
 from faceit.faces.follow import STEADY_REACH, steadied
 from faceit.faces.hands import hands_of, judged
 from faceit.faces.identity import Identity, Judgement, Tally
-from faceit.faces.seen import Seen
+from faceit.faces.seen import SeenFaces
 from faceit.faces.tracks import JOINED_PLACE, JOINED_SAME
 from faceit.geometry import Face, align, head_angles, overlap
 from faceit.shape import Shape, fit_shape
@@ -24,7 +24,7 @@ from faceit.shape import Shape, fit_shape
 # far it may lie from another frame's to count, in LAB, so that a lamp that is switched on lights the face at once.
 LIGHT_S, LIGHT_STEP = 0.25, 3.0
 LIGHT_REACH = 2.0  # deviations to either side
-TOLD_S, TOLD_REACH = 0.03, 3.0  # seconds, deviation of the weights that smooth what networks are told; deviations
+SMOOTHED_S, SMOOTHED_REACH = 0.03, 3.0  # seconds, deviation of the weights that smooth landmarks; deviations
 SHAPED = 100  # faces of a track and part, at the most, that tell a stranger's shape
 YAW_FADE = 15.0  # degrees in which a face that turns away fades out
 
@@ -47,7 +47,7 @@ class Cast:
     With ``identity`` None they are everyone's; else the person's, of whom there is one in a frame at the most.
     """
 
-    def __init__(self, load: Callable[[int], Seen], parts: int, fps: float, identity: Identity | None,
+    def __init__(self, load: Callable[[int], SeenFaces], parts: int, fps: float, identity: Identity | None,
                  limits: Limits | None = None):  # fmt: skip
         self.identity, self.parts, self.fps, self.limits = identity, parts, fps, limits or Limits()
         self._load = load
@@ -104,7 +104,8 @@ class Cast:
         reach = max(STEADY_REACH, ceil(LIGHT_REACH * LIGHT_S * self.fps))  # smoothing needs a few on either side
         before = self._numbered(part - 1)[-reach:] if part else []
         after = self._numbered(part + 1)[:reach] if part + 1 < self.parts else []
-        placed = _told(_lit(steadied((at / self.fps, at, chosen) for at, chosen in before + here + after)))
+        timed = ((at / self.fps, at, chosen) for at, chosen in before + here + after)
+        placed = _with_smoothed_landmarks(_lit(steadied(timed)))
         mine = placed[len(before) : len(before) + len(here)]
         return [[replace(face, strength=strength, shape=self._shapes.get(face.track))
                  for face in faces if (strength := self._strength(at, face)) > 0]
@@ -213,8 +214,8 @@ def _lit(placed: Iterable) -> list[tuple]:
     return placed
 
 
-def _told(placed: list[tuple]) -> list[tuple]:
-    """The same with the landmarks that networks are told: in the aligned face, the weighted means of neighbouring
+def _with_smoothed_landmarks(placed: list[tuple]) -> list[tuple]:
+    """The same with smoothed landmarks, for the networks: in the aligned face, the weighted means of neighbouring
     frames'. A detector trembles more than a mouth does in that time, and the drawing trembles with it."""
     for where in _by_track(placed):
         times = np.array([placed[i][0] for i, _ in where])
@@ -222,10 +223,11 @@ def _told(placed: list[tuple]) -> list[tuple]:
         shapes = np.stack([place.points(placed[i][2][k].landmarks.astype(np.float64))
                            for place, (i, k) in zip(places, where, strict=True)])  # fmt: skip
         for n, ((i, k), place) in enumerate(zip(where, places, strict=True)):
-            near = slice(*np.searchsorted(times, [times[n] - TOLD_REACH * TOLD_S, times[n] + TOLD_REACH * TOLD_S]))
-            weights = np.exp(-0.5 * ((times[near] - times[n]) / TOLD_S) ** 2)
-            told = place.points_back(np.tensordot(weights / weights.sum(), shapes[near], 1))
-            placed[i][2][k] = replace(placed[i][2][k], told=told.astype(np.float32))
+            reach = SMOOTHED_REACH * SMOOTHED_S
+            near = slice(*np.searchsorted(times, [times[n] - reach, times[n] + reach]))
+            weights = np.exp(-0.5 * ((times[near] - times[n]) / SMOOTHED_S) ** 2)
+            smoothed = place.points_back(np.tensordot(weights / weights.sum(), shapes[near], 1))
+            placed[i][2][k] = replace(placed[i][2][k], smoothed_landmarks=smoothed.astype(np.float32))
     return placed
 
 
@@ -250,12 +252,12 @@ def _smoothed(times: np.ndarray, lights: np.ndarray) -> np.ndarray:
     return out
 
 
-def _boxes(seen: Seen, frame: int) -> dict[int, tuple]:
+def _boxes(seen: SeenFaces, frame: int) -> dict[int, tuple]:
     """The boxes in a frame, by track."""
     return {int(seen.track[i]): tuple(map(int, seen.boxes[i])) for i in np.flatnonzero(seen.frame == frame)}
 
 
-def _encodings(seen: Seen) -> dict[int, list[np.ndarray]]:
+def _encodings(seen: SeenFaces) -> dict[int, list[np.ndarray]]:
     """Those of a part's tracks."""
     out: dict[int, list[np.ndarray]] = {}
     for at, encoding in zip(seen.encoded, seen.encodings, strict=True):

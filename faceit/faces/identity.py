@@ -7,7 +7,7 @@ from threading import Lock
 
 import numpy as np
 
-from faceit.config.project import Refused
+from faceit.config.project import RefusedPerson
 from faceit.errors import FaceitError
 from faceit.faces.detect import FaceFinder
 from faceit.faces.weights import weights
@@ -142,7 +142,7 @@ def _to_others(encodings: np.ndarray) -> np.ndarray:
 
 
 def learn_identity(
-    name: str, portraits: tuple[Path, ...], detector: str = "yunet", refused: tuple[Refused, ...] = (),
+    name: str, portraits: tuple[Path, ...], detector: str = "yunet", refused: tuple[RefusedPerson, ...] = (),
     tolerance: float = TOLERANCE,
 ) -> Identity:  # fmt: skip
     """Read a person's portraits, and the pictures of those they must not be taken for.
@@ -183,7 +183,7 @@ def _say_what_stands_alone(name: str, portraits: tuple[Path, ...], encodings: np
         )
 
 
-def _refused_faces(refused: Refused, name: str, detector: str) -> list[tuple[Path, np.ndarray]]:
+def _refused_faces(refused: RefusedPerson, name: str, detector: str) -> list[tuple[Path, np.ndarray]]:
     """The encodings of the faces that ``name`` must not be taken for: the one in another person's portrait, all in
     other pictures. With the picture that each comes from."""
     if refused.whose:

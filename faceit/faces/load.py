@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from faceit.faces.appearance import Appearance, fit_appearance, fit_person, shows
-from faceit.faces.cache import Pictures, Place, kept
+from faceit.faces.cache import CachePlace, Pictures, kept
 from faceit.faces.faceset import FaceRow, iterate_present, picture, shared_crop, spread
 from faceit.geometry import ALIGNED_MARGIN, FACE, SAVED_SIZE, Crop, crop_points, reduced, work_size
 from faceit.images import read_image, size_of
@@ -89,7 +89,7 @@ class Textures:
     layout: Layout
 
 
-class Saved:
+class SavedPictures:
     """The pictures of a face set as they are saved, ``side`` pixels with their margin; read when they are asked for."""
 
     def __init__(self, paths: list[Path], side: int):
@@ -140,7 +140,7 @@ def load_faceset(
     faces = Pictures(
         len(found), (side, side, 3), lambda i: reduced(read_image(found[i].path), side), f"Reading {name}'s faces"
     )
-    place = cache and Place(cache, size, "held" if held_out else "train", _key(found, crop, side))
+    place = cache and CachePlace(cache, size, "held" if held_out else "train", _key(found, crop, side))
     pictures = kept(place, "faces", faces) if place else faces.in_memory()
     return FaceSet(pictures, points, crop, *_turns_and_light(found), picture_size=_saved_size(found))
 
@@ -148,13 +148,13 @@ def load_faceset(
 def load_appearance(folders: list[Path], size: int, most: int = 6000, held_out: bool = False,
                     cache: Path | None = None, like: Textures | None = None) -> FaceSet:  # fmt: skip
     """Load faces for a network that paints textures of ``size`` pixels, as ``load_faceset``. Their pictures stay on the
-    disk, as they are saved (``Saved``). Their ``textures`` are kept in the folder ``cache``; those of faces that are
-    held out are made ``like`` the person's that train."""
+    disk, as they are saved (``SavedPictures``). Their ``textures`` are kept in the folder ``cache``; those of faces
+    that are held out are made ``like`` the person's that train."""
     crop = shared_crop(folders)
     found = spread(_all_found(folders, held_out), most)
     name = folders[0].parent.name if folders else "nobody"
     points = _crop_points(found, crop)
-    saved = Saved([each.path for each in found], _saved_size(found))
+    saved = SavedPictures([each.path for each in found], _saved_size(found))
     rest = _turns_and_light(found)
     if not found or (like is None and (held_out or len(found) < 2)):
         return FaceSet(saved[:], points, crop, *rest, picture_size=saved.side)
@@ -170,7 +170,7 @@ def load_appearance(folders: list[Path], size: int, most: int = 6000, held_out: 
 
     pictures = Pictures(len(found), (size, size, 3), texture, f"Unfolding {name}'s faces")
     key = _key(found, crop, size, SMOOTH, layout.points.tobytes())
-    made = kept(Place(cache, size, "train", key), "textures", pictures) if cache else pictures.in_memory()
+    made = kept(CachePlace(cache, size, "train", key), "textures", pictures) if cache else pictures.in_memory()
     textures = Textures(made, codes, shows(points), shape, layout)
     return FaceSet(saved[:] if held_out else saved, points, crop, *rest, textures, saved.side)
 

@@ -27,7 +27,7 @@ UNKNOWN = np.full(6, np.nan, np.float32)
 
 
 @dataclass(frozen=True)
-class Seen:
+class SeenFaces:
     """The faces of ``frames`` consecutive frames, n in all, in the order of frames, each frame's largest first.
 
     ``frame`` (n,) counts from the first of these frames, ``track`` (n,) numbers those that are one face; ``boxes``
@@ -61,7 +61,8 @@ class Seen:
 
 
 def look(frames: Iterable, finder: FaceFinder, identify: bool = True, on_frame: Callable = lambda: None,
-         light_of: Callable = lambda frame, landmarks: UNKNOWN, hands: HandFollower | None = None) -> Seen:  # fmt: skip
+         light_of: Callable = lambda frame, landmarks: UNKNOWN,
+         hands: HandFollower | None = None) -> SeenFaces:  # fmt: skip
     """Follow the faces of (time, frame) pairs. Without ``identify`` none is encoded; ``on_frame()`` follows each;
     ``light_of(frame, landmarks)`` measures a face's light; ``hands`` follows hands as well."""
     count, rows, encoded, encodings, lights, cuts = 0, [], [], [], [], []
@@ -82,7 +83,7 @@ def look(frames: Iterable, finder: FaceFinder, identify: bool = True, on_frame: 
             rows.append((count, face))
         count += 1
         on_frame()
-    return Seen(
+    return SeenFaces(
         count, np.array([at for at, _ in rows], np.int32), np.array([face.track for _, face in rows], np.int32),
         np.array([face.box for _, face in rows], np.int32).reshape(-1, 4),
         np.array([face.landmarks for _, face in rows], np.float32).reshape(-1, 68, 2),
@@ -92,18 +93,18 @@ def look(frames: Iterable, finder: FaceFinder, identify: bool = True, on_frame: 
     )  # fmt: skip
 
 
-def save_seen(path: Path, seen: Seen) -> None:
+def save_seen(path: Path, seen: SeenFaces) -> None:
     """Write what was seen; whole or absent. MediaError where the disk refuses."""
     data = io.BytesIO()
     np.savez(data, **vars(seen))
     write_bytes(path, data.getvalue())
 
 
-def load_seen(path: Path) -> Seen | None:
+def load_seen(path: Path) -> SeenFaces | None:
     """What was seen; None where there is no such file, or a damaged one."""
     try:
         with np.load(path, allow_pickle=False) as held:
-            values = {field.name: held[field.name] for field in fields(Seen)}
+            values = {field.name: held[field.name] for field in fields(SeenFaces)}
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None
-    return Seen(**values | {"frames": int(values["frames"])})
+    return SeenFaces(**values | {"frames": int(values["frames"])})

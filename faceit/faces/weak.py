@@ -19,7 +19,7 @@ LANDMARKS, TURNED, TINY, SHAKING, DOUBTFUL = (
 
 
 @dataclass(frozen=True)
-class Weak:
+class WeakFace:
     """A face that is likely swapped badly: in frame ``at`` of the whole video, for ``reason``. ``score`` is 1 where
     weak begins, and more for what is weaker."""
 
@@ -29,14 +29,14 @@ class Weak:
     face: Face
 
 
-def weakest(casts: Casts, fps: float) -> list[Weak]:
+def weakest(casts: Casts, fps: float) -> list[WeakFace]:
     """Up to ``MOST`` moments in the order of time, the weakest ones that are ``APART_S`` from each other."""
     return sorted(_picked(_candidates(casts, fps), fps), key=lambda weak: weak.at)
 
 
-def _picked(found: list[Weak], fps: float, times: int = 1) -> list[Weak]:
+def _picked(found: list[WeakFace], fps: float, times: int = 1) -> list[WeakFace]:
     """The weakest that are apart, ``times`` as many as are wanted."""
-    chosen: list[Weak] = []
+    chosen: list[WeakFace] = []
     alike: Counter[str] = Counter()
     for weak in sorted(found, key=lambda weak: -weak.score):
         near = any(abs(weak.at - other.at) < APART_S * fps for other in chosen)
@@ -49,11 +49,11 @@ def _picked(found: list[Weak], fps: float, times: int = 1) -> list[Weak]:
     return chosen
 
 
-def _candidates(casts: Casts, fps: float) -> list[Weak]:
+def _candidates(casts: Casts, fps: float) -> list[WeakFace]:
     """Weak faces, each with its worst reason, and of a track near the tolerance the face that shows best: a few of each
     part, however long the video is."""
-    found: list[Weak] = []
-    doubtful: dict[int, tuple[float, Weak]] = {}
+    found: list[WeakFace] = []
+    doubtful: dict[int, tuple[float, WeakFace]] = {}
     before: dict[int, Face] = {}
     last: dict[int, Face] = {}
     at = 0
@@ -63,14 +63,14 @@ def _candidates(casts: Casts, fps: float) -> list[Weak]:
             for track in before.keys() & last.keys() & here.keys():
                 shift = _shift(before[track], last[track], here[track])
                 if shift > SHIFT:
-                    found.append(Weak(at - 1, SHAKING, shift / SHIFT, last[track]))
+                    found.append(WeakFace(at - 1, SHAKING, shift / SHIFT, last[track]))
             for face in faces:
                 score, reason = max(_scores(casts, face))
                 if score >= 1:
-                    found.append(Weak(at, reason, score, face))
+                    found.append(WeakFace(at, reason, score, face))
                 near = _nearness(casts, face)
                 if near >= 1 and showing(face) > doubtful.get(face.track, (-1.0,))[0]:
-                    doubtful[face.track] = showing(face), Weak(at, DOUBTFUL, near, face)
+                    doubtful[face.track] = showing(face), WeakFace(at, DOUBTFUL, near, face)
             before, last = last, here
             at += 1
         found = _picked(found, fps, times=4)

@@ -1,17 +1,17 @@
-"""How the stages ask for downloads: from a project's settings to jobs of the media room, and what is said meanwhile."""
+"""How chapters ask for downloads: from a project's settings to downloads, and what is said meanwhile."""
 
 import time
 from pathlib import Path
 from threading import Lock
 
 from faceit.config.project import Project, Video
-from faceit.media.fetch import Job
+from faceit.media.fetch import Download
 from faceit.progress import PLAIN_EVERY_S, say
 
 
-def fetch_job(project: Project, video: Video) -> Job:
+def fetch_job(project: Project, video: Video) -> Download:
     """The download of one video of the project, in its range and bounded height."""
-    return Job(video.url, project.video_stem(video), project.preprocess.height, video.start, video.end)
+    return Download(video.url, project.video_stem(video), project.preprocess.height, video.start, video.end)
 
 
 def cookie_options(project: Project) -> dict:
@@ -23,15 +23,15 @@ def cookie_options(project: Project) -> dict:
     }
 
 
-class DownloadNews:
+class DownloadProgress:
     """Says a line every few seconds while videos are loaded; ``progress`` is called by the threads that load them."""
 
     def __init__(self, videos: int):
         self.videos, self.done, self.loaded = videos, 0, set()
-        self._bytes: dict[Job, tuple[int, int | None]] = {}
+        self._bytes: dict[Download, tuple[int, int | None]] = {}
         self._last, self._lock = time.monotonic(), Lock()
 
-    def progress(self, job: Job, done: int, total: int | None) -> None:
+    def progress(self, job: Download, done: int, total: int | None) -> None:
         with self._lock:
             self.loaded.add(job)
             self._bytes[job] = done, total
@@ -41,7 +41,7 @@ class DownloadNews:
             line = self._line()
         say(line)
 
-    def ended(self, job: Job) -> None:
+    def ended(self, job: Download) -> None:
         with self._lock:
             self.done += 1
             self._bytes.pop(job, None)

@@ -35,7 +35,7 @@ OnProgress = Callable[[int, int | None], None]
 
 
 @dataclass(frozen=True)
-class Job:
+class Download:
     """One video to fetch: its address, where to (``stem``: the path without ``.mp4``), and how much of it.
 
     ``height`` bounds the smaller side in pixels; ``start`` and ``end`` are seconds, None for the video's own.
@@ -73,18 +73,19 @@ def fetch(
 
     Raises MediaError, one sentence with the next step, whenever there is no whole video at the end.
     """
-    return _fetch(Job(url, Path(stem), height, start, end), _Access(cookies, cookies_from_browser), on_progress, None)
+    download = Download(url, Path(stem), height, start, end)
+    return _fetch(download, _Access(cookies, cookies_from_browser), on_progress, None)
 
 
 def fetch_all(
-    jobs: Iterable[Job],
+    jobs: Iterable[Download],
     workers: int = 3,
     *,
     cookies: Path | None = None,
     cookies_from_browser: str | None = None,
-    on_progress: Callable[[Job, int, int | None], None] | None = None,
+    on_progress: Callable[[Download, int, int | None], None] | None = None,
     meanwhile: Callable[[], None] | None = None,
-) -> Iterator[tuple[Job, Path | MediaError]]:
+) -> Iterator[tuple[Download, Path | MediaError]]:
     """Fetch several videos at a time; yield each job with its file, or with what went wrong, as it finishes.
 
     ``on_progress(job, done_bytes, total_bytes or None)`` is called from the threads that download, ``meanwhile()``
@@ -157,7 +158,7 @@ class _Access:
 class _Watch:
     """What yt-dlp tells while it works: bytes, warnings; and the way to stop it."""
 
-    job: Job
+    job: Download
     on_progress: OnProgress | None
     stop: threading.Event | None
     warnings: list[str] = field(default_factory=list)
@@ -209,7 +210,7 @@ _locks: dict[Path, threading.Lock] = {}
 _locks_lock = threading.Lock()
 
 
-def _fetch(job: Job, access: _Access, on_progress: OnProgress | None, stop: threading.Event | None) -> Path:
+def _fetch(job: Download, access: _Access, on_progress: OnProgress | None, stop: threading.Event | None) -> Path:
     target = job.stem.parent.resolve() / job.stem.name
     with _locks_lock:
         lock = _locks.setdefault(target, threading.Lock())
@@ -220,7 +221,7 @@ def _fetch(job: Job, access: _Access, on_progress: OnProgress | None, stop: thre
         raise MediaError(f"{_short(job.url)}: {_disk_trouble(error, job.stem.parent)}") from error
 
 
-def _fetch_locked(job: Job, access: _Access, watch: _Watch) -> Path:
+def _fetch_locked(job: Download, access: _Access, watch: _Watch) -> Path:
     found = find_video(job.stem)
     if found is not None and _is_same(_read_json(_beside(job.stem, ".json")), job):
         return found
@@ -245,7 +246,7 @@ def _fetch_locked(job: Job, access: _Access, watch: _Watch) -> Path:
     return job.stem.with_name(name)
 
 
-def _finish(job: Job, temp: Path) -> bool:
+def _finish(job: Download, temp: Path) -> bool:
     """Put a checked download into place, the JSON last; False when ``temp`` does not hold one."""
     facts = _read_json(temp / "done.json")
     if not facts:
@@ -266,7 +267,7 @@ def _finish(job: Job, temp: Path) -> bool:
     return True
 
 
-def _refuse_foreign_file(job: Job) -> None:
+def _refuse_foreign_file(job: Download) -> None:
     """A file that a user put there has no JSON of ours: it is never written over."""
     video = _beside(job.stem, ".mp4")
     if video.exists() and not _beside(job.stem, ".json").exists():
@@ -299,7 +300,7 @@ class _Child:
         _children[threading.get_ident()] = self
 
 
-def _download_with_retry(url: str, job: Job, access: _Access, watch: _Watch, temp: Path) -> tuple[Path, dict]:
+def _download_with_retry(url: str, job: Download, access: _Access, watch: _Watch, temp: Path) -> tuple[Path, dict]:
     _load_libraries()
     fragments = FRAGMENTS
     for last_try in (False, True):
@@ -321,7 +322,7 @@ def _download_with_retry(url: str, job: Job, access: _Access, watch: _Watch, tem
 
 
 def _download(
-    url: str, job: Job, access: _Access, watch: _Watch, temp: Path, fragments: int = FRAGMENTS
+    url: str, job: Download, access: _Access, watch: _Watch, temp: Path, fragments: int = FRAGMENTS
 ) -> tuple[Path, dict]:
     """The file that yt-dlp made in ``temp``, and its information; raises whatever yt-dlp raises."""
     options = _options(job, access, watch, temp) | {"concurrent_fragment_downloads": fragments}
@@ -343,7 +344,7 @@ def _downloader(options: dict[str, Any]):
     return YoutubeDL(options)
 
 
-def _options(job: Job, access: _Access, watch: _Watch, temp: Path) -> dict[str, Any]:
+def _options(job: Download, access: _Access, watch: _Watch, temp: Path) -> dict[str, Any]:
     ffmpeg_on_path()  # yt-dlp cuts ranges only with a program that is called ffmpeg
     options: dict[str, Any] = {
         "quiet": True,
@@ -416,7 +417,7 @@ def _retry_sleep(n: int) -> float:
 # ------------------------------------------------------------------------------------------------- checking, facts
 
 
-def _check(path: Path, job: Job, info: dict) -> str:
+def _check(path: Path, job: Download, info: dict) -> str:
     """Make sure that the file is a whole video of the right length; return the extension that it should carry."""
     short = _short(job.url)
     if path.stat().st_size == 0:
@@ -487,7 +488,7 @@ def _suffix(path: Path, container: str) -> str:
     return path.suffix if re.fullmatch(r"\.[a-z0-9]{2,4}", path.suffix) else usual
 
 
-def _check_range(length: float, job: Job, whole: float | None) -> None:
+def _check_range(length: float, job: Download, whole: float | None) -> None:
     end = min((t for t in (job.end, whole) if t), default=None)
     if end is None:
         return
@@ -499,7 +500,7 @@ def _check_range(length: float, job: Job, whole: float | None) -> None:
         )
 
 
-def _facts(job: Job, info: dict, path: Path, name: str) -> dict[str, Any]:
+def _facts(job: Download, info: dict, path: Path, name: str) -> dict[str, Any]:
     from yt_dlp.version import __version__ as version
 
     with path.open("rb") as file:
@@ -523,12 +524,12 @@ def _facts(job: Job, info: dict, path: Path, name: str) -> dict[str, Any]:
     }
 
 
-def _is_same(known: dict, job: Job) -> bool:
+def _is_same(known: dict, job: Download) -> bool:
     asked = (job.url, job.height, job.start, job.end)
     return tuple(known.get(key) for key in ("url", "height", "start", "end")) == asked
 
 
-def _key(job: Job) -> str:
+def _key(job: Download) -> str:
     asked = (job.stem.name, job.url, job.height, *(None if t is None else float(t) for t in (job.start, job.end)))
     return hashlib.sha256(repr(asked).encode()).hexdigest()[:16]
 
@@ -564,7 +565,7 @@ def _wait_for(results: queue.SimpleQueue, meanwhile: Callable[[], None] | None =
 # ------------------------------------------------------------------------------------------------------- sentences
 
 
-def _checked_url(job: Job) -> str:
+def _checked_url(job: Download) -> str:
     """The address as yt-dlp should get it. Raises MediaError for what is no web address, or an impossible range."""
     url, short = job.url.strip(), _short(job.url)
     if job.start is not None and job.start < 0:
@@ -665,7 +666,7 @@ _PHRASES = {
 _MAY_NEED_RUNTIME = ("bot", "forbidden", "format", "cut", "other")
 
 
-def _sentence(error: BaseException, job: Job, warnings: list[str], temp: Path) -> str:
+def _sentence(error: BaseException, job: Download, warnings: list[str], temp: Path) -> str:
     """One sentence, with the next step, for what yt-dlp raised."""
     reason, status = _reason(error, temp)
     countries = next((c for e in _chain(error) if (c := getattr(e, "countries", None))), ())

@@ -1,7 +1,7 @@
-"""Try out what this room stands on, for the doctor: a video's way in and out, ffmpeg with its encoders, yt-dlp with its
+"""Try out what media stands on, for the doctor: a video's way in and out, ffmpeg with its encoders, yt-dlp with its
 JavaScript.
 
-ffmpeg is run as the rest of the room runs it, with a time limit: a program that answers may still not encode.
+ffmpeg is run as the rest of media runs it, with a time limit: a program that answers may still not encode.
 """
 
 import importlib.metadata

@@ -47,7 +47,7 @@ class PersonShape(layers.Layer):
         return self._known[1:]
 
 
-class Paint(layers.Layer):
+class PaintLayer(layers.Layer):
     """A person's mean texture, the basis of what changes in it, and the regression that drives its coefficients; see
     ``faces.appearance.Paint``."""
 
@@ -80,7 +80,7 @@ class AppearanceNetwork(SwapNetwork):
         width = preset.encoder
         self.input_a, self.input_b = (PersonInput(SEEN, name=f"input_{s}") for s in SIDES)
         self.shape_a, self.shape_b = (PersonShape(name=f"shape_{s}") for s in SIDES)
-        self.paint_a, self.paint_b = (Paint(preset.size, preset.components, name=f"paint_{s}") for s in SIDES)
+        self.paint_a, self.paint_b = (PaintLayer(preset.size, preset.components, name=f"paint_{s}") for s in SIDES)
         self.encoder = keras.Sequential([
             layers.Input((SEEN, SEEN, 3)), SpaceToDepth(4),  # (n, 16, 16, 48)
             layers.Conv2D(width, 3, padding="same", name="stem"), leaky(),

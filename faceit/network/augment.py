@@ -130,7 +130,7 @@ class Crops(layers.Layer):
         return target / 255.0, sample(pictures, affine, offsets, self.size, self.margin) / 255.0
 
 
-class Wobble(layers.Layer):
+class TextureWarp(layers.Layer):
     """Textures -> as they are to be made, and as the encoder sees them: small, and randomly warped."""
 
     def __init__(self, size: int, **kwargs):
@@ -152,7 +152,7 @@ class Wobble(layers.Layer):
         return target, sample(small, still, offsets, self.size, 1.0)
 
 
-class Spoil(layers.Layer):
+class PoorVideo(layers.Layer):
     """What poor light and poor video do to a face (n, s, s, 3) in 0..1, so that such a video still swaps: darkness,
     blur, noise and compression, by ``light`` (n, 3) and ``poor`` (n, 6) of a plan."""
 

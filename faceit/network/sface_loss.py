@@ -29,7 +29,7 @@ class IdentityLoss(keras.layers.Layer):
 
     def __init__(self, size: int, crop: Crop = FACE, **kwargs):
         super().__init__(dtype="float32", **kwargs)
-        self.recogniser = Recogniser(name="sface")
+        self.recogniser = SFaceNetwork(name="sface")
         self.rows, self.columns = _placing(size, crop)
 
     def call(self, target, picture):
@@ -60,7 +60,7 @@ def _placing(size: int, crop: Crop) -> tuple[np.ndarray, np.ndarray]:
     return placing[0], placing[1]
 
 
-class Recogniser(keras.layers.Layer):
+class SFaceNetwork(keras.layers.Layer):
     """Aligned faces (n, 112, 112, 3) in 0..1 -> embeddings (n, 128) of length 1. Its weights do not train.
 
     Batch normalisations are part of the convolutions' weights. FaceitError when the weights are not installed.

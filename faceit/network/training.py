@@ -12,7 +12,7 @@ from keras import ops
 from faceit.errors import WeightsError
 from faceit.geometry import ALIGNED_MARGIN, FACE, Crop
 from faceit.network import losses
-from faceit.network.augment import Crops, Spoil, Wobble, plan
+from faceit.network.augment import Crops, PoorVideo, TextureWarp, plan
 from faceit.network.backend import start_backend
 from faceit.network.cluster import cluster, for_training
 from faceit.network.model_file import SIDES
@@ -98,10 +98,10 @@ class Training(keras.Model):
         self.last_rate = 0.0  # what the last step learned at
         self.paints = self.preset.network == "appearance"  # textures, whose landmarks lie where they always do
         if self.paints:
-            self.wobble, self.spoil = Wobble(SEEN), Spoil(SEEN)
+            self.wobble, self.spoil = TextureWarp(SEEN), PoorVideo(SEEN)
             self._texture_weights = {}  # by side, once the network knows where the landmarks lie
         else:
-            self.crops, self.spoil = Crops(self.preset.size, ALIGNED_MARGIN), Spoil(self.preset.size)
+            self.crops, self.spoil = Crops(self.preset.size, ALIGNED_MARGIN), PoorVideo(self.preset.size)
         self._weights_map = losses.detail_weights(self.preset.size, crop, self.preset.eyes_mouth)
         self._terms = self._optional_terms(crop)
         self._late = frozenset()  # those of the optional terms that have begun

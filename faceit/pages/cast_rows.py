@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from faceit.pages.charts import Lane, Mark, lanes, shares, slim_bar
 from faceit.pages.timelines import second_word
-from faceit.pages.tracks import FARTHEST, Group, Seen, count, why
+from faceit.pages.tracks import FARTHEST, TrackFacts, TrackGroup, count, why
 from faceit.pages.values import clock, shown
 
 MOST_SWAPPED, MOST_OTHERS = 300, 120  # rows with a picture; of the doubtful ones all are shown
@@ -29,7 +29,7 @@ class Role:
     counts: dict[str, int]
     person: str = ""
     giver: str = ""
-    seen: Seen | None = None
+    seen: TrackFacts | None = None
     crowded: bool = False  # theirs, but beside a nearer one in the same frames
     hint: str = ""
     link: str | None = None
@@ -41,7 +41,7 @@ class Role:
 
 
 @dataclass(frozen=True)
-class Row:
+class CastRow:
     """One track as the page shows it."""
 
     role: Role
@@ -55,7 +55,7 @@ class Row:
     parts: str
 
 
-def groups(roles: Sequence[Role], picture: Callable[[Role], str]) -> list[Group]:
+def groups(roles: Sequence[Role], picture: Callable[[Role], str]) -> list[TrackGroup]:
     """The page's lists; those near the line first, the nearest first. ``picture`` gives a track's data: URI."""
     def of(kind: str) -> list[Role]:
         return [role for role in roles if role.kind == kind and not role.doubtful]
@@ -72,7 +72,7 @@ def groups(roles: Sequence[Role], picture: Callable[[Role], str]) -> list[Group]
     ):  # fmt: skip
         hidden = len(some) - len(some[:most])
         rows = [row(one, picture(one)) for one in some[:most]]
-        found.append(Group(key, title, lead, len(some), rows, f"{shown(hidden, 0)} more." if hidden else ""))
+        found.append(TrackGroup(key, title, lead, len(some), rows, f"{shown(hidden, 0)} more." if hidden else ""))
     return [group for group in found if group.total or group.key in ("near", "swapped")]
 
 
@@ -80,7 +80,7 @@ def _distance(role: Role) -> float:
     return role.seen.distance if role.seen is not None else 0.0
 
 
-def row(role: Role, picture: str) -> Row:
+def row(role: Role, picture: str) -> CastRow:
     """A track's row."""
     begin, end = clock(role.begin), clock(role.end)
     span = f"{begin} \u2013 {end}" if end != begin else begin
@@ -93,7 +93,7 @@ def row(role: Role, picture: str) -> Row:
         said = why(role.seen, role.person)
     if role.crowded:
         said += " In its frames another face is nearer, and one of them at the most is swapped."
-    return Row(role, picture, span, facts, verdict(role), distance, bar, said, _parts(role))
+    return CastRow(role, picture, span, facts, verdict(role), distance, bar, said, _parts(role))
 
 
 def verdict(role: Role) -> str:

@@ -19,7 +19,7 @@ HISTOGRAMS = {
 
 
 @dataclass(frozen=True)
-class Poses:
+class PoseChart:
     """One person's heatmap."""
 
     name: str
@@ -31,7 +31,7 @@ class Poses:
     left_out: str = ""  # how many were found besides, by reason
 
 
-def poses(said: dict) -> list[Poses]:
+def poses(said: dict) -> list[PoseChart]:
     """The driving person's and the wanted person's heatmaps, in this order."""
     columns, rows = sorted(numbers(said, "bins", "yaw")), sorted(numbers(said, "bins", "pitch"), reverse=True)
     found = []
@@ -42,8 +42,8 @@ def poses(said: dict) -> list[Poses]:
         flagged = _lacking_cells(said, columns, rows) if tone == "to" else []
         chart = heatmap(counts, columns, rows, f"Turns of {whose(name)} head in the face set, left to right and up to "
                         "down", tone=tone, flagged=flagged)  # fmt: skip
-        found.append(Poses(name, tone, _count(values, "count"), _count(values, "held_out"), chart, bool(flagged),
-                           _left_out(part(values, "left_out"))))  # fmt: skip
+        found.append(PoseChart(name, tone, _count(values, "count"), _count(values, "held_out"), chart, bool(flagged),
+                               _left_out(part(values, "left_out"))))  # fmt: skip
     return found if any(one.chart for one in found) else []
 
 

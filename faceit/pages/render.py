@@ -19,7 +19,7 @@ QUALITIES = (84, 76, 68, 60, 50)  # of JPEG, tried in turn until a picture is sm
 
 
 def render(template: str, **values) -> str:
-    """A template of this room with its values, as HTML. What comes from files is escaped; a value that the template
+    """A template of this folder with its values, as HTML. What comes from files is escaped; a value that the template
     wants and nobody gave is an error."""
     page = _environment().get_template(template).render(**values)
     # names on disk and in JSON may hold half a character or a zero, which no page can
@@ -35,7 +35,7 @@ def _environment() -> jinja2.Environment:
 
 
 def script(name: str) -> tuple[Markup, str]:
-    """A script of this room to be put into a page, and the word by which the page's policy allows it and no other."""
+    """A script of this folder to be put into a page, and the word by which the page's policy allows it and no other."""
     text = (TEMPLATES / name).read_text(encoding="utf-8")
     return Markup(text), f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode('ascii')}"
 

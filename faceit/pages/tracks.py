@@ -14,7 +14,7 @@ FAR = 0.1  # a difference of two distances that no longer is near
 
 
 @dataclass(frozen=True)
-class Seen:
+class TrackFacts:
     """What is known of one track. Numbers as in ``faces.tracks.Track``; ``chosen`` is what somebody decided by hand.
 
     ``kept`` faces of it train or are held out; ``left_out`` says how many do not, by reason.
@@ -50,10 +50,10 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class Row:
+class TrackRow:
     """One track as the page shows it."""
 
-    seen: Seen
+    seen: TrackFacts
     picture: str  # a data: URI, or empty
     span: str
     facts: str
@@ -65,7 +65,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Group:
+class TrackGroup:
     """Rows with a title; ``more`` says what is not listed."""
 
     key: str
@@ -76,7 +76,7 @@ class Group:
     more: str = ""
 
 
-def groups(tracks: Sequence[Seen], person: str, picture: Callable[[Seen], str]) -> list[Group]:
+def groups(tracks: Sequence[TrackFacts], person: str, picture: Callable[[TrackFacts], str]) -> list[TrackGroup]:
     """The page's three lists, in each the nearest to the line first or last, so that the eye needs one look only.
 
     ``picture`` gives a track's data: URI, and is asked for the listed ones alone. What was chosen by hand is listed
@@ -94,21 +94,21 @@ def groups(tracks: Sequence[Seen], person: str, picture: Callable[[Seen], str]) 
         listed = some[:most] + [one for one in some[most:] if one.chosen is not None]
         hidden = len(some) - len(listed)
         rows = [row(one, person, picture(one)) for one in listed]
-        found.append(Group(key, title, lead, len(some), rows, f"{shown(hidden, 0)} {more}." if hidden else ""))
+        found.append(TrackGroup(key, title, lead, len(some), rows, f"{shown(hidden, 0)} {more}." if hidden else ""))
     return found
 
 
-def row(seen: Seen, person: str, picture: str) -> Row:
+def row(seen: TrackFacts, person: str, picture: str) -> TrackRow:
     """A track's row."""
     begin, end, distance = clock(seen.begin), clock(seen.end), shown(seen.distance)
     span = f"{begin} \u2013 {end}" if end != begin else begin
     bar = slim_bar(min(seen.distance, FARTHEST), [Mark("tolerance", seen.tolerance, "unswapped")],
                    f"Distance {distance}, tolerance {shown(seen.tolerance)}", low=0.0, high=FARTHEST)  # fmt: skip
     facts = f"{count(seen.frames, 'frame')}, {shown(seen.width, 0)} pixels wide"
-    return Row(seen, picture, span, facts, distance, bar, why(seen, person), by_hand(seen), faces(seen))
+    return TrackRow(seen, picture, span, facts, distance, bar, why(seen, person), by_hand(seen), faces(seen))
 
 
-def why(seen: Seen, person: str) -> str:
+def why(seen: TrackFacts, person: str) -> str:
     """Why the measurement keeps a track or not, in a sentence."""
     away, limit = f"{shown(seen.distance)} away", f"the tolerance of {shown(seen.tolerance)}"
     someone = f"someone that {person} must not be taken for"
@@ -127,7 +127,7 @@ def why(seen: Seen, person: str) -> str:
     return f"Someone else: {away}, beyond {limit}."
 
 
-def by_hand(seen: Seen) -> str:
+def by_hand(seen: TrackFacts) -> str:
     """What somebody chose, and whether that is done."""
     if seen.chosen is None:
         return ""
@@ -135,7 +135,7 @@ def by_hand(seen: Seen) -> str:
     return f"{'Ticked' if seen.chosen else 'Unticked'} by hand.{later}"
 
 
-def faces(seen: Seen) -> str:
+def faces(seen: TrackFacts) -> str:
     """What became of a track's faces, in a sentence; empty where none is on disk."""
     if not seen.kept and not seen.left_out:
         return ""

@@ -50,7 +50,7 @@ def ahead(items: Iterable, depth: int) -> Iterator:
         thread.join()
 
 
-class Behind:
+class BackgroundCalls:
     """Calls ``do`` with what is put, in order, in a thread of its own, at most ``depth`` behind. Use it with ``with``;
     leaving it waits for the rest, or, after an exception, drops it. What ``do`` raises is raised at the next call."""
 

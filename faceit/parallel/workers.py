@@ -52,7 +52,7 @@ def cores() -> int:
         return os.cpu_count() or 1
 
 
-class Crew:
+class WorkerPool:
     """Does jobs, in worker processes or, when there are few frames, here. Use it with ``with``."""
 
     def __init__(self, workers: int | None = None, on_frame: Callable[[], None] | None = None):

@@ -25,7 +25,7 @@ from faceit.faces.faceset import (
 from faceit.faces.identity import Identity, Tally
 from faceit.faces.tracks import BEST, JOINED_PLACE, JOINED_SAME, Track, track_from, write_tracks
 from faceit.geometry import overlap
-from faceit.preprocess.segment import Extracted, Piece
+from faceit.preprocess.segment import SegmentResult, TrackPiece
 
 STATE, PIECES = "state.json", "pieces.jsonl"  # of a folder in the making
 JOINED_FRAMES = 1.5  # at most, between the end of a segment's track and its beginning in the next
@@ -33,7 +33,7 @@ DELETED_PLACE = 0.3  # intersection over union of the boxes of a deleted face an
 
 
 @dataclass
-class Counts(Tally):
+class FaceCounts(Tally):
     """What became of the frames (or photos) of one source."""
 
     kept: int = 0
@@ -64,7 +64,8 @@ def recover(folder: Path, key: str, ticked: frozenset[str] = frozenset()) -> dic
 
 
 def _is_done(done: dict | None, key: str, ticked: frozenset[str]) -> bool:
-    if done is None or done.get("key") != key or set(done.get("counts", {})) != {each.name for each in fields(Counts)}:
+    counted = {each.name for each in fields(FaceCounts)}
+    if done is None or done.get("key") != key or set(done.get("counts", {})) != counted:
         return False
     return ticked <= set(done.get("ticked", []))
 
@@ -86,7 +87,7 @@ def deleted_names(folder: Path) -> dict[str, tuple | None]:
     return gone | {name: box for name, box in iterate_boxes(folder) if name not in here}
 
 
-class Deleted:
+class DeletedFaces:
     """The pictures that somebody deleted, known by the frame and the place of their face: a picture may have another
     name in a set that is made again, and another person may be in the same frame."""
 
@@ -112,14 +113,14 @@ def _is_theirs(name: str) -> bool:
     return "-" not in name
 
 
-class Making:
+class PartialFolder:
     """The faces of one video while they are found. Only the names of the pictures are kept in memory."""
 
     def __init__(self, folder: Path, key: str, ticked: frozenset[str] = frozenset()):
         self.folder, self.part, self.key, self.ticked = folder, _aside(folder, "part"), key, ticked
-        self.segments, self.counts = 0, Counts()
+        self.segments, self.counts = 0, FaceCounts()
         # a picture that somebody deleted stays deleted when the folder is made again with other settings
-        self.deleted = Deleted(deleted_names(folder))
+        self.deleted = DeletedFaces(deleted_names(folder))
         if not self._resume():
             shutil.rmtree(self.part, ignore_errors=True)
             append_rows(self._made(self.part), [])
@@ -147,7 +148,7 @@ class Making:
             return False
         os.truncate(table, state["table_bytes"])
         os.truncate(pieces, state["pieces_bytes"])
-        self.segments, self.counts = state["segments"], Counts(**state["counts"])
+        self.segments, self.counts = state["segments"], FaceCounts(**state["counts"])
         self._made(self.part)
         self.sweep({row.file for row in iterate_table(self.part)}, {piece.track.name for _, piece in self._pieces()})
         return True
@@ -161,7 +162,7 @@ class Making:
             if stray.stem not in tracks:
                 stray.unlink()
 
-    def take(self, found: Extracted) -> None:
+    def take(self, found: SegmentResult) -> None:
         """Note down the next segment: its rows, its tracks, and that it is done."""
         rows = []
         for row in found.rows:
@@ -185,7 +186,7 @@ class Making:
                  "pieces_bytes": pieces_bytes, "counts": asdict(self.counts)}  # fmt: skip
         write_text(self.part / STATE, json.dumps(state))
 
-    def _append(self, found: Extracted) -> int:
+    def _append(self, found: SegmentResult) -> int:
         path = self.part / PIECES
         try:
             with path.open("ab") as file:
@@ -196,20 +197,20 @@ class Making:
         except OSError as e:
             raise FaceitError(f"{path} cannot be written ({e.strerror}): free some space and run it again.") from None
 
-    def _pieces(self) -> Iterator[tuple[int, Piece]]:
+    def _pieces(self) -> Iterator[tuple[int, TrackPiece]]:
         with (self.part / PIECES).open(encoding="utf-8") as lines:
             for line in lines:
                 said = json.loads(line)
-                yield said["segment"], Piece(track_from(said["track"]), tuple(said["first"]), tuple(said["last"]))
+                yield said["segment"], TrackPiece(track_from(said["track"]), tuple(said["first"]), tuple(said["last"]))
 
     def drop(self) -> None:
         shutil.rmtree(self.part, ignore_errors=True)
 
-    def finish(self, about: dict, fps: float, identity: Identity) -> Counts:
+    def finish(self, about: dict, fps: float, identity: Identity) -> FaceCounts:
         """Join the tracks over the segments' ends and put the folder in its place, done.json written last."""
         names = self._join(fps, identity)
         # also those deleted while this was at work
-        self.deleted = Deleted(self.deleted.names | deleted_names(self.folder))
+        self.deleted = DeletedFaces(self.deleted.names | deleted_names(self.folder))
         gone = {row.file for row in iterate_table(self.part) if self.deleted.has(row)} if self.deleted.names else set()
         if gone or any(old != new for old, new in names.items()):
             rows = (replace(row, track=names[row.track]) for row in iterate_table(self.part))
@@ -229,8 +230,8 @@ class Making:
         """Write the tracks, those that go on over a segment's end as one; returns old names -> new ones."""
         names: dict[str, str] = {}
         whole: dict[str, Track] = {}
-        ends: list[tuple[str, Piece]] = []  # of the segment before: (name of the whole track, piece)
-        here: list[tuple[str, Piece]] = []
+        ends: list[tuple[str, TrackPiece]] = []  # of the segment before: (name of the whole track, piece)
+        here: list[tuple[str, TrackPiece]] = []
         number = None
         for segment, piece in self._pieces():
             if segment != number:
@@ -249,7 +250,7 @@ class Making:
         return names
 
 
-def _goes_on(before: Piece, after: Piece, fps: float) -> bool:
+def _goes_on(before: TrackPiece, after: TrackPiece, fps: float) -> bool:
     """Whether a track that ends with one segment is the one that begins with the next."""
     if not 0 < after.track.begin - before.track.end <= JOINED_FRAMES / fps:
         return False

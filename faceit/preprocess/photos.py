@@ -25,7 +25,7 @@ from faceit.faces.identity import Identity, encode
 from faceit.faces.split import photo_held_out
 from faceit.geometry import CROPS
 from faceit.images import PICTURE_ENDINGS, read_image
-from faceit.preprocess.partial_folder import Counts, deleted_names
+from faceit.preprocess.partial_folder import FaceCounts, deleted_names
 from faceit.progress import Progress, say
 
 SAVE_EVERY = 100  # photos: what a kill can lose
@@ -50,7 +50,7 @@ def take_photos(folder: Path, person: Person, identity: Identity, settings: Prep
     mine = set(seen.values())
     rows = [row for row in iterate_table(folder) if row.file in mine] if mine else []
     share, keys = settings.held_out, {file: photo for photo, file in seen.items()}
-    finder, counts = FaceFinder(settings.detector, settings.min_face), Counts()
+    finder, counts = FaceFinder(settings.detector, settings.min_face), FaceCounts()
     counts.nearest = state.get("nearest", 9.0) if same else 9.0
 
     def save() -> None:
@@ -85,7 +85,7 @@ def take_photos(folder: Path, person: Person, identity: Identity, settings: Prep
     return len(seen), counts.nearest, failed
 
 
-def _photo(folder, finder, identity, photo: str, path, settings, counts: Counts, gone: set[str]) -> FaceRow | None:
+def _photo(folder, finder, identity, photo: str, path, settings, counts: FaceCounts, gone: set[str]) -> FaceRow | None:
     frame = read_image(path)
     counts.frames += 1
     faces = finder.find(frame)

@@ -14,7 +14,7 @@ import numpy as np
 
 from faceit.config.project import Person, Project
 from faceit.config.settings import nearest
-from faceit.config.track_choices import TRACK, Choices, read_choices, unmatched, write_choices
+from faceit.config.track_choices import TRACK, TrackChoices, read_choices, unmatched, write_choices
 from faceit.errors import FaceitError, MediaError
 from faceit.faces.curate import REASONS
 from faceit.faces.faceset import LEFT_OUT, finished, iterate_table, picture_names, read_json, spread, write_text
@@ -24,7 +24,7 @@ from faceit.measure.coverage import BINS, lacking, pose_counts
 from faceit.media.fetch import find_video
 from faceit.pages import facesets
 from faceit.pages.render import link, picture, render, script
-from faceit.pages.tracks import Seen, count, groups
+from faceit.pages.tracks import TrackFacts, count, groups
 from faceit.pages.values import shown, text
 from faceit.progress import Progress, say
 
@@ -74,7 +74,7 @@ def take_choices(project: Project, people: list[Person], file: Path) -> str:
     return "\n".join([*lines, f"Taken into {here}. Now run {run}: what you chose counts from then on."])
 
 
-def misfits(project: Project, choices: Choices, person: Person) -> list[tuple[str, str]]:
+def misfits(project: Project, choices: TrackChoices, person: Person) -> list[tuple[str, str]]:
     """(video, track) of choices that fit no track on disk: made with other settings, or of a video that is no longer
     listed."""
     found = []
@@ -84,7 +84,7 @@ def misfits(project: Project, choices: Choices, person: Person) -> list[tuple[st
     return found
 
 
-def _fitting(project: Project, choices: Choices, person: Person) -> str:
+def _fitting(project: Project, choices: TrackChoices, person: Person) -> str:
     astray = len(misfits(project, choices, person))
     return f"; {astray} of them fit no track that is there now" if astray else ""
 
@@ -160,7 +160,7 @@ def _tracks(folder: Path) -> list[Track]:
 # --- the page --------------------------------------------------------------------------------------------------------
 
 
-def _page(project: Project, person: Person, partner: Person | None, choices: Choices) -> Path:
+def _page(project: Project, person: Person, partner: Person | None, choices: TrackChoices) -> Path:
     """Write one person's page."""
     on_disk = _look(project, person)
     seen = list(_seen(project, person, choices, on_disk.tracks))
@@ -192,7 +192,7 @@ def _page(project: Project, person: Person, partner: Person | None, choices: Cho
     return page
 
 
-def _seen(project: Project, person: Person, choices: Choices, counted: Mapping) -> Iterator[Seen]:
+def _seen(project: Project, person: Person, choices: TrackChoices, counted: Mapping) -> Iterator[TrackFacts]:
     """Every track of a person's finished videos, in the YAML's order; ``counted`` as in ``_OnDisk.tracks``."""
     for video in person.videos:
         folder = project.faces_dir(person, video.name)
@@ -204,7 +204,7 @@ def _seen(project: Project, person: Person, choices: Choices, counted: Mapping) 
             reasons = counted.get((video.name, track.name), Counter())
             chosen = choices.keep(person.name, video.name, track.name)
             done = not reasons.keys() <= BY_TRACK
-            yield Seen(
+            yield TrackFacts(
                 video.name, title or video.name, track.name, track.begin, track.end, track.frames, track.width,
                 track.distance, track.tolerance, track.refused, track.verdict, track.doubtful, chosen,
                 chosen is not None and chosen != done, link(project.faces_dir(person), path, track.begin),

@@ -17,20 +17,20 @@ from functools import cache
 from pathlib import Path
 
 from faceit.config.project import Person, Project, Video
-from faceit.config.track_choices import Choices, read_choices, unmatched
+from faceit.config.track_choices import TrackChoices, read_choices, unmatched
 from faceit.errors import FaceitError, MediaError
 from faceit.faces.faceset import DONE, finished, iterate_table, present_names, read_json
 from faceit.faces.identity import Identity, learn_identity
 from faceit.faces.split import read_split, split_video, write_split
 from faceit.faces.tracks import Track, read_tracks
-from faceit.media.downloads import DownloadNews, cookie_options, fetch_job
+from faceit.media.downloads import DownloadProgress, cookie_options, fetch_job
 from faceit.media.fetch import fetch_all
 from faceit.media.video import frame_count, probe
 from faceit.parallel.lock import only_one
-from faceit.parallel.workers import FEW_FRAMES, Crew, outcome
-from faceit.preprocess.partial_folder import Counts, Making, deleted_names, recover
+from faceit.parallel.workers import FEW_FRAMES, WorkerPool, outcome
+from faceit.preprocess.partial_folder import FaceCounts, PartialFolder, deleted_names, recover
 from faceit.preprocess.photos import take_photos
-from faceit.preprocess.segment import Extracted, Segment
+from faceit.preprocess.segment import Segment, SegmentResult
 from faceit.preprocess.selection import pick
 from faceit.progress import Progress, say
 
@@ -105,8 +105,8 @@ def _photos(project: Project, person: Person, identity: Identity, report: Person
 
 def _videos(project, people, identities, choices, reports) -> None:
     """Extract every video of ``people``, as they are there; others are downloaded meanwhile."""
-    with Progress("faces", 0) as progress, Crew(project.preprocess.workers, lambda: line.show()) as crew:
-        line = _Line(crew, progress, reports)
+    with Progress("faces", 0) as progress, WorkerPool(project.preprocess.workers, lambda: line.show()) as pool:
+        line = _Line(pool, progress, reports)
         for person, video, got in _fetched(project, people, line.work):
             if isinstance(got, MediaError):
                 line.failed(person.name, got)
@@ -136,7 +136,7 @@ def _fetched(project: Project, people: list[Person], meanwhile) -> Iterator[tupl
     videos = {name: pairs[0][1] for name, pairs in wanted.items()}
     jobs = [fetch_job(project, video) for video in videos.values()]
     project.videos_dir().mkdir(parents=True, exist_ok=True)
-    news = DownloadNews(len(jobs))
+    news = DownloadProgress(len(jobs))
     loading = fetch_all(jobs, settings.downloads, **cookie_options(project), on_progress=news.progress,
                         meanwhile=lambda: meanwhile(WAIT_S))  # fmt: skip
     for job, got in loading:
@@ -150,8 +150,8 @@ def _fetched(project: Project, people: list[Person], meanwhile) -> Iterator[tupl
 class _Line:
     """The videos at work, in the order in which they came, and their segments in the hands of the crew."""
 
-    def __init__(self, crew: Crew, progress: Progress, reports: dict[str, PersonReport]):
-        self.crew, self.progress, self.reports = crew, progress, reports
+    def __init__(self, pool: WorkerPool, progress: Progress, reports: dict[str, PersonReport]):
+        self.pool, self.progress, self.reports = pool, progress, reports
         self.waiting: list[Extraction] = []
         self._futures: dict[Future, Extraction] = {}
         self._earlier = 0  # frames that an earlier run had done
@@ -187,14 +187,14 @@ class _Line:
 
     def show(self) -> None:
         """Show how far it is."""
-        if self.crew.frames:
+        if self.pool.frames:
             faces = self._faces + sum(each.work.counts.kept for each in self.waiting if each.work is not None)
-            self.progress.update(self._earlier + self.crew.frames, f"{faces:,} faces")
+            self.progress.update(self._earlier + self.pool.frames, f"{faces:,} faces")
 
     def _hand_out(self) -> None:
         for extraction in self.waiting:
-            while self.crew.free and (segment := extraction.next()) is not None:
-                future = self.crew.submit(segment, self.frames)
+            while self.pool.free and (segment := extraction.next()) is not None:
+                future = self.pool.submit(segment, self.frames)
                 self._futures[future] = extraction
                 if future.done():  # it was done here: what it gave is taken in before the next one begins
                     return
@@ -228,7 +228,7 @@ class Extraction:
     """One video on its way to a folder of faces; at once complete where that has been done with the same settings."""
 
     def __init__(self, project: Project, person: Person, video: Video, path: Path, identity: Identity,
-                 choices: Choices):  # fmt: skip
+                 choices: TrackChoices):  # fmt: skip
         self.project, self.person, self.video, self.path, self.identity = project, person, video, path, identity
         self.folder = project.faces_dir(person, video.name)
         self.fps = video.fps or project.preprocess.fps
@@ -248,7 +248,7 @@ class Extraction:
         self.ticked = _ticked(choices, person, video, self.folder)
         names = frozenset(track.name for track in self.ticked)
         self.done = recover(self.folder, key, names)
-        self.work = None if self.done else Making(self.folder, key, names)
+        self.work = None if self.done else PartialFolder(self.folder, key, names)
         self.total = None if self.stop is None else frame_count(info, self.fps, self.start, self.stop)
         if self.done:
             self.total = 0
@@ -256,7 +256,7 @@ class Extraction:
         if self.stop is not None:
             self.segments = max(1, math.ceil((self.stop - self.start - 0.5 / self.fps) / self.step))
         self._handed = 0 if self.done else self.work.segments
-        self._early: dict[int, Extracted] = {}  # what was done before its turn
+        self._early: dict[int, SegmentResult] = {}  # what was done before its turn
         self._holes: list[tuple[float, str]] = []
         self._ended = False  # of a video of unknown length
         self.order = (self.person.name, self.video.name)
@@ -282,7 +282,7 @@ class Extraction:
         return Segment(self.path, number, begin, end, self.fps, self.work.part, self.project.preprocess,
                        self.identity, self.ticked)  # fmt: skip
 
-    def put(self, found: Extracted) -> None:
+    def put(self, found: SegmentResult) -> None:
         """Take in what a segment gave; it is written down when all before it are."""
         self._early[found.number] = found
         while (found := self._early.pop(self.work.segments, None)) is not None:
@@ -291,11 +291,11 @@ class Extraction:
             self._ended = self.segments is None and not found.frames
             self.work.take(found)
 
-    def finish(self) -> Counts:
+    def finish(self) -> FaceCounts:
         """Put the folder in its place and hold out the end; MediaError when there was no picture in the video."""
         if self.work is None:
             self._hold_out()
-            return Counts(**self.done["counts"])
+            return FaceCounts(**self.done["counts"])
         if not self.work.counts.frames:
             self.work.drop()
             problem = self._holes[0][1] if self._holes else f"{self.path} has no picture that can be read."
@@ -325,7 +325,7 @@ class Extraction:
         write_split(self.folder, split_video(share, self.start, stop, videos.index(self.video), len(videos)))
 
 
-def _ticked(choices: Choices, person: Person, video: Video, folder: Path) -> tuple[Track, ...]:
+def _ticked(choices: TrackChoices, person: Person, video: Video, folder: Path) -> tuple[Track, ...]:
     """The tracks that somebody ticked and whose faces are not on disk unless they were asked for."""
     return tuple(track for track in read_tracks(folder) if track.verdict in ("refused", "other")
                  and choices.keep(person.name, video.name, track.name))  # fmt: skip
@@ -352,7 +352,7 @@ def _stamp(path: Path) -> list:
 
 
 def _conclude(
-    project: Project, person: Person, report: PersonReport, choices: Choices, tolerance: float
+    project: Project, person: Person, report: PersonReport, choices: TrackChoices, tolerance: float
 ) -> str | None:
     """Say what there is of a person now; a sentence about what is wrong when there is nothing."""
     folders = finished(project.face_dirs(person))
@@ -388,7 +388,7 @@ def _conclude(
     )
 
 
-def _say_what_to_look_at(person: Person, folders: list[Path], choices: Choices) -> None:
+def _say_what_to_look_at(person: Person, folders: list[Path], choices: TrackChoices) -> None:
     doubtful = astray = 0
     for folder in folders:
         tracks = read_tracks(folder)

@@ -48,17 +48,17 @@ class Segment:
     identity: Identity
     ticked: tuple[Track, ...] = ()
 
-    def do(self, stopped: Callable[[], bool]) -> "Extracted":
-        """See ``crew.Job``."""
+    def do(self, stopped: Callable[[], bool]) -> "SegmentResult":
+        """See ``workers.Job``."""
         return extract(self, stopped)
 
     def frames(self) -> Iterator[list[Face]]:
-        """See ``crew.Job``."""
+        """See ``workers.Job``."""
         return _frames(self, {})
 
 
 @dataclass(frozen=True)
-class Piece:
+class TrackPiece:
     """A track as far as one segment shows it, with the boxes at its ends: what goes on in the next segment is joined
     to it later."""
 
@@ -68,7 +68,7 @@ class Piece:
 
 
 @dataclass
-class Extracted:
+class SegmentResult:
     """What a segment gave. ``problem`` says why nothing could be read of it."""
 
     number: int
@@ -77,14 +77,14 @@ class Extracted:
     kept: int = 0
     nearest: float = 9.0  # smallest distance among the tracks that are not the person's
     rows: list[FaceRow] = field(default_factory=list)
-    pieces: list[Piece] = field(default_factory=list)
+    pieces: list[TrackPiece] = field(default_factory=list)
     problem: str | None = None
 
 
-def extract(segment: Segment, stopped=lambda: False, thorough: bool = False) -> Extracted:
+def extract(segment: Segment, stopped=lambda: False, thorough: bool = False) -> SegmentResult:
     """Do one segment; ``thorough`` looks at every frame of strangers too. MediaError when ffmpeg was killed on the way
     or reading broke off; FaceitError when the disk refuses."""
-    out = Extracted(segment.number)
+    out = SegmentResult(segment.number)
     tracks: dict[int, _Followed] = {}
     try:
         for faces in _frames(segment, tracks, thorough):
@@ -174,7 +174,7 @@ class _Followed:
     def _is_ticked(self, track: Track, encoding: np.ndarray) -> bool:
         return self._is_within(track) and float(np.linalg.norm(np.array(track.encoding) - encoding)) < TICKED_SAME
 
-    def finish(self) -> tuple[Piece, list[tuple[float, bytes, FaceRow]], bytes, bool]:
+    def finish(self) -> tuple[TrackPiece, list[tuple[float, bytes, FaceRow]], bytes, bool]:
         """What the track came to: its piece, its faces, its best picture, and whether somebody ticked it."""
         encodings = np.stack([encode(chip, points) for _, chip, points in self.samples.values()])
         said = self.segment.identity.judge(encodings)
@@ -189,10 +189,10 @@ class _Followed:
             tuple(round(float(value), 3) for value in middle),
         )  # fmt: skip
         ticked = any(self._is_ticked(each, middle) for each in self.segment.ticked)
-        return Piece(track, self.first, self.last), self.entries, self.best[1], ticked
+        return TrackPiece(track, self.first, self.last), self.entries, self.best[1], ticked
 
 
-def _save(segment: Segment, out: Extracted, done: list) -> None:
+def _save(segment: Segment, out: SegmentResult, done: list) -> None:
     """Write the pictures of the tracks that are theirs, may be theirs, or were ticked; of the others the best one."""
     frames: dict[float, list[tuple[Track, bytes, FaceRow]]] = {}
     for piece, entries, best, ticked in done:
@@ -217,7 +217,7 @@ def _save(segment: Segment, out: Extracted, done: list) -> None:
             _keep(segment.part, out, f"{stem}-{n}.jpg", each, perhaps)
 
 
-def _keep(part: Path, out: Extracted, name: str, each: tuple[Track, bytes, FaceRow], left_out: str | None) -> None:
+def _keep(part: Path, out: SegmentResult, name: str, each: tuple[Track, bytes, FaceRow], left_out: str | None) -> None:
     track, data, row = each
     _write((part / LEFT_OUT if left_out else part) / name, data)
     out.rows.append(replace(row, file=name, distance=track.distance, left_out=left_out))

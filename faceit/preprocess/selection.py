@@ -43,7 +43,7 @@ FORMAT = 1  # raised when curation changes, so that it is done again
 
 
 @dataclass(frozen=True)
-class Picked:
+class SelectionCounts:
     """How many of a person's faces train, are held out, and are left out for each reason."""
 
     train: int = 0
@@ -56,7 +56,7 @@ class Picked:
         return f"{person}: {self.train:,} faces train{held}; left out: {reasons or 'none'}"
 
 
-def pick(project: Project, people: list[Person], choices=None) -> dict[str, Picked]:
+def pick(project: Project, people: list[Person], choices=None) -> dict[str, SelectionCounts]:
     """Choose the faces of each of ``people`` from all that was found of them, mark the others in the tables and move
     their pictures; at once where nothing has changed. ``choices`` are those of the page of faces, or anything with
     their ``keep``."""
@@ -70,7 +70,7 @@ def pick(project: Project, people: list[Person], choices=None) -> dict[str, Pick
     return done
 
 
-def _pick(project: Project, person: Person, drivers: list[Person], choices) -> Picked:
+def _pick(project: Project, person: Person, drivers: list[Person], choices) -> SelectionCounts:
     sources = _sources(project, person, choices)
     theirs = [source for driver in drivers for source in _sources(project, driver, choices)]
     state = project.faces_dir(person) / STATE
@@ -78,10 +78,10 @@ def _pick(project: Project, person: Person, drivers: list[Person], choices) -> P
     known = read_json(state) or {}
     if known and known.get("key") == _key(project, sources, needed):
         with contextlib.suppress(TypeError, KeyError):
-            return Picked(**known["picked"])
+            return SelectionCounts(**known["picked"])
     state.unlink(missing_ok=True)
     if not sources:
-        return Picked()
+        return SelectionCounts()
     faces, out = _gathered(sources)
     # what others need only matters when there are more faces than places
     needs = _needs(theirs, project) if 0 < project.curate.most < len(faces) else None
@@ -127,11 +127,11 @@ def _needs(theirs: list["_Source"], project: Project) -> Traits | None:
     return faces.where(sure & np.array([reason is None for reason in out], bool))
 
 
-def _counted(verdict: Verdict, faces: Traits) -> Picked:
+def _counted(verdict: Verdict, faces: Traits) -> SelectionCounts:
     stay = np.array([reason is None for reason in verdict.reasons], bool)
     reasons = Counter(reason for reason in verdict.reasons if reason)
-    return Picked(int((stay & ~faces.held_out).sum()), int((stay & faces.held_out).sum()),
-                  {reason: reasons[reason] for reason in REASONS if reasons[reason]})  # fmt: skip
+    return SelectionCounts(int((stay & ~faces.held_out).sum()), int((stay & faces.held_out).sum()),
+                           {reason: reasons[reason] for reason in REASONS if reasons[reason]})  # fmt: skip
 
 
 class _Source:

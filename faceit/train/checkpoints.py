@@ -32,7 +32,7 @@ HELD = ("held_a", "held_b")  # the loss on held-out faces, in the rows where it 
 
 
 @dataclass
-class Standing:
+class RunState:
     """How far a run is and what it knows of itself: what is saved beside the weights. ``seconds`` are of training."""
 
     step: int = 0
@@ -55,11 +55,11 @@ class Standing:
                 "end": self.end}  # fmt: skip
 
 
-def read_standing(folder: Path) -> Standing:
+def read_standing(folder: Path) -> RunState:
     """Where the run was when it was saved last. WeightsError for a damaged state."""
     about, said = read_state(folder)
     try:
-        standing = Standing(
+        standing = RunState(
             int(said["step"]), float(said["seconds"]), int(said.get("part_step", 0)), float(said.get("snapped", 0)),
             float(said.get("rate", 1)), int(said.get("retries", 0)), said.get("end", ""),
         )  # fmt: skip
@@ -72,7 +72,7 @@ def read_standing(folder: Path) -> Standing:
     return standing
 
 
-def write_state(folder: Path, state: dict[str, np.ndarray], standing: Standing, about: str,
+def write_state(folder: Path, state: dict[str, np.ndarray], standing: RunState, about: str,
                 best: dict[str, np.ndarray] | None) -> None:  # fmt: skip
     """Write the history, the ``best`` weights where there are new ones, then the state that knows of both; ``about``
     is model.json's text. ``publish`` comes after it: a kill in between loses nothing."""
@@ -92,7 +92,7 @@ def publish(folder: Path, weights: dict[str, np.ndarray], step: int, about: str)
     write_text(folder / MODEL, about)
 
 
-def about_text(swap: str, at: Standing, more: dict) -> str:
+def about_text(swap: str, at: RunState, more: dict) -> str:
     """What model.json says: of the versions, of the run, and ``more`` of its people, faces and settings."""
     import keras
 

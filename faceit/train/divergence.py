@@ -17,11 +17,11 @@ COLLAPSED, RECENT, COLLAPSED_S = 3.0, 30, 6.0
 LIVELY, CONSTANT = 0.3, 0.03
 
 
-class GoneBad(Exception):
+class Diverged(Exception):
     """The network in training is worth nothing any more: back to the last good save. The text says what happened."""
 
 
-class Watch:
+class DivergenceGuard:
     """Looks at losses and pictures as they come; ``calm`` is whether the last of them were as they should be, so that
     the network may be saved."""
 
@@ -32,35 +32,35 @@ class Watch:
         self._liveliest = dict.fromkeys("ab", 0.0)
 
     def losses(self, seconds: float, loss_a: float, loss_b: float) -> None:
-        """Mean losses of the last steps, after ``seconds`` of training. GoneBad when they say so."""
+        """Mean losses of the last steps, after ``seconds`` of training. Diverged when they say so."""
         losses = {"a": loss_a, "b": loss_b}
         if not all(map(math.isfinite, losses.values())):
-            raise GoneBad("The loss is no longer a number")
+            raise Diverged("The loss is no longer a number")
         for side, loss in losses.items():
             recent = self._recent[side]
             high = bool(recent) and loss > COLLAPSED * min(recent)
             since = self._high_since[side] = (self._high_since[side] or seconds) if high else None
             if since is not None and seconds - since >= COLLAPSED_S:
-                raise GoneBad(f"The loss rose from {min(recent):.3f} to {loss:.3f}")
+                raise Diverged(f"The loss rose from {min(recent):.3f} to {loss:.3f}")
             recent.append(loss)
         self.calm = not any(self._high_since.values())
 
     def pictures(self, side: str, faces: np.ndarray, made: np.ndarray) -> None:
-        """Faces (n, s, s, 3) in 0..1 and what the network made of each of them. GoneBad when that is one picture."""
+        """Faces (n, s, s, 3) in 0..1 and what the network made of each of them. Diverged when that is one picture."""
         differ = float(faces.std(0).mean())
         if differ == 0:
             return
         lively = float(made.std(0).mean()) / differ
         if not math.isfinite(lively):
-            raise GoneBad("The network makes pictures that are not numbers")
+            raise Diverged("The network makes pictures that are not numbers")
         self._liveliest[side] = max(self._liveliest[side], lively)
         if self._liveliest[side] >= LIVELY and lively < CONSTANT:
-            raise GoneBad("The network makes the same picture of every face")
+            raise Diverged("The network makes the same picture of every face")
 
     def weights(self, arrays: dict[str, np.ndarray]) -> None:
-        """GoneBad where weights that are to be saved are not finite numbers."""
+        """Diverged where weights that are to be saved are not finite numbers."""
         if not all(np.isfinite(array).all() for array in arrays.values()):
-            raise GoneBad("The weights are no longer numbers")
+            raise Diverged("The weights are no longer numbers")
 
 
 def out_of_memory(error: BaseException) -> bool:

@@ -21,7 +21,7 @@ HELD_FACES = 32  # a side; they are looked at as often as the previews are made
 
 
 @dataclass(frozen=True)
-class Pair:
+class FacePair:
     """Face sets by side, "a" and "b", at the working size of a network of ``size`` pixels."""
 
     sets: dict[str, FaceSet]
@@ -46,7 +46,7 @@ class Pair:
         return {side: [round(float(turn), 1) for turn in np.percentile(yaw, ODD)] for side, yaw in both.items()}
 
 
-def load_pair(project: Project, swap: Swap, preset: Preset) -> Pair:
+def load_pair(project: Project, swap: Swap, preset: Preset) -> FacePair:
     """Load both people's faces. FaceitError where there are too few, or where they show more of one head than of the
     other."""
     sets, held = {}, {}
@@ -58,7 +58,7 @@ def load_pair(project: Project, swap: Swap, preset: Preset) -> Pair:
             f"The faces of {swap.a.name} were made with align: {crop.name} and those of {swap.b.name} with "
             f"{other.name}: run `python faceit.py preprocess {swap.name}`, which makes them alike."
         )
-    return Pair(sets, held, preset.size)
+    return FacePair(sets, held, preset.size)
 
 
 def _load(project: Project, person: Person, preset: Preset) -> tuple[FaceSet, FaceSet]:

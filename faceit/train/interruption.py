@@ -13,7 +13,7 @@ from faceit.train.divergence import disk_full
 DISK_RETRY_S = 3.0
 
 
-class Patience:
+class Interruption:
     """``stop`` is set by the first Ctrl-C, or a polite kill; the second one ends the process at once."""
 
     def __init__(self):

@@ -13,43 +13,43 @@ from faceit.errors import MediaError
 from faceit.images import write_image
 from faceit.network.swapmodel import SwapModel
 from faceit.progress import duration, say
-from faceit.train.checkpoints import HELD, Standing
-from faceit.train.face_pair import Pair
+from faceit.train.checkpoints import HELD, RunState
+from faceit.train.face_pair import FacePair
 from faceit.train.loss_plot import loss_plot, preview_columns, preview_grid
-from faceit.train.tensorboard_log import Board
+from faceit.train.tensorboard_log import TensorBoardLog
 from faceit.train.timelapse import FACES, Timelapse, film
 
 PREVIEWS = "previews"
 PREVIEW_ROWS = 6
 
 
-class Gallery:
+class Reporter:
     """The pictures and graphs of a run in the folder of its model. ``written`` calls what writes files."""
 
     def __init__(self, folder: Path, swap: Swap, settings: TrainSettings, written: Callable[[Callable], None]):
         self.folder, self.swap, self.settings, self._written = folder, swap, settings, written
         self.names = {"a": swap.a.name, "b": swap.b.name}
-        self._board = self._timelapse = None
+        self._tensorboard = self._timelapse = None
 
-    def open(self, at: Standing, done: float) -> None:
+    def open(self, at: RunState, done: float) -> None:
         """Begin, or go on where the run is; what is of later steps was of a run that was killed or rolled back."""
         (self.folder / PREVIEWS).mkdir(parents=True, exist_ok=True)
         if self.settings.timelapse:
             self._timelapse = Timelapse(self.folder, at.step, done)
         if self.settings.tensorboard:
-            self._board = Board(self.folder, at.step)
+            self._tensorboard = TensorBoardLog(self.folder, at.step)
 
     def chart(self, step: int, numbers: dict[str, float]) -> None:
         """Numbers for TensorBoard, where it is asked for."""
-        if self._board is not None:
-            self._written(lambda: self._board.add(step, numbers))
+        if self._tensorboard is not None:
+            self._written(lambda: self._tensorboard.add(step, numbers))
 
-    def preview(self, columns: list[np.ndarray], at: Standing, keep: bool) -> None:
+    def preview(self, columns: list[np.ndarray], at: RunState, keep: bool) -> None:
         """The preview of six columns, kept for good where asked, and the plot of the losses."""
         picture = preview_grid(columns, self.names)
         self._written(lambda: self._write(picture, at, keep))
 
-    def _write(self, picture: np.ndarray, at: Standing, keep: bool) -> None:
+    def _write(self, picture: np.ndarray, at: RunState, keep: bool) -> None:
         write_image(self.folder / "preview.jpg", picture, quality=90)
         if keep:
             write_image(self.folder / PREVIEWS / f"{at.step:08d}.jpg", picture, quality=85)
@@ -59,7 +59,7 @@ class Gallery:
         """Whether the timelapse is due for a picture."""
         return self._timelapse is not None and self._timelapse.due(done)
 
-    def moment(self, model: SwapModel, pair: Pair, at: Standing, done: float) -> None:
+    def moment(self, model: SwapModel, pair: FacePair, at: RunState, done: float) -> None:
         """A picture for the timelapse, where one is made."""
         if self._timelapse is None:
             return
@@ -82,7 +82,7 @@ class Gallery:
         if video is not None:
             say(f"How it learned: {video}")
 
-    def tell_end(self, at: Standing, done: float, rate: float) -> None:
+    def tell_end(self, at: RunState, done: float, rate: float) -> None:
         """How the run ended, and how fast it was, in faces a second."""
         row = at.history[-1] if at.history else dict.fromkeys(("loss_a", "loss_b", *HELD), math.nan)
         losses = ", ".join(f"{row[f'loss_{side}']:.3f} {self.names[side]}" + (

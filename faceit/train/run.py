@@ -21,12 +21,12 @@ from faceit.progress import Progress, duration, say
 from faceit.train import checkpoints
 from faceit.train.budget import Budget, stands_still
 from faceit.train.checkpoints import HELD, held_out
-from faceit.train.divergence import MOST_ROLLBACKS, GoneBad, Watch, out_of_memory
+from faceit.train.divergence import MOST_ROLLBACKS, Diverged, DivergenceGuard, out_of_memory
 from faceit.train.face_pair import held_out_from, load_pair
-from faceit.train.interruption import Every, Patience
+from faceit.train.interruption import Every, Interruption
 from faceit.train.loss_plot import preview_columns
-from faceit.train.reporting import PREVIEW_ROWS, Gallery
-from faceit.train.session import Learner
+from faceit.train.reporting import PREVIEW_ROWS, Reporter
+from faceit.train.session import TrainingSession
 
 NOTE_EVERY_S = 2.0  # a row of the history
 FORECAST_AFTER_S = 10.0  # of training it says what the budget comes to
@@ -59,16 +59,16 @@ class _Run:
     def __init__(self, project: Project, swap: Swap, preset_name: str, settings: TrainSettings):
         self.project, self.swap, self.settings = project, swap, settings
         self.folder = project.model_dir(swap.name)
-        self.learner = Learner(project, swap, preset_name, settings)
-        self.patience = Patience()
-        self.gallery = Gallery(self.folder, swap, settings, self._written)
+        self.session = TrainingSession(project, swap, preset_name, settings)
+        self.interruption = Interruption()
+        self.reporter = Reporter(self.folder, swap, settings, self._written)
         self.rollbacks, self.forecast_said = 0, False
 
     def open(self) -> None:
         """Put back what was saved last, or begin. It is also the way back when something went wrong."""
         checkpoints.sweep(self.folder)
-        self.at, self.watch, self._best = self.learner.open(self.rollbacks), Watch(), None
-        self.budget = Budget(self.settings, self.learner.preset.minutes * 60)
+        self.at, self.guard, self._best = self.session.open(self.rollbacks), DivergenceGuard(), None
+        self.budget = Budget(self.settings, self.session.preset.minutes * 60)
         try:
             self.budget.remember(self.at.end)
         except ValueError:
@@ -87,42 +87,42 @@ class _Run:
         if self.done() >= 1 and (self.folder / STATE).exists():
             self._already()
             return
-        self.gallery.open(self.at, self.done())
-        faces = " and ".join(f"{len(self.learner.pair.sets[s]):,} faces of {self.gallery.names[s]}" for s in SIDES)
-        say(f"Training {self.swap.name}: {self.learner.preset.name}, {self.learner.preset.size} px, {faces}.")
+        self.reporter.open(self.at, self.done())
+        faces = " and ".join(f"{len(self.session.pair.sets[s]):,} faces of {self.reporter.names[s]}" for s in SIDES)
+        say(f"Training {self.swap.name}: {self.session.preset.name}, {self.session.preset.size} px, {faces}.")
         if not (self.folder / STATE).exists():
-            if self.learner.preset.network == "appearance":
+            if self.session.preset.network == "appearance":
                 self._begin_usable()
             elif self.done() >= 1:
                 raise FaceitError("--iterations 0 is for cpu and gpu: what original makes before a step is noise.")
             if self.done() >= 1:
                 return
         first, began = self.at.step, time.monotonic()
-        with self.patience.heard():
+        with self.interruption.heard():
             self._train()
         if self.at.step == first:
             raise KeyboardInterrupt  # before the first step was through: there is nothing to save
-        faces = (self.at.step - first) * 2 * self.learner.preset.batch_size * cluster().count
-        self.gallery.tell_end(self.at, self.done(), faces / max(time.monotonic() - began, 1e-9))
+        faces = (self.at.step - first) * 2 * self.session.preset.batch_size * cluster().count
+        self.reporter.tell_end(self.at, self.done(), faces / max(time.monotonic() - began, 1e-9))
         if self.done() < 1:
             raise KeyboardInterrupt
-        preset, crop = self.learner.preset, self.learner.pair.crop
-        self.gallery.film({"preset": preset.name, "step": self.at.step, "align": crop.name})
+        preset, crop = self.session.preset, self.session.pair.crop
+        self.reporter.film({"preset": preset.name, "step": self.at.step, "align": crop.name})
 
     def _begin_usable(self) -> None:
         """Save the model and its preview before the first step: what is known of both people already swaps."""
-        self.at.history.append({"step": 0, "seconds": 0.0} | self.learner.first_losses() | dict.fromkeys(HELD))
+        self.at.history.append({"step": 0, "seconds": 0.0} | self.session.first_losses() | dict.fromkeys(HELD))
         self._look(keep=True)
         self.save()
         say(f"A first swap is ready: {self.folder / 'preview.jpg'}. convert works from here on; training betters it.")
 
     def _train(self) -> None:
         """Stretch after stretch, until the run is over or somebody stops it; what goes wrong is put right between."""
-        while self.done() < 1 and not self.patience.stop:
+        while self.done() < 1 and not self.interruption.stop:
             gone_bad, memory = "", False
             try:
                 self._stretch()
-            except GoneBad as bad:
+            except Diverged as bad:
                 gone_bad = str(bad)
             except Exception as error:
                 memory = out_of_memory(error)
@@ -143,7 +143,7 @@ class _Run:
             progress.resume_at(self._count())
             tenth, clock = int(self.done() * 10), time.monotonic()
             while not (self._over() or self.budget.total != progress.total):
-                self.learner.training.step(self.learner.pair.sets, at.step - at.part_step, self.done())
+                self.session.training.step(self.session.pair.sets, at.step - at.part_step, self.done())
                 at.step += 1
                 now = time.monotonic()
                 at.seconds += now - clock
@@ -159,9 +159,9 @@ class _Run:
                 if look:
                     self._look(keep=at.step == first + 1 or int(self.done() * 10) > tenth)
                     looking.last, tenth = now, int(self.done() * 10)
-                elif self.gallery.wants_moment(self.done()):
+                elif self.reporter.wants_moment(self.done()):
                     self._keep_moment()
-                if save and self.watch.calm:
+                if save and self.guard.calm:
                     began = time.monotonic()
                     self.save()
                     saving.last = time.monotonic()
@@ -173,13 +173,13 @@ class _Run:
                 self._end_stretch(progress)
 
     def _over(self) -> bool:
-        return self.patience.stop or self.done() >= 1
+        return self.interruption.stop or self.done() >= 1
 
     def _end_stretch(self, progress: Progress) -> None:
         if not self.at.history or self.at.history[-1]["step"] < self.at.step:
             self._note(progress)
-        if not self.watch.calm:
-            raise GoneBad("The loss had risen steeply")
+        if not self.guard.calm:
+            raise Diverged("The loss had risen steeply")
         self._look(keep=True)
         self._keep_moment()
         self.save()
@@ -190,37 +190,37 @@ class _Run:
 
     def _note(self, progress: Progress, speed: float | None = None) -> None:
         """A row of the history, with the mean losses since the last one; ``speed`` in steps a second."""
-        loss_a, loss_b = self.learner.training.mean_losses()
-        self.watch.losses(self.at.seconds, loss_a, loss_b)
+        loss_a, loss_b = self.session.training.mean_losses()
+        self.guard.losses(self.at.seconds, loss_a, loss_b)
         row = {"step": self.at.step, "seconds": round(self.at.seconds, 2)}
         row |= {"loss_a": round(loss_a, 5), "loss_b": round(loss_b, 5)}
         self.at.history.append(row | dict.fromkeys(HELD))
         shown = "" if speed is None else f", {speed:.1f} steps/s"
         progress.update(self._count(), f"step {self.at.step:,}{shown}, loss {loss_a:.3f} {loss_b:.3f}")
-        numbers = {f"loss/{self.gallery.names['a']}": loss_a, f"loss/{self.gallery.names['b']}": loss_b}
-        numbers["learning rate"] = self.learner.training.last_rate
-        self.gallery.chart(self.at.step, numbers | ({} if speed is None else {"steps per second": speed}))
+        numbers = {f"loss/{self.reporter.names['a']}": loss_a, f"loss/{self.reporter.names['b']}": loss_b}
+        numbers["learning rate"] = self.session.training.last_rate
+        self.reporter.chart(self.at.step, numbers | ({} if speed is None else {"steps per second": speed}))
 
     def _look(self, keep: bool) -> None:
         """Look at held-out faces and at the preview's, with the averaged weights; a note was just made."""
-        with self.learner.training.averaged():
-            model = self.learner.model()
+        with self.session.training.averaged():
+            model = self.session.model()
             self._measure_held_out(model)
-            columns = preview_columns(model, self.learner.pair, PREVIEW_ROWS)
-        self.gallery.preview(columns, self.at, keep)
+            columns = preview_columns(model, self.session.pair, PREVIEW_ROWS)
+        self.reporter.preview(columns, self.at, keep)
         self._end_at_plateau()
 
     def _measure_held_out(self, model: SwapModel) -> None:
         """Put the loss on held-out faces into the history's last row, where there are such faces; the best are kept."""
         from faceit.network.weights import take
 
-        row, losses = self.at.history[-1], self.learner.held_out_losses(model)
+        row, losses = self.at.history[-1], self.session.held_out_losses(model)
         row |= {f"held_{side}": loss for side, loss in losses.items()}
         loss = held_out(row)
         if loss is None:
             return
-        names = self.gallery.names
-        self.gallery.chart(self.at.step, {f"held out/{names[side]}": losses[side] for side in losses})
+        names = self.reporter.names
+        self.reporter.chart(self.at.step, {f"held out/{names[side]}": losses[side] for side in losses})
         if math.isfinite(loss) and (self.at.best is None or loss < self.at.best["loss"]):
             self.at.best = {"step": self.at.step, "loss": round(loss, 5)}
             self._best = take(model.network.variables)  # written with the next save
@@ -236,8 +236,8 @@ class _Run:
             self._decide(f"the held-out loss stands still at {looks[-1][1]:.3f}, {more} for the fine details")
 
     def _keep_moment(self) -> None:
-        with self.learner.training.averaged():
-            self.gallery.moment(self.learner.model(), self.learner.pair, self.at, self.done())
+        with self.session.training.averaged():
+            self.reporter.moment(self.session.model(), self.session.pair, self.at, self.done())
 
     def _decide(self, what: str) -> None:
         """Note down, and say, what the run decided by itself."""
@@ -249,7 +249,7 @@ class _Run:
     def _roll_back(self, why: str) -> None:
         """Go back to the last good save with half the rate and other faces."""
         where = f"{why} at step {self.at.step:,}"
-        if self.patience.stop:  # there is nothing to save
+        if self.interruption.stop:  # there is nothing to save
             say(f"{where}: what came after the last save is left out.")
             raise KeyboardInterrupt
         self.rollbacks += 1
@@ -261,40 +261,40 @@ class _Run:
             )
         rate, retries = self.at.rate / 2, self.at.retries + 1
         self._reopen()
-        self.at.rate, self.at.retries = self.learner.training.rate, self.learner.training.retries = rate, retries
+        self.at.rate, self.at.retries = self.session.training.rate, self.session.training.retries = rate, retries
         self._decide(f"{where[0].lower()}{where[1:]}, so back to here with {rate:g} times the learning rate")
 
     def _halve_batch(self) -> None:
         """The last save, in a training of half the batch size."""
-        step, size = self.at.step, self.learner.preset.batch_size
-        self.learner.most = size // 2
-        if self.learner.most < FEWEST_AT_ONCE:
+        step, size = self.at.step, self.session.preset.batch_size
+        self.session.most = size // 2
+        if self.session.most < FEWEST_AT_ONCE:
             raise FaceitError(
-                f"The memory does not suffice for {size} faces a side at a time with {self.learner.preset.name}: end "
+                f"The memory does not suffice for {size} faces a side at a time with {self.session.preset.name}: end "
                 "other programs that use it, or take a smaller preset."
             )
         self._reopen()
         self._decide(f"the memory did not suffice for {size} faces a side at step {step:,}, "
-                     f"so on from here with {self.learner.most}")  # fmt: skip
+                     f"so on from here with {self.session.most}")  # fmt: skip
 
     def _reopen(self) -> None:
         events, rate, retries = self.at.events, self.at.rate, self.at.retries
         self.open()
         self.at.events, self.at.rate, self.at.retries = events, rate, retries
-        self.learner.training.rate, self.learner.training.retries = rate, retries
-        self.gallery.open(self.at, self.done())
+        self.session.training.rate, self.session.training.retries = rate, retries
+        self.reporter.open(self.at, self.done())
 
     # --- the files ---
 
     def save(self) -> None:
-        """Write the state and what is made from it, and a snapshot of both where one is due. GoneBad for what is not
+        """Write the state and what is made from it, and a snapshot of both where one is due. Diverged for what is not
         worth saving."""
-        state = self.learner.training.state()
-        self.watch.weights(state)
+        state = self.session.training.state()
+        self.guard.weights(state)
         for side in SIDES:  # with the weights as they are: the average would tell later
-            some = self.learner.pair.some(side, WATCHED_FACES)
-            made = self.learner.model().swap(some.faces, some.points, side, side)
-            self.watch.pictures(side, self.learner.crops(some), made)
+            some = self.session.pair.some(side, WATCHED_FACES)
+            made = self.session.model().swap(some.faces, some.points, side, side)
+            self.guard.pictures(side, self.session.crops(some), made)
         self.at.end = self.budget.saved()
         about = self._about_text()
         self._written(lambda: checkpoints.write_state(self.folder, state, self.at, about, self._best))
@@ -305,23 +305,23 @@ class _Run:
             self.at.snapped = self.done()
 
     def _publish(self, about: str) -> None:
-        checkpoints.publish(self.folder, self.learner.averages(), self.at.step, about)
+        checkpoints.publish(self.folder, self.session.averages(), self.at.step, about)
 
     def _snapshot_due(self) -> bool:
         parts = self.settings.snapshots + 1
         return self.done() < 1 and int(self.done() * parts) > int(self.at.snapped * parts)
 
     def _written(self, write: Callable[[], object]) -> None:
-        self.patience.written(self.folder, write)
+        self.interruption.written(self.folder, write)
 
     def _about_text(self) -> str:
         """What model.json says."""
         from faceit.network.training import mirrors
 
-        people, pair = zip(SIDES, (self.swap.a, self.swap.b), strict=True), self.learner.pair
-        mirrored = mirrors(self.learner.preset, pair.sets)
+        people, pair = zip(SIDES, (self.swap.a, self.swap.b), strict=True), self.session.pair
+        mirrored = mirrors(self.session.preset, pair.sets)
         more = {"people": {side: {"name": person.name, "consent": person.consent} for side, person in people},
-                "preset": to_json(self.learner.preset), "align": pair.crop.name, "train": asdict(self.settings),
+                "preset": to_json(self.session.preset), "align": pair.crop.name, "train": asdict(self.settings),
                 "faces": {side: len(pair.sets[side]) for side in SIDES},
                 "pictures": {side: pair.sets[side].picture_size for side in SIDES}, "turns": pair.turns(mirrored),
                 "held_out_from": held_out_from(self.project, self.swap, self.at.held_out_from)}  # fmt: skip
@@ -340,6 +340,6 @@ class _Run:
     def _say_forecast(self, rate: float) -> None:
         """What the budget comes to at ``rate`` steps a second, and how much disk the model takes meanwhile."""
         self.forecast_said = True
-        disk = self.learner.training.disk_size(self.settings.snapshots)
+        disk = self.session.training.disk_size(self.settings.snapshots)
         say(f"{self.budget.forecast(rate, self.at.step, self.at.seconds)}; models/{self.swap.name} takes up to "
             f"{disk / 1e6:,.0f} MB while training.")  # fmt: skip

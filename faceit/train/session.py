@@ -15,13 +15,13 @@ from faceit.network.swapmodel import SwapModel, model_of
 from faceit.progress import duration, say
 from faceit.train import checkpoints, setup
 from faceit.train.budget import PLATEAU
-from faceit.train.checkpoints import Standing
+from faceit.train.checkpoints import RunState
 from faceit.train.face_pair import check_crop, load_pair
 
 FIRST_FACES = 16  # a side, for the loss before the first step
 
 
-class Learner:
+class TrainingSession:
     """What learns: ``training`` with its network, of ``preset``, on the faces of ``pair``."""
 
     def __init__(self, project: Project, swap: Swap, preset_name: str, settings: TrainSettings):
@@ -43,7 +43,7 @@ class Learner:
         if self.most is not None:
             self._preset = replace(preset, batch_size=min(self.most, preset.batch_size))
 
-    def open(self, attempt: int) -> Standing:
+    def open(self, attempt: int) -> RunState:
         """Put back what was saved last, or begin: a fresh network is another one at each ``attempt`` (0, 1 ...)."""
         self.let_go()
         self.preset = setup.pick_preset(self.project, self.swap, self._preset_name, self.settings)
@@ -63,18 +63,18 @@ class Learner:
                 "preprocess: in the YAML and run preprocess, or say how long with --minutes."
             )
 
-    def _begin(self, attempt: int) -> Standing:
+    def _begin(self, attempt: int) -> RunState:
         fit = self.settings.batch_size is None and self.most is None
         network = setup.begun(self.preset, self.settings.seed + attempt, self.pair, fit)
         other = self.settings.warm_start
         if other is not None:
             taken = setup.warmed(network, self.project, other, self.names, self.pair)
             say(f"Starting warm from {other}: {taken.words(len(network.variables))}.")
-        at = Standing(warm_start=other)
+        at = RunState(warm_start=other)
         self._train(network, at)
         return at
 
-    def _resume(self) -> Standing:
+    def _resume(self) -> RunState:
         from faceit.network.weights import load_tensors
 
         at, path = checkpoints.read_standing(self.folder), self.folder / STATE
@@ -86,7 +86,7 @@ class Learner:
                 "weights.")  # fmt: skip
         return at
 
-    def _train(self, network, at: Standing) -> None:
+    def _train(self, network, at: RunState) -> None:
         from faceit.network.training import Training
 
         self._preset, self.training = network.preset, Training(network, self.settings.seed, self.pair.crop)

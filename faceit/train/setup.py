@@ -10,7 +10,7 @@ from faceit.network.model_file import SIDES, STATE, WEIGHTS, about_crop, read_ab
 from faceit.network.presets import SIZES, Preset, choose, from_json
 from faceit.network.warm_start import TakenOver, begin_with, take_over
 from faceit.train.checkpoints import read_state
-from faceit.train.face_pair import Pair, face_pixels
+from faceit.train.face_pair import FacePair, face_pixels
 
 NEARLY = 0.9  # of the faces' size is as good as all of it
 ADJUSTABLE = ("batch_size", "loss", "perceptual", "identity", "adversarial", "flip")  # settings that presets have too
@@ -71,7 +71,7 @@ def _as_wished(preset: Preset, settings: TrainSettings, before: dict | None = No
     return replace(preset, **changed)
 
 
-def begun(preset: Preset, seed: int, pair: Pair, fit: bool):
+def begun(preset: Preset, seed: int, pair: FacePair, fit: bool):
     """A fresh network that knows what can be known of both people before training; with ``fit``, its preset's batch
     size is one that the memory has room for."""
     start_backend()  # before anything else imports Keras: it does so without a word
@@ -97,7 +97,7 @@ def built(preset: Preset, seed: int):
     return build_to_train(preset)
 
 
-def warmed(network, project: Project, other: str, names: dict[str, str], pair: Pair) -> TakenOver:
+def warmed(network, project: Project, other: str, names: dict[str, str], pair: FacePair) -> TakenOver:
     """Begin with another swap's weights where they fit; what is one person's comes only from that person."""
     from faceit.network.weights import load_tensors
 

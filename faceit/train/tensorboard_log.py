@@ -13,7 +13,7 @@ FOLDER = "tensorboard"
 VERSION = "brain.Event:2"  # of the file format; from 2 on TensorBoard knows where a run was taken up again
 
 
-class Board:
+class TensorBoardLog:
     """One event file of a run that begins, or goes on, at ``step``: what an earlier file has of later steps no longer
     counts, so a run that was killed or rolled back goes on in the same graph."""
 

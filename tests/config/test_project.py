@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from faceit.config.project import Refused, load_project, parse_time, video_name
+from faceit.config.project import RefusedPerson, load_project, parse_time, video_name
 from faceit.config.settings import ConvertSettings, ModelSettings, PreprocessSettings, TrainSettings
 from faceit.errors import ConfigError, FaceitError
 
@@ -89,7 +89,7 @@ def test_under_not_a_name_is_a_person_and_any_other_word_a_picture_or_a_folder(l
         (folder / name).touch()
     collins = load(refusing("[hopper, strangers, elsewhere/twin.jpg, hopper]")).people["collins"]
     portrait, twin = tmp_path / "data/persons/hopper.jpg", tmp_path / "elsewhere/twin.jpg"
-    assert collins.refused == (Refused(portrait, "hopper"), Refused(folder), Refused(twin))
+    assert collins.refused == (RefusedPerson(portrait, "hopper"), RefusedPerson(folder), RefusedPerson(twin))
     inside = (folder / "a.png", folder / "b.JPG")
     assert collins.identity_pictures == (*collins.portraits, portrait, *inside, twin)
 
@@ -106,7 +106,7 @@ def test_a_person_may_be_refused_before_they_are_listed_and_have_several_portrai
     text = GOOD.replace("consent: US Navy", "consent: US Navy\n    not: collins")
     hopper = load(text).people["hopper"]
     assert hopper.refused == tuple(
-        Refused(tmp_path / name, "collins") for name in ("persons/collins.jpg", "persons/collins2.png")
+        RefusedPerson(tmp_path / name, "collins") for name in ("persons/collins.jpg", "persons/collins2.png")
     )
 
 

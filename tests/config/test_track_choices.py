@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from faceit.config.track_choices import Choices, read_choices, unmatched, write_choices
+from faceit.config.track_choices import TrackChoices, read_choices, unmatched, write_choices
 from faceit.errors import ConfigError
 
 GOOD = """\
@@ -22,7 +22,7 @@ hopper:
 def load(tmp_path):
     """A function: text -> Choices of a file with it."""
 
-    def written(text: str | bytes) -> Choices:
+    def written(text: str | bytes) -> TrackChoices:
         file = tmp_path / "faces.yaml"
         file.write_bytes(text if isinstance(text, bytes) else text.encode())
         return read_choices(file)
@@ -42,35 +42,35 @@ def test_what_was_chosen_is_found(load):
 
 
 def test_no_file_is_no_choice(tmp_path, load):
-    assert read_choices(tmp_path / "faces.yaml") == Choices()
-    assert load("") == load("# nothing\n") == Choices()
+    assert read_choices(tmp_path / "faces.yaml") == TrackChoices()
+    assert load("") == load("# nothing\n") == TrackChoices()
 
 
 def test_what_is_written_is_read_again(tmp_path):
     people = {"no": {"1e5": {"000012350-0": True}}, "b": {"x": {"000000000-3": False, "000000000-0": True}}, "c": {}}
     file = tmp_path / "faces.yaml"
-    write_choices(file, Choices(people))
+    write_choices(file, TrackChoices(people))
     assert read_choices(file).people == {name: said for name, said in people.items() if said}
     assert file.read_text(encoding="utf-8").startswith("# Which tracks")
-    write_choices(file, Choices())
-    assert read_choices(file) == Choices() and not list(tmp_path.glob(".*"))
+    write_choices(file, TrackChoices())
+    assert read_choices(file) == TrackChoices() and not list(tmp_path.glob(".*"))
 
 
 def test_a_disk_that_refuses_keeps_the_old_file(tmp_path):
     (tmp_path / "faces.yaml").mkdir()
     with pytest.raises(Exception, match="cannot be written"):
-        write_choices(tmp_path / "faces.yaml", Choices())
+        write_choices(tmp_path / "faces.yaml", TrackChoices())
 
 
 def test_of_another_file_only_the_named_people_are_taken(load):
-    here = Choices({"ann": {"x": {"000000000-0": True}}, "bob": {"y": {"000000000-0": True}}})
-    other = Choices({"ann": {"z": {"000000040-0": False}}, "bob": {}})
+    here = TrackChoices({"ann": {"x": {"000000000-0": True}}, "bob": {"y": {"000000000-0": True}}})
+    other = TrackChoices({"ann": {"z": {"000000040-0": False}}, "bob": {}})
     assert here.taken(other, ["ann"]).people == {"ann": other.people["ann"], "bob": here.people["bob"]}
     assert here.taken(other, ["bob", "cyd"]).people == {"ann": here.people["ann"], "bob": {}}
 
 
 def test_choices_that_fit_no_track_are_named():
-    choices = Choices({"ann": {"x": {"000000000-0": True, "000000040-0": False, "000000040-1": True}}})
+    choices = TrackChoices({"ann": {"x": {"000000000-0": True, "000000040-0": False, "000000040-1": True}}})
     tracks = [SimpleNamespace(name="000000040-0"), SimpleNamespace(name="000000080-0")]
     assert unmatched(choices, "ann", "x", tracks) == ["000000000-0", "000000040-1"]
     assert unmatched(choices, "bob", "x", tracks) == []

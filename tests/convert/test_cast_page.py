@@ -6,7 +6,7 @@ import pytest
 
 from faceit.cli import main
 from faceit.convert import video_parts
-from faceit.convert.video_parts import Conversion
+from faceit.convert.video_parts import VideoConversion
 
 from ..conftest import copied
 from ..media.flash_beep import run_ffmpeg
@@ -52,7 +52,7 @@ def test_everyone_is_on_the_page_and_the_conversion_goes_on_from_it(project, bot
     def looked(*_):
         raise AssertionError("it looked again")
 
-    monkeypatch.setattr(video_parts.View, "do", looked)  # in the parent, before workers are forked from it
+    monkeypatch.setattr(video_parts.FirstPass, "do", looked)  # in the parent, before workers are forked from it
     assert convert(project, both, "--side-by-side") == 0
     assert "1 of 2 pieces of work are done" in capsys.readouterr().out
     assert (folder(project) / "both & more.mp4").exists()
@@ -84,7 +84,7 @@ def test_a_doubtful_verdict_says_what_changes_it_and_that_needs_no_second_look(p
 
 def test_a_look_leaves_what_was_painted(project, people, monkeypatch, capsys):
     monkeypatch.setattr(video_parts, "PART_S", 0.4)
-    monkeypatch.setattr(Conversion, "finish", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(VideoConversion, "finish", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     assert convert(project, people / "talk.mp4") == 130
     monkeypatch.undo()
     monkeypatch.setattr(video_parts, "PART_S", 0.4)

@@ -12,7 +12,7 @@ from faceit.config.project import load_project
 from faceit.config.settings import ConvertSettings
 from faceit.convert import request
 from faceit.convert.painter import Painter, Swapper
-from faceit.convert.request import Converter, Task, Wanted
+from faceit.convert.request import ConversionRequest, Converter, ConvertTask
 from faceit.faces.cast import Casts, Limits
 from faceit.faces.detect import FaceFinder
 from faceit.faces.hands import HandFinder
@@ -207,8 +207,8 @@ def test_two_swaps_in_one_video_each_find_their_person(project, people, tmp_path
     assert (facts["from"], facts["to"]) == ("collins and hopper", "hopper and collins")
     assert [told["swap"] for told in facts["swaps"]] == ["c2h", "h2c"] and len(facts["consent"]) == 2
     assert convert(project, both, "--preview", "1", "--swap", "h2c") == 0
-    task = Task("c2h", str(both), others=("h2c",), given=(("keep", "mouth"),))
-    wanted = Wanted(load_project(project), task, ConvertSettings(keep="mouth"))
+    task = ConvertTask("c2h", str(both), others=("h2c",), given=(("keep", "mouth"),))
+    wanted = ConversionRequest(load_project(project), task, ConvertSettings(keep="mouth"))
     assert [swap.settings.keep for swap in wanted.swaps] == ["mouth", "mouth"]
     capsys.readouterr()
     assert convert(project, both, "--overwrite", "--swap", "h2c", "--everyone") == 1

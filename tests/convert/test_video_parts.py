@@ -14,7 +14,7 @@ import pytest
 
 from faceit.cli import main
 from faceit.convert import video_parts
-from faceit.convert.video_parts import Conversion
+from faceit.convert.video_parts import VideoConversion
 from faceit.errors import MediaError
 from faceit.media.video import probe, read_frames
 from faceit.media.writer import VideoWriter
@@ -152,13 +152,13 @@ def test_ctrl_c_is_a_normal_way_to_stop(project, people, monkeypatch, capsys):
 
 
 def test_other_settings_begin_anew(project, people, monkeypatch):
-    keys, opened = [], Conversion.opened
+    keys, opened = [], VideoConversion.opened
 
     def seen(self):
         keys.append(self.key)
         return opened(self)
 
-    monkeypatch.setattr(Conversion, "opened", seen)
+    monkeypatch.setattr(VideoConversion, "opened", seen)
     for more in ([], ["--reverse"], ["--everyone"], ["--height", "200"], []):
         main(words(project, people / "talk.mp4", "--duration", "0.3", "--overwrite", *more))
     assert len(set(keys)) == 4 and keys[0] == keys[-1]

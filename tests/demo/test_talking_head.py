@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from faceit.demo import talking_head
-from faceit.demo.talking_head import RATE, Pose, Puppet, make_clip, performance, portraits, speech
+from faceit.demo.talking_head import RATE, Pose, TalkingHead, make_clip, performance, portraits, speech
 from faceit.geometry import mouth_opening
 
 # dlib's points on the two portraits of portraits(), so that these tests need no dlib
@@ -164,9 +164,9 @@ def pictures():
 
 @pytest.fixture(scope="module", params=["collins", "hopper"])
 def person(request, pictures):
-    """(portrait, landmarks, Puppet) of each of the two."""
+    """(portrait, landmarks, TalkingHead) of each of the two."""
     points = np.array(LANDMARKS[request.param], np.float32)
-    return pictures[request.param], points, Puppet(pictures[request.param], points)
+    return pictures[request.param], points, TalkingHead(pictures[request.param], points)
 
 
 def mouth(frame, points):
@@ -237,7 +237,7 @@ def test_light_is_a_gain_and_zoom_brings_the_face_nearer(person):
 
 def test_any_size_and_contiguous_frames(person):
     portrait, points, _ = person
-    frame = Puppet(portrait, points, (320, 240)).frame(Pose(mouth_open=0.5, yaw=-5))
+    frame = TalkingHead(portrait, points, (320, 240)).frame(Pose(mouth_open=0.5, yaw=-5))
     assert frame.shape == (240, 320, 3) and frame.dtype == np.uint8 and frame.flags.c_contiguous
 
 
@@ -245,7 +245,7 @@ def test_the_same_seed_is_the_same_performance_and_picture(person):
     portrait, points, doll = person
     poses = performance(2, 25, seed=3)
     assert poses == performance(2, 25, seed=3) != performance(2, 25, seed=4)
-    again = Puppet(portrait, points)
+    again = TalkingHead(portrait, points)
     assert np.array_equal(doll.frame(poses[20]), again.frame(poses[20]))
     sound = speech(poses, 25, 180, 3)
     assert np.array_equal(sound, speech(poses, 25, 180, 3)) and not np.array_equal(sound, speech(poses, 25, 180, 4))
@@ -290,7 +290,7 @@ def test_a_clip_has_pictures_and_sound_of_the_same_length(person, tmp_path):
         assert float(sound.duration * sound.time_base) == pytest.approx(1.2, abs=0.05)
         frames = [f.to_ndarray(format="rgb24") for f in clip.decode(video=0)]
     assert len(frames) == 30
-    expected = Puppet(portrait, points, (240, 240)).frame(performance(1.2, 25, 5)[15])
+    expected = TalkingHead(portrait, points, (240, 240)).frame(performance(1.2, 25, 5)[15])
     assert np.abs(frames[15].astype(int) - expected).mean() < 8
     assert [p.name for p in tmp_path.iterdir()] == ["talk.mp4"]
 
@@ -301,7 +301,7 @@ def test_a_failed_clip_leaves_nothing(person, tmp_path, monkeypatch):
     def broken(*args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(talking_head.Puppet, "frame", broken)
+    monkeypatch.setattr(talking_head.TalkingHead, "frame", broken)
     with contextlib.suppress(KeyboardInterrupt):
         make_clip(portrait, points, tmp_path / "talk.mp4", seconds=0.5, size=(240, 240))
     assert not list(tmp_path.iterdir())
@@ -313,7 +313,7 @@ def test_dlib_sees_the_mouth_open(name, pictures):
     models = pytest.importorskip("face_recognition_models")
     find = dlib.get_frontal_face_detector()
     predict = dlib.shape_predictor(models.pose_predictor_model_location())
-    doll = Puppet(pictures[name], np.array(LANDMARKS[name], np.float32))
+    doll = TalkingHead(pictures[name], np.array(LANDMARKS[name], np.float32))
     seen, asked = [], [0, 0.25, 0.5, 0.75, 0.9]
     for opening, yaw in zip(asked, (-10, -5, 0, 5, 10), strict=True):
         frame = doll.frame(Pose(mouth_open=opening, yaw=yaw))

@@ -14,7 +14,7 @@ from faceit.config.settings import ConvertSettings
 from faceit.demo.talking_head import make_clip
 from faceit.errors import FaceitError
 from faceit.evaluate.reference import learn
-from faceit.evaluate.video_meter import Converted, Meter
+from faceit.evaluate.video_meter import ConvertedVideo, VideoMeter
 from faceit.faces.detect import FaceFinder
 from faceit.faces.follow import followed
 from faceit.faces.identity import learn_identity
@@ -71,8 +71,8 @@ def measured(stage, name: str, frames: list[np.ndarray]) -> dict:
     with VideoWriter(path, SIDE, SIDE, FPS, crf=6, preset="veryfast") as video:
         for frame in frames:
             video.write(frame)
-    meter = Meter(stage["known"]["collins"], stage["known"]["hopper"])
-    meter.measure(0, Converted(path, stage["folder"] / "collins.mp4", settings=SETTINGS), stage["identity"])
+    meter = VideoMeter(stage["known"]["collins"], stage["known"]["hopper"])
+    meter.measure(0, ConvertedVideo(path, stage["folder"] / "collins.mp4", settings=SETTINGS), stage["identity"])
     table = meter.table
     expression = summary.expression(table)
     return {
@@ -204,14 +204,14 @@ def test_a_face_that_is_gone_from_the_result_is_lost(stage):
 
 def test_a_head_that_was_turned_too_far_is_not_somebody_else(stage):
     source = stage["folder"] / "collins.mp4"
-    meter = Meter(stage["known"]["collins"], stage["known"]["hopper"])
-    meter.measure(0, Converted(source, source, settings=SETTINGS, yaw=(70.0, 80.0)), stage["identity"])
+    meter = VideoMeter(stage["known"]["collins"], stage["known"]["hopper"])
+    meter.measure(0, ConvertedVideo(source, source, settings=SETTINGS, yaw=(70.0, 80.0)), stage["identity"])
     said = summary.coverage(meter.table)
     assert (said["turned"], said["someone_else"], said["swapped"]) == (SECONDS * FPS, 0, 0)
 
 
 def test_another_source_is_refused(stage, people):
-    meter = Meter(stage["known"]["collins"], stage["known"]["hopper"])
-    other = Converted(stage["folder"] / "collins.mp4", people / "talk.mp4", settings=SETTINGS)
+    meter = VideoMeter(stage["known"]["collins"], stage["known"]["hopper"])
+    other = ConvertedVideo(stage["folder"] / "collins.mp4", people / "talk.mp4", settings=SETTINGS)
     with pytest.raises(FaceitError, match="not as long as its source talk.mp4: name the right one with --source"):
         meter.measure(0, other, stage["identity"])

@@ -7,7 +7,7 @@ import pytest
 
 from faceit.faces.cast import Cast, Casts, Limits
 from faceit.faces.identity import Identity, Tally
-from faceit.faces.seen import Seen, load_seen, save_seen
+from faceit.faces.seen import SeenFaces, load_seen, save_seen
 from faceit.geometry import HEAD, SKULL
 from faceit.shape import generic_head
 
@@ -16,10 +16,10 @@ FACE[36:48, 1] -= 60  # eyes above, so that it has an upright place
 THEIRS, STRANGER = np.zeros(128), np.full(128, 0.2)  # 2.3 apart
 
 
-def seen(frames: int, *faces: tuple[int, int, int, np.ndarray | None], light=None, cuts=()) -> Seen:
+def seen(frames: int, *faces: tuple[int, int, int, np.ndarray | None], light=None, cuts=()) -> SeenFaces:
     """(frame, track, left side of its box, encoding) -> what was seen; ``light`` (n, 6)."""
     encoded = [i for i, face in enumerate(faces) if face[3] is not None]
-    return Seen(
+    return SeenFaces(
         frames, np.array([face[0] for face in faces], np.int32), np.array([face[1] for face in faces], np.int32),
         np.array([(x, 0, x + 100, 100) for _, _, x, _ in faces], np.int32).reshape(-1, 4),
         np.array([FACE + [x, 0] for _, _, x, _ in faces], np.float32).reshape(-1, 68, 2),
@@ -29,7 +29,7 @@ def seen(frames: int, *faces: tuple[int, int, int, np.ndarray | None], light=Non
     )  # fmt: skip
 
 
-def cast(*parts: Seen, identity: Identity | None = None, **limits) -> Cast:
+def cast(*parts: SeenFaces, identity: Identity | None = None, **limits) -> Cast:
     return Cast(lambda number: parts[number], len(parts), 25.0, identity, Limits(**limits))
 
 
@@ -87,9 +87,10 @@ def test_a_part_is_placed_as_in_one_go():
     faces = [(i, 1, 10, None) for i in range(45)]
     whole = seen(45, *faces, light=rng.normal(50, 1, (45, 6)))
     whole.landmarks[:] += rng.normal(0, 1, whole.landmarks.shape)
-    cut = [Seen(15, np.arange(15, dtype=np.int32), *(getattr(whole, name)[i : i + 15] for name in
-                ("track", "boxes", "landmarks", "spread")), whole.encoded, whole.encodings, whole.light[i : i + 15],
-                whole.cuts) for i in (0, 15, 30)]  # fmt: skip
+    parts = ("track", "boxes", "landmarks", "spread")
+    cut = [SeenFaces(15, np.arange(15, dtype=np.int32), *(getattr(whole, name)[i : i + 15] for name in parts),
+                     whole.encoded, whole.encodings, whole.light[i : i + 15], whole.cuts)
+           for i in (0, 15, 30)]  # fmt: skip
     [together] = [[faces for part in range(some.parts) for faces in some.faces(part)] for some in [cast(whole)]]
     apart = [faces for part in range(3) for faces in cast(*cut).faces(part)]
     for [one], [other] in zip(together, apart, strict=True):
@@ -174,17 +175,17 @@ def test_light_that_trembles_is_steadied_and_a_lamp_that_is_switched_on_is_not()
     assert all(faces[0].light is None for faces in unknown.faces(0))
 
 
-def test_what_networks_are_told_trembles_less_and_moves_as_fast():
+def test_smoothed_landmarks_tremble_less_and_move_as_fast():
     """A head that goes 30 pixels a frame, with a chin that a detector throws up and down by two."""
     there = seen(20, *[(i, 1, 30 * i, None) for i in range(20)])
     there.landmarks[:, 8, 1] += np.where(np.arange(20) % 2, 2.0, -2.0)
     faces = [face for [face] in cast(there).faces(0)]
-    told = np.stack([face.told for face in faces])
-    chin = told[:, 8, 1] - FACE[8, 1]
+    smoothed = np.stack([face.smoothed_landmarks for face in faces])
+    chin = smoothed[:, 8, 1] - FACE[8, 1]
     assert np.abs(np.diff(chin[2:-2])).max() < 0.25 * 4 and np.abs(chin[2:-2]).max() < 0.5
-    np.testing.assert_allclose(np.diff(told[:, 30, 0]), 30, atol=0.01)
+    np.testing.assert_allclose(np.diff(smoothed[:, 30, 0]), 30, atol=0.01)
     still = np.stack([face.landmarks for face in faces])
-    np.testing.assert_allclose(told[:, 30], still[:, 30], atol=0.05)
+    np.testing.assert_allclose(smoothed[:, 30], still[:, 30], atol=0.05)
 
 
 def test_of_two_swaps_the_nearer_has_the_face():
@@ -207,7 +208,7 @@ def test_strangers_are_read_by_a_shape_of_their_own_track_over_all_parts():
     wide[:17] *= [1.2, 1.0, 1.0]
     rng = np.random.default_rng(0)
 
-    def part(first: int) -> Seen:
+    def part(first: int) -> SeenFaces:
         both = seen(20, *[(i, track, 300 * track, None) for i in range(20) for track in (0, 1)])
         points = [(wide if track else head)[:, :2] * 40 + [100 + 300 * track, 80] for track in both.track]
         return replace(both, landmarks=(np.array(points) + rng.normal(0, 0.3, (40, 68, 2))).astype(np.float32))

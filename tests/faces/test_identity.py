@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from faceit.config.project import Refused
+from faceit.config.project import RefusedPerson
 from faceit.demo.talking_head import portraits
 from faceit.errors import FaceitError
 from faceit.faces.detect import FaceFinder
@@ -209,7 +209,7 @@ def test_two_portraits_of_two_are_one_sentence(pictures, capsys):
 
 
 def test_nothing_is_said_of_portraits_that_are_alike(pictures, capsys):
-    learn_identity("collins", pictures("her", "mirrored", "blurred"), refused=(Refused(*pictures("hopper")),))
+    learn_identity("collins", pictures("her", "mirrored", "blurred"), refused=(RefusedPerson(*pictures("hopper")),))
     assert capsys.readouterr().out == ""
 
 
@@ -222,7 +222,7 @@ def test_a_refused_face_is_not_taken_even_within_the_tolerance(pictures, faces):
     stranger, own = encode(picture, face.landmarks)[None], encode(her, hers.landmarks)[None]
     lax = learn_identity("collins", portrait, tolerance=0.9)
     assert lax.judge(stranger).verdict == "theirs"
-    strict = learn_identity("collins", portrait, refused=(Refused(other, "hopper"),), tolerance=0.9)
+    strict = learn_identity("collins", portrait, refused=(RefusedPerson(other, "hopper"),), tolerance=0.9)
     said = strict.judge(stranger)
     assert (said.verdict, said.doubtful) == ("refused", False)
     assert said.refused < 0.1 < said.distance < 0.9
@@ -231,12 +231,12 @@ def test_a_refused_face_is_not_taken_even_within_the_tolerance(pictures, faces):
 
 def test_all_faces_of_a_refused_picture_count_but_one_of_a_portrait(tmp_path, pictures, faces, capsys):
     both, her = pictures("both", "her")
-    assert len(learn_identity("x", (her,), refused=(Refused(both),)).refused) == 2
+    assert len(learn_identity("x", (her,), refused=(RefusedPerson(both),)).refused) == 2
     assert f"A face in {both} looks like x (distance 0." in capsys.readouterr().out  # she is in it herself
     picture = np.zeros((480, 640, 3), np.uint8)
     picture[:, :480], picture[:160, 480:] = faces["hopper"][0], resize(faces["collins"][0], 160, 160)
     write_image(tmp_path / "behind.png", picture)
-    learned = learn_identity("collins", (her,), refused=(Refused(tmp_path / "behind.png", "hopper"),))
+    learned = learn_identity("collins", (her,), refused=(RefusedPerson(tmp_path / "behind.png", "hopper"),))
     assert len(learned.refused) == 1 and learned.distance(learned.refused[0]) > TOLERANCE
     assert capsys.readouterr().out == ""
 
@@ -246,18 +246,18 @@ def test_a_folder_of_refused_pictures(tmp_path, pictures):
     folder = tmp_path / "strangers"
     folder.mkdir()
     with pytest.raises(FaceitError, match="strangers, under `not:`, holds no picture"):
-        learn_identity("collins", (her,), refused=(Refused(folder),))
+        learn_identity("collins", (her,), refused=(RefusedPerson(folder),))
     (folder / "notes.txt").write_text("words")
     pictures("hopper")[0].rename(folder / "hopper.png")
-    assert learn_identity("collins", (her,), refused=(Refused(folder),)).refused.shape == (1, 128)
+    assert learn_identity("collins", (her,), refused=(RefusedPerson(folder),)).refused.shape == (1, 128)
 
 
 def test_a_refused_picture_without_a_face_or_not_there_is_named(tmp_path, pictures):
     her, wall = pictures("her", "wall")
     with pytest.raises(FaceitError, match=r"^No face in .*wall\.png, which people\.collins\.not names: take it out"):
-        learn_identity("collins", (her,), refused=(Refused(wall),))
+        learn_identity("collins", (her,), refused=(RefusedPerson(wall),))
     with pytest.raises(FaceitError, match=r"gone\.png is not there"):
-        learn_identity("collins", (her,), refused=(Refused(tmp_path / "gone.png"),))
+        learn_identity("collins", (her,), refused=(RefusedPerson(tmp_path / "gone.png"),))
 
 
 @pytest.mark.parametrize(

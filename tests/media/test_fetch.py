@@ -15,7 +15,7 @@ import pytest
 
 from faceit.errors import MediaError
 from faceit.media import fetch as fetching
-from faceit.media.fetch import Job, fetch, fetch_all, find_video
+from faceit.media.fetch import Download, fetch, fetch_all, find_video
 from faceit.media.ffmpeg import ffmpeg_exe
 from faceit.media.server import serve_folder
 
@@ -462,7 +462,7 @@ def test_expired_media_address_is_asked_for_again(youtube, base, tmp_path, site)
 
 def test_several_at_a_time_each_with_its_own_end(base, tmp_path):
     names = ["clip.mp4", "v120.mp4", "missing.mp4", "v240.mp4"]
-    jobs = [Job(f"{base}/{name}", tmp_path / name.replace(".", "-")) for name in names]
+    jobs = [Download(f"{base}/{name}", tmp_path / name.replace(".", "-")) for name in names]
     jobs.append(jobs[0])  # the same one twice is fetched once
     results = list(fetch_all(jobs, workers=3))
     assert sorted(job.stem.name for job, _ in results) == sorted(job.stem.name for job in jobs)
@@ -473,8 +473,8 @@ def test_several_at_a_time_each_with_its_own_end(base, tmp_path):
 
 def test_threads_of_a_fresh_program_load_the_libraries_together(base, tmp_path):
     script = (
-        "import sys; from pathlib import Path; from faceit.media.fetch import Job, fetch_all\n"
-        "for _, result in fetch_all([Job(sys.argv[1], Path(name)) for name in 'abcd'], workers=4): print(result)"
+        "import sys; from pathlib import Path; from faceit.media.fetch import Download, fetch_all\n"
+        "for _, result in fetch_all([Download(sys.argv[1], Path(name)) for name in 'abcd'], workers=4): print(result)"
     )
     command = [sys.executable, "-c", script, f"{base}/clip.mp4"]
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -486,7 +486,7 @@ def test_interrupt_stops_the_threads_and_their_ffmpeg(site, tmp_path, monkeypatc
     monkeypatch.setenv("NO_PROXY", "*")
     started = threading.Event()
     with serve_folder(site, bytes_per_second=20_000) as url:  # "big" would take a minute
-        jobs = [Job(f"{url}/big.mp4", tmp_path / f"big{i}", start=1 if i == 0 else None) for i in range(4)]
+        jobs = [Download(f"{url}/big.mp4", tmp_path / f"big{i}", start=1 if i == 0 else None) for i in range(4)]
         running = fetch_all(jobs, workers=2, on_progress=lambda *_: started.set())
 
         def interrupt(*_):

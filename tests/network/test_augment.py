@@ -8,7 +8,7 @@ import pytest
 from keras import ops
 
 from faceit.geometry import ALIGNED_MARGIN
-from faceit.network.augment import GRID, Crops, Spoil, Wobble, middle, plan, sample, smooth_grid, unit_grid
+from faceit.network.augment import GRID, Crops, PoorVideo, TextureWarp, middle, plan, sample, smooth_grid, unit_grid
 from faceit.network.presets import CPU, GPU, ORIGINAL
 
 # all that can be drawn
@@ -78,7 +78,7 @@ def test_a_texture_stays_and_is_seen_small_and_warped(rng, picture):
     textures = np.round(cv2.resize(picture, (192, 192))[None] * 255).astype(np.uint8)
     warp = plan(CPU, 50, rng).warp[:1]
     for strength in (0.0, 1.0):
-        target, seen = (ops.convert_to_numpy(x) for x in Wobble(64)(textures, warp * strength))
+        target, seen = (ops.convert_to_numpy(x) for x in TextureWarp(64)(textures, warp * strength))
         np.testing.assert_allclose(target, textures / 255, atol=1e-6)
         small = textures[0].reshape(64, 3, 64, 3, 3).mean((1, 3)) / 255
         assert seen.shape == (1, 64, 64, 3) and (np.abs(seen[0] - small).max() < 1e-3) == (strength == 0)
@@ -141,7 +141,7 @@ def test_rare_faces_are_shown_as_often_as_asked_for():
 def _spoilt(faces, light=(1, 1, 1), poor=(0, 0, 0, 1)):
     n = len(faces)
     poor = np.tile(np.float32([*poor, 0.3, 0.7]), (n, 1))
-    return ops.convert_to_numpy(Spoil(64)(faces, np.tile(np.float32([light]), (n, 1)), poor))
+    return ops.convert_to_numpy(PoorVideo(64)(faces, np.tile(np.float32([light]), (n, 1)), poor))
 
 
 def test_what_is_not_to_be_spoilt_stays(rng):

@@ -13,7 +13,7 @@ from faceit.faces.detect import FaceFinder
 from faceit.geometry import ALIGNED_MARGIN, CROPS, FACE, align
 from faceit.network.augment import middle
 from faceit.network.onnx import read_tensors
-from faceit.network.sface_loss import IdentityLoss, Recogniser
+from faceit.network.sface_loss import IdentityLoss, SFaceNetwork
 from tests.network.descent import descended
 
 
@@ -40,7 +40,7 @@ def test_it_sees_what_opencv_sees(monkeypatch, faces):
     shown, blob = [], cv2.dnn.blobFromImage
     monkeypatch.setattr(recogniser.cv2.dnn, "blobFromImage", lambda crop: shown.append(crop) or blob(crop))
     looks = np.stack([recogniser.look(*face) for face in faces.values()])
-    seen = ops.convert_to_numpy(Recogniser()(np.float32(shown) / 255))
+    seen = ops.convert_to_numpy(SFaceNetwork()(np.float32(shown) / 255))
     np.testing.assert_allclose(seen, looks, atol=1e-5)
 
 
@@ -69,7 +69,7 @@ def test_damaged_weights_are_not_read(monkeypatch):
     file, place, _ = packaged.CHECKED["sface"]
     monkeypatch.setitem(packaged.CHECKED, "sface", (file, place, "0" * 64))
     with pytest.raises(FaceitError, match="damaged or of another version"):
-        Recogniser()
+        SFaceNetwork()
 
 
 def _field(number: int, value) -> bytes:

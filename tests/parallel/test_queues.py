@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from faceit.parallel.queues import Behind, ahead
+from faceit.parallel.queues import BackgroundCalls, ahead
 
 
 def names() -> set[str]:
@@ -58,7 +58,7 @@ def test_who_stops_early_closes_the_source():
 
 def test_what_is_put_is_done_in_order_before_it_is_left():
     done = []
-    with Behind(done.append, 2) as line:
+    with BackgroundCalls(done.append, 2) as line:
         for i in range(20):
             line.put(i)
     assert done == list(range(20)) and not names()
@@ -69,7 +69,7 @@ def test_who_puts_hears_of_the_error():
         if item == 3:
             raise OSError("full")
 
-    with pytest.raises(OSError, match="full"), Behind(fail, 1) as line:
+    with pytest.raises(OSError, match="full"), BackgroundCalls(fail, 1) as line:
         for i in range(100):
             line.put(i)
     assert not names()
@@ -80,7 +80,7 @@ def test_an_error_at_the_very_end_is_not_lost():
         time.sleep(0.05)
         raise OSError("full")
 
-    with pytest.raises(OSError, match="full"), Behind(fail, 4) as line:
+    with pytest.raises(OSError, match="full"), BackgroundCalls(fail, 4) as line:
         line.put(1)
     assert not names()
 
@@ -92,7 +92,7 @@ def test_after_an_exception_the_rest_is_dropped():
         time.sleep(0.02)
         done.append(item)
 
-    with pytest.raises(ValueError), Behind(slow, 50) as line:
+    with pytest.raises(ValueError), BackgroundCalls(slow, 50) as line:
         for i in range(40):
             line.put(i)
         raise ValueError

@@ -71,7 +71,7 @@ if place == "in the first segment": before(segment, "write_bytes", 4)
 if place == "in the second segment": before(segment, "write_bytes", 15)
 if place == "in a picture": before(os, "replace", 16, lambda source, target: Path(target).suffix == ".jpg")
 if place == "in the table": partial_folder.append_rows = torn_table
-if place == "after the table": before(partial_folder.Making, "_append", 2)
+if place == "after the table": before(partial_folder.PartialFolder, "_append", 2)
 if place == "after the tracks": before(partial_folder, "write_text", 2, named(partial_folder.STATE))
 if place == "after a segment": before(segment, "read_frames", 3)
 if place == "after the last segment": before(partial_folder, "write_tracks", 1)

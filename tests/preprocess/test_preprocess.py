@@ -12,7 +12,7 @@ import yaml
 
 from faceit.cli import main
 from faceit.config.project import load_project
-from faceit.config.track_choices import Choices, write_choices
+from faceit.config.track_choices import TrackChoices, write_choices
 from faceit.errors import MediaError
 from faceit.faces import faceset
 from faceit.faces.faceset import DONE, SHEET, TABLE, finished, present_names, read_table
@@ -26,7 +26,7 @@ from faceit.media.writer import VideoWriter
 from faceit.preprocess import photos as photo_stage
 from faceit.preprocess import run as stage
 from faceit.preprocess import segment
-from faceit.preprocess.partial_folder import STATE, Making
+from faceit.preprocess.partial_folder import STATE, PartialFolder
 from tests.conftest import copied, write_project
 
 FPS = 10
@@ -312,7 +312,7 @@ def test_a_stranger_who_was_ticked_is_kept_and_one_of_their_own_who_was_unticked
     assert (own.verdict, stranger.verdict) == ("theirs", "other") and pictures(folder) == milliseconds(*range(6))
     assert read_image(folder / "tracks" / f"{stranger.name}.jpg").shape == (384, 384, 3)
     choices = load_project(file).choices_file()
-    write_choices(choices, Choices({"collins": {folder.name: {own.name: False, stranger.name: True}}}))
+    write_choices(choices, TrackChoices({"collins": {folder.name: {own.name: False, stranger.name: True}}}))
     assert run(file) == 0
     kept = present_names(folder)
     assert [name[:9] for name in kept] == [name[:9] for name in milliseconds(*range(6, 12))]
@@ -323,7 +323,7 @@ def test_a_stranger_who_was_ticked_is_kept_and_one_of_their_own_who_was_unticked
     choices.unlink()
     assert run(file) == 0
     assert present_names(folder) == milliseconds(*range(6))
-    write_choices(choices, Choices({"collins": {folder.name: {"000099000-0": True}}}))
+    write_choices(choices, TrackChoices({"collins": {folder.name: {"000099000-0": True}}}))
     assert run(file) == 0
     assert "1 of the choices in faces.yaml fit no track that is there now" in capfd.readouterr().out
 
@@ -337,7 +337,7 @@ def test_a_tick_in_a_long_video_keeps_the_whole_track(people, frames, tmp_path, 
     folder = folder_of(file)
     stranger, own = read_tracks(folder)
     assert (stranger.begin, stranger.end, stranger.frames, stranger.verdict) == (0.0, 0.9, 10, "other")
-    write_choices(load_project(file).choices_file(), Choices({"collins": {folder.name: {stranger.name: True}}}))
+    write_choices(load_project(file).choices_file(), TrackChoices({"collins": {folder.name: {stranger.name: True}}}))
     assert run(file) == 0
     assert [name[:9] for name in present_names(folder)] == [name[:9] for name in milliseconds(*range(14))]
     assert {row.track for row in read_table(folder)} == {stranger.name, own.name}
@@ -372,13 +372,13 @@ def test_picture_deleted_while_the_set_is_made_again_stays_deleted(prepared, tmp
     file = copied(prepared, tmp_path)
     folder = folder_of(file)
     change(file, size=128)
-    take = Making.take
+    take = PartialFolder.take
 
     def meanwhile(making, found):
         take(making, found)
         (folder / "000000700.jpg").unlink()
 
-    monkeypatch.setattr(Making, "take", meanwhile)
+    monkeypatch.setattr(PartialFolder, "take", meanwhile)
     assert run(file) == 0
     assert "000000700.jpg" not in pictures(folder) and len(present_names(folder)) == 29
     assert len(read_table(folder)) == 29 and counts_of(folder)["deleted"] == 1 and counts_of(folder)["kept"] == 29
@@ -419,7 +419,7 @@ def test_when_all_are_unticked_the_page_of_faces_is_named(prepared, tmp_path, ca
     file = copied(prepared, tmp_path)
     folder = folder_of(file)
     (track,) = read_tracks(folder)
-    write_choices(load_project(file).choices_file(), Choices({"collins": {folder.name: {track.name: False}}}))
+    write_choices(load_project(file).choices_file(), TrackChoices({"collins": {folder.name: {track.name: False}}}))
     assert run(file) == 1
     said = capfd.readouterr().err
     assert "All 30 faces that may be collins's are left out (30 unticked): `python faceit.py faces collins`" in said

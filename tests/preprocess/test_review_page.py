@@ -14,12 +14,12 @@ import yaml
 
 from faceit.cli import main
 from faceit.config.project import load_project
-from faceit.config.track_choices import Choices, read_choices, write_choices
+from faceit.config.track_choices import TrackChoices, read_choices, write_choices
 from faceit.errors import FaceitError
 from faceit.faces.faceset import DONE, LEFT_OUT, cut_face, read_table, write_table
 from faceit.faces.tracks import BEST, TRACKS, Track, write_tracks
 from faceit.images import write_image
-from faceit.pages.tracks import Seen, groups, why
+from faceit.pages.tracks import TrackFacts, groups, why
 from faceit.preprocess.review_page import faces, take_choices
 from faceit.preprocess.selection import pick
 
@@ -166,8 +166,8 @@ def test_a_person_of_no_swap_has_poses_alone(project):
 
 def test_a_choice_in_force_is_ticked_and_said(project, capfd):
     said = {"000000000-0": False, "000006000-0": True, "000099000-0": True}
-    write_choices(project / "faces.yaml", Choices({"ann": {"talk": said, "gone": {"000000000-0": True}},
-                                                   "anne": {"talk": said}}))  # fmt: skip
+    write_choices(project / "faces.yaml", TrackChoices({"ann": {"talk": said, "gone": {"000000000-0": True}},
+                                                        "anne": {"talk": said}}))  # fmt: skip
     shown = page(project)
     printed = capfd.readouterr().out
     assert "faces.yaml has choices about anne, who is not in faceit.yaml; did you mean ann?" in printed
@@ -204,10 +204,10 @@ def test_pictures_that_have_gone_are_said(project):
     assert page(project).text.count("no picture") == 5
 
 
-def seen(**more) -> Seen:
+def seen(**more) -> TrackFacts:
     values = vars(TRACK) | {"video": "talk", "title": "talk"} | more
     del values["encoding"]
-    return Seen(**values)
+    return TrackFacts(**values)
 
 
 def test_thousands_of_tracks_are_listed_where_they_matter():
@@ -301,8 +301,8 @@ def test_a_swap_has_a_page_for_each_of_its_people(project, capfd):
 
 def test_a_saved_file_is_taken_in_for_the_people_named(project, tmp_path):
     said = load_project(project / "faceit.yaml")
-    write_choices(project / "faces.yaml", Choices({"ann": {"talk": {"000004000-0": True}},
-                                                   "bob": {"bob_clip": {"000000000-0": False}}}))  # fmt: skip
+    write_choices(project / "faces.yaml", TrackChoices({"ann": {"talk": {"000004000-0": True}},
+                                                        "bob": {"bob_clip": {"000000000-0": False}}}))  # fmt: skip
     saved = tmp_path / "faces (1).yaml"
     saved.write_text('"ann":\n  "talk":\n    000002000-0: drop\n    "000077000-0": keep\n"bob": {}\n', encoding="utf-8")
     words = take_choices(said, [said.person("ann")], saved)
@@ -319,7 +319,7 @@ def test_a_saved_file_is_taken_in_for_the_people_named(project, tmp_path):
 
 def test_what_cannot_be_taken_in_changes_nothing(project, tmp_path):
     said = load_project(project / "faceit.yaml")
-    write_choices(project / "faces.yaml", Choices({"ann": {"talk": {"000004000-0": True}}}))
+    write_choices(project / "faces.yaml", TrackChoices({"ann": {"talk": {"000004000-0": True}}}))
     before = (project / "faces.yaml").read_bytes()
     saved = tmp_path / "saved.yaml"
     for text, sentence in ((None, "is not there: name the faces.yaml that your browser saved"),
@@ -346,8 +346,8 @@ def box(window, track: str, video: str = "talk"):
 
 @pytest.mark.slow
 def test_a_tick_in_the_browser_comes_into_force(browser, project, tmp_path, capfd):
-    write_choices(project / "faces.yaml", Choices({"bob": {"constructor": {"000000000-0": False}},
-                                                   "ann": {"talk": {"000006000-0": True}}}))  # fmt: skip
+    write_choices(project / "faces.yaml", TrackChoices({"bob": {"constructor": {"000000000-0": False}},
+                                                        "ann": {"talk": {"000006000-0": True}}}))  # fmt: skip
     page(project)
     with opened(browser, project / "data/processed/ann/faces.html") as window:
         state = window.locator("#state")
@@ -385,7 +385,7 @@ def test_a_tick_in_the_browser_comes_into_force(browser, project, tmp_path, capf
 
 @pytest.mark.slow
 def test_undoing_and_going_back_to_the_measurement_saves_nothing_of_it(browser, project, tmp_path):
-    write_choices(project / "faces.yaml", Choices({"ann": {"talk": {"000006000-0": True}}}))
+    write_choices(project / "faces.yaml", TrackChoices({"ann": {"talk": {"000006000-0": True}}}))
     page(project)
     with opened(browser, project / "data/processed/ann/faces.html") as window:
         box(window, "000000000-0").uncheck()
@@ -398,7 +398,7 @@ def test_undoing_and_going_back_to_the_measurement_saves_nothing_of_it(browser, 
     assert (tmp_path / "saved.yaml").read_text(encoding="utf-8").splitlines()[1:] == ['"ann": {}']
     said = load_project(project / "faceit.yaml")
     take_choices(said, [said.person("ann")], tmp_path / "saved.yaml")
-    assert read_choices(project / "faces.yaml") == Choices()
+    assert read_choices(project / "faces.yaml") == TrackChoices()
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ import pytest
 
 from faceit.config.project import load_project
 from faceit.config.settings import CurateSettings
-from faceit.config.track_choices import Choices, write_choices
+from faceit.config.track_choices import TrackChoices, write_choices
 from faceit.errors import FaceitError
 from faceit.faces.faceset import (
     LEFT_OUT,
@@ -25,7 +25,7 @@ from faceit.faces.load import load_faceset
 from faceit.faces.tracks import Track, write_tracks
 from faceit.images import read_image
 from faceit.preprocess import selection
-from faceit.preprocess.selection import STATE, Picked, pick
+from faceit.preprocess.selection import STATE, SelectionCounts, pick
 
 from ..conftest import copied
 from ..drawn import drawn_folder, drawn_project
@@ -80,7 +80,7 @@ def clip(project, name: str = "ann"):
     return project.faces_dir(project.people[name], f"{name}_clip")
 
 
-def ann(project, choices=NOTHING) -> Picked:
+def ann(project, choices=NOTHING) -> SelectionCounts:
     return pick(project, [project.people["ann"]], choices)["ann"]
 
 
@@ -95,7 +95,7 @@ def everything(folder) -> dict[str, bytes]:
 
 def test_what_is_left_out_is_marked_moved_and_said(project, capsys):
     folder = clip(project)
-    assert ann(project) == Picked(120, 4, {"perhaps": 6, "blurred": 10})
+    assert ann(project) == SelectionCounts(120, 4, {"perhaps": 6, "blurred": 10})
     assert "ann: 120 faces train and 4 are held out; left out: 6 perhaps, 10 blurred\n" in capsys.readouterr().out
     rows = read_table(folder)
     assert [row.left_out for row in rows] == [None] * 120 + ["blurred"] * 10 + ["perhaps"] * 6 + [None] * 4
@@ -122,7 +122,7 @@ def test_a_kill_while_pictures_are_moved_is_made_good(project, monkeypatch, move
     whole = ann(project)
     after = everything(folder)
     off = with_settings(project, enabled=False)
-    assert ann(off, Said(**{f"ann_ann_clip_{OTHER}": True})) == Picked(136, 4)
+    assert ann(off, Said(**{f"ann_ann_clip_{OTHER}": True})) == SelectionCounts(136, 4)
     assert files(folder)[1] == set()
 
     real, left = os.replace, [moves]
@@ -150,21 +150,22 @@ def test_a_deleted_picture_stays_deleted_and_counts_as_not_there(project):
     rows = read_table(folder)
     (folder / rows[3].file).unlink()
     (folder / LEFT_OUT / rows[125].file).unlink()
-    assert ann(project) == Picked(119, 4, {"perhaps": 6, "blurred": 9})
+    assert ann(project) == SelectionCounts(119, 4, {"perhaps": 6, "blurred": 9})
     assert [row.file for row in read_table(folder)] == [row.file for row in rows]
     assert {rows[3].file, rows[125].file}.isdisjoint(files(folder)[0] | files(folder)[1])
 
 
 def test_a_choice_by_hand_counts_before_everything(project):
     folder = clip(project)
-    assert ann(project, Said(**{f"ann_ann_clip_{OTHER}": True})) == Picked(126, 4, {"blurred": 10})
-    assert ann(project, Said(**{f"ann_ann_clip_{THEIRS}": False})) == Picked(0, 0, {"perhaps": 6, "unticked": 134})
+    assert ann(project, Said(**{f"ann_ann_clip_{OTHER}": True})) == SelectionCounts(126, 4, {"blurred": 10})
+    unticked = ann(project, Said(**{f"ann_ann_clip_{THEIRS}": False}))
+    assert unticked == SelectionCounts(0, 0, {"perhaps": 6, "unticked": 134})
     assert present_names(folder) == []
-    assert ann(project) == Picked(120, 4, {"perhaps": 6, "blurred": 10})
+    assert ann(project) == SelectionCounts(120, 4, {"perhaps": 6, "blurred": 10})
 
 
 def test_choices_are_read_where_the_page_of_faces_wrote_them(project):
-    write_choices(project.choices_file(), Choices({"ann": {"ann_clip": {OTHER: True}}}))
+    write_choices(project.choices_file(), TrackChoices({"ann": {"ann_clip": {OTHER: True}}}))
     assert pick(project, [project.people["ann"]])["ann"].train == 126
 
 
@@ -178,8 +179,8 @@ def test_other_settings_take_effect_and_can_be_taken_back(project):
     folder = clip(project)
     ann(project)
     before = everything(folder)
-    assert ann(with_settings(project, most=50)) == Picked(50, 4, {"perhaps": 6, "blurred": 10, "spare": 70})
-    assert ann(with_settings(project, enabled=False)) == Picked(130, 4, {"perhaps": 6})
+    assert ann(with_settings(project, most=50)) == SelectionCounts(50, 4, {"perhaps": 6, "blurred": 10, "spare": 70})
+    assert ann(with_settings(project, enabled=False)) == SelectionCounts(130, 4, {"perhaps": 6})
     assert not (folder / LEFT_OUT / SHEET).exists() or len(files(folder)[1]) == 6
     ann(project)
     assert everything(folder) == before
@@ -232,7 +233,7 @@ def test_the_numbers_stand_in_the_table(project):
 def test_a_person_without_faces_is_nothing_to_pick(tmp_path, capsys):
     project = load_project(drawn_project(tmp_path, count=2))
     (clip(project) / "done.json").unlink()
-    assert ann(project) == Picked() and not (project.faces_dir(project.people["ann"]) / STATE).exists()
+    assert ann(project) == SelectionCounts() and not (project.faces_dir(project.people["ann"]) / STATE).exists()
     assert capsys.readouterr().out == ""
 
 
@@ -259,4 +260,5 @@ def test_a_disk_that_refuses_is_a_sentence(project, monkeypatch):
 def test_the_defaults_keep_a_small_set_as_it_is(tmp_path):
     project = load_project(drawn_project(tmp_path, count=20))
     assert project.curate == CurateSettings()
-    assert pick(project, list(project.people.values()), NOTHING) == {name: Picked(20) for name in project.people}
+    picked = pick(project, list(project.people.values()), NOTHING)
+    assert picked == {name: SelectionCounts(20) for name in project.people}

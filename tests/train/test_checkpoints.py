@@ -18,7 +18,7 @@ from faceit.network.weights import load_strings, load_tensors, save_tensors
 from faceit.train.checkpoints import (
     BEST,
     HISTORY,
-    Standing,
+    RunState,
     alone,
     put_back,
     read_history,
@@ -61,7 +61,7 @@ def _small_model(folder, step: int, value: float) -> None:
     people = {side: {"name": side, "consent": "a drawing"} for side in "ab"}
     about = json.dumps({"format": 3, "people": people, "preset": to_json(CPU), "step": step, "value": value})
     row = {"seconds": 1.0, "loss_a": 1.0, "loss_b": 1.0}
-    at = Standing(step, 2.0 * step, history=[{"step": i, **row} for i in range(1, step + 1)])
+    at = RunState(step, 2.0 * step, history=[{"step": i, **row} for i in range(1, step + 1)])
     write_state(folder, {"x": np.full(3, value, np.float32)}, at, about, None)
     save_tensors(folder / WEIGHTS, {"x": np.full(3, value, np.float32)}, {"step": str(step)})
     write_text(folder / MODEL, about)

@@ -10,11 +10,11 @@ from faceit.errors import FaceitError, MediaError, WeightsError
 from faceit.faces.faceset import write_text
 from faceit.images import write_image
 from faceit.network.weights import save_tensors
-from faceit.train.divergence import GoneBad, Watch, disk_full, out_of_memory
+from faceit.train.divergence import Diverged, DivergenceGuard, disk_full, out_of_memory
 
 
-def _watched(losses, every: float = 2.0) -> Watch:
-    watch = Watch()
+def _watched(losses, every: float = 2.0) -> DivergenceGuard:
+    watch = DivergenceGuard()
     for i, loss in enumerate(losses):
         watch.losses(every * (i + 1), 0.5, loss)
     return watch
@@ -22,7 +22,7 @@ def _watched(losses, every: float = 2.0) -> Watch:
 
 @pytest.mark.parametrize("loss", [math.nan, math.inf])
 def test_a_loss_that_is_no_number(loss):
-    with pytest.raises(GoneBad, match="no longer a number"):
+    with pytest.raises(Diverged, match="no longer a number"):
         _watched([0.5, loss])
 
 
@@ -34,27 +34,27 @@ def test_a_loss_that_runs_away_is_a_collapse_and_one_that_jumps_is_none():
     assert not jumped.calm  # no moment to save in
     jumped.losses(8.0, 0.5, 0.25)
     assert jumped.calm
-    with pytest.raises(GoneBad, match="rose from 0.200 to 0.900"):
+    with pytest.raises(Diverged, match="rose from 0.200 to 0.900"):
         _watched([0.5, 0.2, 0.9, 0.9, 0.9, 0.9])
 
 
 def test_the_same_picture_of_every_face_is_a_collapse_once_it_was_better(rng):
     faces = rng.random((6, 8, 8, 3)).astype(np.float32)
-    watch, mean = Watch(), np.repeat(faces.mean(0, keepdims=True), 6, 0)
+    watch, mean = DivergenceGuard(), np.repeat(faces.mean(0, keepdims=True), 6, 0)
     watch.pictures("a", faces, mean)  # the start at the mean face
     watch.pictures("b", faces, 0.7 * faces)
     watch.pictures("a", faces, mean + 0.5 * (faces - mean))
-    with pytest.raises(GoneBad, match="same picture"):
+    with pytest.raises(Diverged, match="same picture"):
         watch.pictures("a", faces, mean)
-    with pytest.raises(GoneBad, match="not numbers"):
+    with pytest.raises(Diverged, match="not numbers"):
         watch.pictures("b", faces, faces * np.nan)
     watch.pictures("b", mean, mean)  # of one face nothing can be told
 
 
 def test_weights_that_are_not_numbers_are_not_saved():
-    watch = Watch()
+    watch = DivergenceGuard()
     watch.weights({"x": np.ones(3, np.float32), "steps": np.array(7)})
-    with pytest.raises(GoneBad):
+    with pytest.raises(Diverged):
         watch.weights({"x": np.array([1, math.nan], np.float32)})
 
 

@@ -7,7 +7,7 @@ from types import ModuleType
 import pytest
 
 from faceit.errors import FaceitError
-from faceit.train.tensorboard_log import FOLDER, Board
+from faceit.train.tensorboard_log import FOLDER, TensorBoardLog
 
 
 def _read(folder) -> dict[str, list[tuple[int, float]]]:
@@ -23,10 +23,10 @@ def _read(folder) -> dict[str, list[tuple[int, float]]]:
 
 def test_a_run_that_goes_on_goes_on_in_the_same_graph(tmp_path):
     pytest.importorskip("tensorboard")
-    first = Board(tmp_path, 0)
+    first = TensorBoardLog(tmp_path, 0)
     for step in (10, 20, 30):
         first.add(step, {"loss/ann": 1 / step, "loss/bob": 0.5})
-    again = Board(tmp_path, 20)  # what came after step 20 was lost
+    again = TensorBoardLog(tmp_path, 20)  # what came after step 20 was lost
     again.add(25, {"loss/ann": 0.3, "loss/bob": 0.25})
     assert _read(tmp_path) == {
         "loss/ann": [(10, 0.1), (20, 0.05), (25, 0.3)], "loss/bob": [(10, 0.5), (20, 0.5), (25, 0.25)],
@@ -35,7 +35,7 @@ def test_a_run_that_goes_on_goes_on_in_the_same_graph(tmp_path):
 
 def test_a_full_disk_leaves_the_file_whole(tmp_path, monkeypatch):
     pytest.importorskip("tensorboard")
-    board = Board(tmp_path, 0)
+    board = TensorBoardLog(tmp_path, 0)
     board.add(1, {"loss/ann": 1.0})
     [file] = (tmp_path / FOLDER).iterdir()
     before, own = file.read_bytes(), type(file).open
@@ -68,4 +68,4 @@ def test_without_the_package_it_is_a_sentence(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorboard.compat.proto.event_pb2", None)
     monkeypatch.setitem(sys.modules, "tensorboard", None)
     with pytest.raises(FaceitError, match="pip install tensorboard"):
-        Board(tmp_path, 0)
+        TensorBoardLog(tmp_path, 0)

@@ -448,7 +448,7 @@ def _opened(file, swap, warm_start):
     swap = project.swap(swap)
     run = stage._Run(project, swap, "cpu", replace(swap.train, iterations=9, warm_start=warm_start))
     run.open()
-    return take(run.learner.training.network.variables)
+    return take(run.session.training.network.variables)
 
 
 FITTED = ("input_", "shape_", "paint_")  # to the faces of each run

@@ -1,8 +1,6 @@
 """Pictures: reading, writing, resizing, contact sheets and grids. The one place that knows OpenCV's BGR."""
 
-import contextlib
 import io
-import os
 import zlib
 from pathlib import Path
 
@@ -10,6 +8,7 @@ import cv2
 import numpy as np
 
 from faceit.errors import MediaError
+from faceit.files import write_bytes
 
 PNG, PNG_HEAD = b"\x89PNG\r\n\x1a\n", 25  # its first bytes, and how long its first chunk is
 PNG_COMMENT = b"Comment\0\0\0\0\0"  # keyword; not compressed, no language, no translation
@@ -56,7 +55,7 @@ def write_image(path: Path, image: np.ndarray, quality: int = 95, comment: str =
     ok, data = cv2.imencode(ending, np.ascontiguousarray(image), options)
     if not ok:
         raise ValueError(f"cannot encode a picture as {ending}")
-    write_bytes(path, commented(data.tobytes(), comment) if comment else data)
+    write_bytes(path, commented(data.tobytes(), comment) if comment else data.tobytes(), MediaError)
 
 
 def comment_of(path: Path) -> str:
@@ -130,18 +129,6 @@ def _exif(description: str) -> bytes:
 def jpeg(image: np.ndarray, quality: int = 95) -> bytes:
     """RGB pixels as a JPEG file's content."""
     return cv2.imencode(".jpg", swapped_channels(image), [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
-
-
-def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file that is whole or absent. MediaError where the disk refuses."""
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.write_bytes(data)
-        os.replace(part, path)
-    except OSError as e:
-        with contextlib.suppress(OSError):
-            part.unlink()
-        raise MediaError(f"{path} cannot be written ({e.strerror}): free some space or choose another place.") from None
 
 
 def swapped_channels(image: np.ndarray) -> np.ndarray:

@@ -5,7 +5,6 @@ The file is an uncompressed zip of exactly four things: ``manifest.json`` with t
 else in it is refused.
 """
 
-import contextlib
 import hashlib
 import io
 import json
@@ -20,6 +19,7 @@ from pathlib import Path
 from faceit import __version__
 from faceit.config.project import NAME, Project
 from faceit.errors import FaceitError, MediaError, WeightsError
+from faceit.files import replacing
 from faceit.images import read_image
 from faceit.network.model_file import MODEL, WEIGHTS, check_about, read_about
 from faceit.network.swapmodel import load_model
@@ -51,21 +51,16 @@ def export_model(project: Project, swap: str, file: Path, overwrite: bool = Fals
         "format": FORMAT, "faceit": __version__, "people": about["people"],
         "files": {n: {"sha256": hashlib.sha256(b).hexdigest(), "size": len(b)} for n, b in contents.items()},
     }  # fmt: skip
-    part = file.with_name(f".{file.name}.part")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
+        with replacing(file) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
             archive.writestr(MANIFEST, json.dumps(manifest, indent=1))
             for name, content in contents.items():
                 archive.writestr(name, content)
-        os.replace(part, file)
     except OSError as e:
         raise FaceitError(
             f"{file} cannot be written ({e.strerror or e}): free some space or name another place."
         ) from None
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
     people = " and ".join(about["people"][s]["name"] for s in ("a", "b"))
     say(f"Wrote {file} ({file.stat().st_size / 1e6:.1f} MB): {people}, step {about.get('step', 0):,}.")
     return file

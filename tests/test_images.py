@@ -109,7 +109,7 @@ def test_a_write_that_fails_leaves_the_old_picture_and_nothing_else(tmp_path, sc
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("faceit.images.os.replace", full)
+    monkeypatch.setattr("faceit.files.os.replace", full)
     with pytest.raises(MediaError, match=r"a\.png cannot be written \(No space left on device\)"):
         write_image(tmp_path / "a.png", 255 - scene)
     assert [file.name for file in tmp_path.iterdir()] == ["a.png"]

@@ -10,7 +10,8 @@ from pathlib import Path
 from faceit.config.project import Person, Project, Video
 from faceit.demo.talking_head import portraits
 from faceit.errors import MediaError
-from faceit.faces.faceset import DONE, SHEET, finished, read_json, write_face
+from faceit.faces.faceset import DONE, SHEET, finished, write_face
+from faceit.files import read_json
 from faceit.images import PICTURE_ENDINGS, read_image, resize
 from faceit.media.fetch import find_video
 from faceit.media.video import VideoInfo, frame_count, probe

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from faceit.config.project import Person, Project, load_project
 from faceit.errors import FaceitError, WeightsError
-from faceit.faces.faceset import DONE, present_names, read_json, write_text
+from faceit.faces.faceset import DONE, present_names
+from faceit.files import read_json, write_text
 from faceit.media.fetch import find_video
 from faceit.network.model_file import MODEL, read_about
 from faceit.progress import duration

@@ -16,7 +16,7 @@ import yaml
 from faceit.config.project import NAME, NAME_RULE
 from faceit.config.settings import nearest, shown
 from faceit.errors import ConfigError
-from faceit.images import write_bytes
+from faceit.files import write_bytes
 
 TRACK = re.compile(r"[0-9]{9,15}-[0-9]{1,4}")  # milliseconds, and the place among the faces of that frame
 WORDS = {"keep": True, "drop": False}
@@ -75,7 +75,7 @@ def read_choices(file: Path) -> TrackChoices:
 
 
 def write_choices(file: Path, choices: TrackChoices) -> None:
-    """Write the file, in the order of names; whole or absent. MediaError where the disk refuses."""
+    """Write the file, in the order of names; whole or as it was. FaceitError where the disk refuses."""
     said = {
         person: {video: {track: "keep" if kept else "drop" for track, kept in sorted(tracks.items())}
                  for video, tracks in sorted(videos.items()) if tracks}

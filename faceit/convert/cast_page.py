@@ -6,9 +6,9 @@ from pathlib import Path
 from faceit.convert.output_names import beside
 from faceit.convert.request import ConversionRequest, ConvertCounts
 from faceit.convert.video_parts import VideoConversion
-from faceit.faces.faceset import write_text
 from faceit.faces.identity import Identity, fitted_tolerance
 from faceit.faces.roster import Tracked, roster
+from faceit.files import write_text
 from faceit.geometry import align
 from faceit.media.frame_at import frame_at
 from faceit.media.video import frame_size

@@ -18,7 +18,7 @@ from faceit.convert.stills import convert_stills, stills_in
 from faceit.convert.video_parts import VideoConversion
 from faceit.convert.weak_moments import worst_of, write_worst
 from faceit.errors import FaceitError
-from faceit.faces.faceset import write_text
+from faceit.files import write_text
 from faceit.images import fit_within, grid, with_caption, write_image
 from faceit.media.animation import check_sequence, is_sequence
 from faceit.media.downloads import DownloadProgress, cookie_options, fetch_job

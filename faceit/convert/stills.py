@@ -9,7 +9,7 @@ import numpy as np
 from faceit.convert.comparison import captions_of, together
 from faceit.convert.request import ConversionRequest, ConvertCounts, Converter
 from faceit.errors import FaceitError, MediaError
-from faceit.faces.faceset import write_text
+from faceit.files import write_text
 from faceit.images import PICTURE_ENDINGS, read_image, resize, write_image
 from faceit.media.provenance import Label, note, read_note
 from faceit.media.side_by_side import WAYS

@@ -23,11 +23,11 @@ from faceit.convert.painter import Painter
 from faceit.errors import MediaError
 from faceit.faces.cast import Cast, Casts, Limits
 from faceit.faces.detect import FaceFinder
-from faceit.faces.faceset import read_json, write_text
 from faceit.faces.follow import Follower
 from faceit.faces.hands import HandFinder, HandFollower
 from faceit.faces.identity import Identity
 from faceit.faces.seen import SeenFaces, load_seen, look, save_seen
+from faceit.files import read_json, write_text
 from faceit.media.animation import write_moving, write_sequence
 from faceit.media.formats import Encoding, Target
 from faceit.media.join import join

@@ -15,8 +15,8 @@ from faceit.config.project import Project, load_project
 from faceit.config.settings import overridden
 from faceit.errors import FaceitError
 from faceit.faces.detect import FaceFinder
-from faceit.faces.faceset import read_json, write_text
 from faceit.faces.identity import portrait_face
+from faceit.files import read_json, write_text
 from faceit.images import grid, write_image
 from faceit.media.server import serve_folder
 from faceit.media.video import read_frames

@@ -20,7 +20,7 @@ import numpy as np
 
 from faceit.config.project import NAME, Project
 from faceit.errors import FaceitError, MediaError
-from faceit.faces.faceset import read_json, write_text
+from faceit.files import read_json, write_text
 from faceit.images import fit_within, read_image, resize
 from faceit.media.provenance import Label
 from faceit.media.video import probe, read_frames

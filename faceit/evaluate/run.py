@@ -22,9 +22,10 @@ from faceit.errors import ConfigError, FaceitError, MediaError, WeightsError
 from faceit.evaluate.reference import Reference, face_coverage, learn, poses
 from faceit.evaluate.video_meter import ConvertedVideo, VideoMeter
 from faceit.faces import recogniser
-from faceit.faces.faceset import finished, read_json, write_text
+from faceit.faces.faceset import finished
 from faceit.faces.load import FaceSet, load_faceset
 from faceit.faces.split import read_split
+from faceit.files import read_json, write_text
 from faceit.geometry import CROPS, FACE, Crop
 from faceit.measure import pixels, summary
 from faceit.measure.coverage import BINS, lacking

@@ -14,14 +14,14 @@ import re
 import shutil
 import time
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from faceit.faces.faceset import read_json
+from faceit.files import read_json, replacing
 from faceit.progress import Progress, say
 
 THREADS = min(8, os.cpu_count() or 1)  # OpenCV decodes without Python's lock; a disk has little use for more readers
@@ -146,22 +146,13 @@ def _make(path: Path, key: str, pictures: Pictures) -> None:
             sums.append(zlib.crc32(block))
             yield block
 
+    mark = f".{os.getpid()}"  # others may make the same one meanwhile
     # by plain writes: where a disk fills up, a write into a memory map kills the process
-    _write(path, parts())
-    _write(path.with_suffix(".json"), [json.dumps({"key": key, "crc32": sums}).encode()])
-
-
-def _write(path: Path, parts: Iterable) -> None:
-    """Write a file; whole or absent, also beside others that write the same one."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with part.open("wb") as file:
-            for each in parts:
-                file.write(each)
-        os.replace(part, path)
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
+    with replacing(path, mark) as part, part.open("wb") as file:
+        for each in parts():
+            file.write(each)
+    with replacing(path.with_suffix(".json"), mark) as part:
+        part.write_text(json.dumps({"key": key, "crc32": sums}))
 
 
 def _tidy(place: CachePlace) -> None:

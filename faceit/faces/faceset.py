@@ -15,6 +15,7 @@ import numpy as np
 
 from faceit.errors import FaceitError, MediaError
 from faceit.faces.measures import measure
+from faceit.files import read_json, write_lines
 from faceit.geometry import ALIGNED_MARGIN, CROPS, FACE, Crop, Face, align
 from faceit.images import grid, read_image, resize, with_caption, write_image
 
@@ -153,32 +154,6 @@ def _row(values: dict) -> FaceRow:
         values[key] = tuple(values[key])
     values["landmarks"] = tuple((float(x), float(y)) for x, y in points)
     return FaceRow(**values)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file; whole or absent."""
-    write_lines(path, [text])
-
-
-def write_lines(path: Path, lines: Iterable[str]) -> None:
-    """Write a text file of lines with their ends; whole or absent."""
-    part = path.with_name(f".{path.name}.part")
-    try:
-        with part.open("w", encoding="utf-8", newline="\n") as file:
-            file.writelines(lines)
-        os.replace(part, path)
-    except OSError as e:
-        part.unlink(missing_ok=True)
-        raise FaceitError(f"{path} cannot be written ({e.strerror}): free some space and run it again.") from None
-
-
-def read_json(path: Path) -> dict | None:
-    """A JSON object from disk; None when absent or unreadable (then it counts as not done)."""
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return value if isinstance(value, dict) else None
 
 
 def present(folder: Path) -> list[FaceRow]:

@@ -17,8 +17,8 @@ from faceit.faces.detect import FaceFinder
 from faceit.faces.follow import Follower
 from faceit.faces.hands import HANDS, HandFollower
 from faceit.faces.identity import encode
+from faceit.files import write_bytes
 from faceit.geometry import Face
-from faceit.images import write_bytes
 
 # frames into a track at which its face is encoded: often at first, since the first faces of a track may be poor ones
 ENCODED_AT = (0, 2, 5, 10, 20)
@@ -94,7 +94,7 @@ def look(frames: Iterable, finder: FaceFinder, identify: bool = True, on_frame: 
 
 
 def save_seen(path: Path, seen: SeenFaces) -> None:
-    """Write what was seen; whole or absent. MediaError where the disk refuses."""
+    """Write what was seen; whole or as it was. FaceitError where the disk refuses."""
     data = io.BytesIO()
     np.savez(data, **vars(seen))
     write_bytes(path, data.getvalue())

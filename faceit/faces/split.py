@@ -8,7 +8,8 @@ import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from faceit.faces.faceset import DONE, FaceRow, iterate_table, read_json, write_table, write_text
+from faceit.faces.faceset import DONE, FaceRow, iterate_table, write_table
+from faceit.files import read_json, write_text
 
 LEAST_S, MOST = 1.0, 0.2  # of a video: at least a second, at most a fifth
 SHORT_S = 5.0  # a second would be more than a fifth of what is shorter

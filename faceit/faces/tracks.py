@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from faceit.errors import FaceitError
-from faceit.faces.faceset import write_text
+from faceit.files import write_text
 
 TRACKS = "tracks.jsonl"  # in a folder of faces
 BEST = "tracks"  # the folder, in a folder of faces, with the best picture of each track: NAME.jpg

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from faceit.errors import MediaError
+from faceit.files import read_json, replacing
 from faceit.media.container import open_to_read
 from faceit.media.ffmpeg import ffmpeg_on_path
 
@@ -137,7 +138,7 @@ def fetch_all(
 
 def find_video(stem: Path) -> Path | None:
     """The whole video that ``fetch`` left at ``stem``, whatever its extension; None when there is none."""
-    known = _read_json(_beside(Path(stem), ".json"))
+    known = read_json(_beside(Path(stem), ".json")) or {}
     name = known.get("file")
     if not isinstance(name, str) or Path(name).name != name:
         return None
@@ -223,7 +224,7 @@ def _fetch(job: Download, access: _Access, on_progress: OnProgress | None, stop:
 
 def _fetch_locked(job: Download, access: _Access, watch: _Watch) -> Path:
     found = find_video(job.stem)
-    if found is not None and _is_same(_read_json(_beside(job.stem, ".json")), job):
+    if found is not None and _is_same(read_json(_beside(job.stem, ".json")) or {}, job):
         return found
     url = _checked_url(job)
     temp = job.stem.parent.resolve() / ".part" / _key(job)
@@ -248,7 +249,7 @@ def _fetch_locked(job: Download, access: _Access, watch: _Watch) -> Path:
 
 def _finish(job: Download, temp: Path) -> bool:
     """Put a checked download into place, the JSON last; False when ``temp`` does not hold one."""
-    facts = _read_json(temp / "done.json")
+    facts = read_json(temp / "done.json")
     if not facts:
         return False
     video, whole, sheet = job.stem.with_name(facts["file"]), temp / "whole", _beside(job.stem, ".json")
@@ -538,19 +539,10 @@ def _beside(stem: Path, suffix: str) -> Path:
     return stem.with_name(stem.name + suffix)  # with_suffix would cut a name at its last dot
 
 
-def _read_json(path: Path) -> dict:
-    """What the file holds; {} when it is missing or damaged."""
-    try:
-        known = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return known if isinstance(known, dict) else {}
-
-
 def _write_json(path: Path, facts: dict) -> None:
-    fresh = path.with_name(path.name + ".new")
-    fresh.write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8", errors="replace")
-    os.replace(fresh, path)
+    with replacing(path) as part:
+        text = json.dumps(facts, indent=2, ensure_ascii=False) + "\n"
+        part.write_text(text, encoding="utf-8", errors="replace")
 
 
 def _wait_for(results: queue.SimpleQueue, meanwhile: Callable[[], None] | None = None) -> Any:

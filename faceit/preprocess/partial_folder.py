@@ -10,20 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from faceit.errors import FaceitError
-from faceit.faces.faceset import (
-    DONE,
-    LEFT_OUT,
-    TABLE,
-    FaceRow,
-    append_rows,
-    iterate_boxes,
-    iterate_table,
-    read_json,
-    write_table,
-    write_text,
-)
+from faceit.faces.faceset import DONE, LEFT_OUT, TABLE, FaceRow, append_rows, iterate_boxes, iterate_table, write_table
 from faceit.faces.identity import Identity, Tally
 from faceit.faces.tracks import BEST, JOINED_PLACE, JOINED_SAME, Track, track_from, write_tracks
+from faceit.files import read_json, write_text
 from faceit.geometry import overlap
 from faceit.preprocess.segment import SegmentResult, TrackPiece
 

@@ -10,19 +10,10 @@ from faceit.config.project import Person
 from faceit.config.settings import PreprocessSettings
 from faceit.errors import FaceitError, MediaError
 from faceit.faces.detect import FaceFinder
-from faceit.faces.faceset import (
-    DONE,
-    LEFT_OUT,
-    FaceRow,
-    cut_face,
-    iterate_table,
-    read_json,
-    write_face,
-    write_table,
-    write_text,
-)
+from faceit.faces.faceset import DONE, LEFT_OUT, FaceRow, cut_face, iterate_table, write_face, write_table
 from faceit.faces.identity import Identity, encode
 from faceit.faces.split import photo_held_out
+from faceit.files import read_json, write_text
 from faceit.geometry import CROPS
 from faceit.images import PICTURE_ENDINGS, read_image
 from faceit.preprocess.partial_folder import FaceCounts, deleted_names

@@ -17,8 +17,9 @@ from faceit.config.settings import nearest
 from faceit.config.track_choices import TRACK, TrackChoices, read_choices, unmatched, write_choices
 from faceit.errors import FaceitError, MediaError
 from faceit.faces.curate import REASONS
-from faceit.faces.faceset import LEFT_OUT, finished, iterate_table, picture_names, read_json, spread, write_text
+from faceit.faces.faceset import LEFT_OUT, finished, iterate_table, picture_names, spread
 from faceit.faces.tracks import BEST, TRACKS, Track, read_tracks
+from faceit.files import read_json, write_text
 from faceit.images import fit_within, read_image
 from faceit.measure.coverage import BINS, lacking, pose_counts
 from faceit.media.fetch import find_video

@@ -19,10 +19,11 @@ from pathlib import Path
 from faceit.config.project import Person, Project, Video
 from faceit.config.track_choices import TrackChoices, read_choices, unmatched
 from faceit.errors import FaceitError, MediaError
-from faceit.faces.faceset import DONE, finished, iterate_table, present_names, read_json
+from faceit.faces.faceset import DONE, finished, iterate_table, present_names
 from faceit.faces.identity import Identity, learn_identity
 from faceit.faces.split import read_split, split_video, write_split
 from faceit.faces.tracks import Track, read_tracks
+from faceit.files import read_json
 from faceit.media.downloads import DownloadProgress, cookie_options, fetch_job
 from faceit.media.fetch import fetch_all
 from faceit.media.video import frame_count, probe

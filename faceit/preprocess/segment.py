@@ -11,14 +11,15 @@ from pathlib import Path
 import numpy as np
 
 from faceit.config.settings import PreprocessSettings
-from faceit.errors import FaceitError, MediaError
+from faceit.errors import MediaError
 from faceit.faces.detect import FaceFinder
 from faceit.faces.faceset import LEFT_OUT, FaceRow, cut_face
 from faceit.faces.follow import followed
 from faceit.faces.identity import Identity, encode
 from faceit.faces.tracks import BEST, Track
+from faceit.files import write_bytes
 from faceit.geometry import ALIGNED_MARGIN, CROPS, Face, align
-from faceit.images import jpeg, write_bytes
+from faceit.images import jpeg
 from faceit.media.video import read_frames
 from faceit.parallel.workers import Stopped
 
@@ -197,7 +198,7 @@ def _save(segment: Segment, out: SegmentResult, done: list) -> None:
     frames: dict[float, list[tuple[Track, bytes, FaceRow]]] = {}
     for piece, entries, best, ticked in done:
         track = piece.track
-        _write(segment.part / BEST / f"{track.name}.jpg", best)
+        write_bytes(segment.part / BEST / f"{track.name}.jpg", best)
         if track.verdict != "theirs":
             out.nearest = min(out.nearest, track.distance)
         if track.verdict in ("theirs", "perhaps") or ticked:
@@ -219,15 +220,8 @@ def _save(segment: Segment, out: SegmentResult, done: list) -> None:
 
 def _keep(part: Path, out: SegmentResult, name: str, each: tuple[Track, bytes, FaceRow], left_out: str | None) -> None:
     track, data, row = each
-    _write((part / LEFT_OUT if left_out else part) / name, data)
+    write_bytes((part / LEFT_OUT if left_out else part) / name, data)
     out.rows.append(replace(row, file=name, distance=track.distance, left_out=left_out))
-
-
-def _write(path: Path, data: bytes) -> None:
-    try:
-        write_bytes(path, data)
-    except MediaError as e:  # the disk's fault, and no fault of this video: nobody goes on with the next one
-        raise FaceitError(str(e)) from None
 
 
 def _goodness(row: FaceRow) -> float:

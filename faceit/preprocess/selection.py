@@ -29,13 +29,12 @@ from faceit.faces.faceset import (
     finished,
     iterate_table,
     picture_names,
-    read_json,
     write_grouped_sheet,
     write_sheet,
     write_table,
-    write_text,
 )
 from faceit.faces.tracks import read_tracks
+from faceit.files import read_json, write_text
 from faceit.progress import say
 
 STATE = "curated.json"  # in a person's folder: what the last picking was made of, and what came of it

@@ -19,7 +19,7 @@ import numpy as np
 from faceit import __version__
 from faceit.config.project import Project
 from faceit.errors import FaceitError, WeightsError
-from faceit.faces.faceset import write_text
+from faceit.files import write_text
 from faceit.network.model_file import FORMAT, MODEL, STATE, WEIGHTS, check_about, read_about
 from faceit.parallel.lock import only_one
 

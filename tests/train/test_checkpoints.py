@@ -9,8 +9,8 @@ import pytest
 from faceit.cli import main
 from faceit.config.project import load_project
 from faceit.errors import FaceitError
-from faceit.faces.faceset import write_text
 from faceit.faces.split import Split, write_split
+from faceit.files import write_text
 from faceit.network.model_file import MODEL, STATE, WEIGHTS, read_about
 from faceit.network.presets import CPU, to_json
 from faceit.network.swapmodel import load_model

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from faceit.errors import FaceitError, MediaError, WeightsError
-from faceit.faces.faceset import write_text
+from faceit.files import write_text
 from faceit.images import write_image
 from faceit.network.weights import save_tensors
 from faceit.train.divergence import Diverged, DivergenceGuard, disk_full, out_of_memory

@@ -1,13 +1,17 @@
 """What a newcomer installs: limits for every library, and one exact version of each, the same for users and tests."""
 
 import re
+import sys
 import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
+
+from .test_layout import SOURCES, imports
 
 ROOT = Path(__file__).parents[1]
 BREAK_IN_MINORS = {"keras", "tensorflow", "tensorboard", "numpy", "opencv-python-headless", "matplotlib"}
@@ -55,6 +59,17 @@ def test_the_exact_versions_are_within_the_limits(wish, lock):
     for each in wanted(wish):
         version = version_of(there[canonicalize_name(each.name)])
         assert each.specifier.contains(version), f"renew {lock}: see docs/architecture.md"
+
+
+def test_what_is_imported_is_declared():
+    """No library is used that only comes along with another. Keras' other backends are the user's own."""
+    declared = {canonicalize_name(each.name) for each in wanted("requirements.txt")} | {"dlib", "jax", "torch"}
+    brought = packages_distributions()
+    used = {name.split(".")[0] for module in SOURCES for name in imports(module)} - sys.stdlib_module_names - {"faceit"}
+    assert {"cv2", "yaml", "keras", "dlib"} < used and "dlib-bin" in declared
+    for library in used:
+        names = {canonicalize_name(name) for name in brought.get(library, [library])}
+        assert names & declared, f"{library} is not in requirements.txt"
 
 
 def test_tests_run_on_what_users_get():

@@ -148,7 +148,7 @@ def _python() -> list[Finding]:
 def _libraries() -> list[Finding]:
     """Every library of requirements.txt against what is installed."""
     try:
-        from packaging.requirements import Requirement  # Keras brings it
+        from packaging.requirements import Requirement
     except Exception as e:
         return [Finding(FAIL, "libraries", f"cannot be compared with requirements.txt ({_words(e)}): {_reinstall()}.")]
     good, missing, unfit, locked = [], [], [], _locked()

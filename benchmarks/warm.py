@@ -17,7 +17,7 @@ from pathlib import Path
 from benchmarks.ablation import FIGURES, better, judged
 from benchmarks.pairs import pair_1, pair_2, write_project
 from faceit.cli import main as faceit
-from faceit.train.checkpoints import HISTORY, held_out, read_history
+from faceit.network.history import HISTORY, held_out, read_history
 
 LOOK_S = 10.0  # seconds between two looks at the held-out faces
 

@@ -24,6 +24,7 @@ from faceit.files import read_json, write_text
 from faceit.images import fit_within, read_image, resize
 from faceit.media.provenance import Label
 from faceit.media.video import probe, read_frames
+from faceit.network.history import HISTORY, read_history
 from faceit.pages import facesets, figures
 from faceit.pages.render import picture, render
 from faceit.pages.timelines import Frames, losses, timelines
@@ -199,7 +200,7 @@ class _Report:
         return (read_json(self.folder / "model.json") if self.folder else None) or {}
 
     def _training(self) -> dict:
-        about, history = self.about, _read_history(self.folder / "history.csv") if self.folder else []
+        about, history = self.about, read_history(self.folder / HISTORY) if self.folder else []
         names = {side: text(about, "people", side, "name") or side for side in ("a", "b")}
         tones = {"a": "to", "b": "from"} if self.said.get("reverse") is True else {"a": "from", "b": "to"}
         then, now = number(self.said, "model", "step"), number(about, "step")
@@ -402,21 +403,6 @@ def _float(value) -> float:
     except (TypeError, ValueError):
         return math.nan
     return found if abs(found) < 1e12 else math.nan
-
-
-def _read_history(path: Path) -> list[dict]:
-    """history.csv as rows of numbers, None where a cell is empty; without a readable file there are none."""
-    try:
-        with path.open(encoding="utf-8", errors="replace", newline="") as file:
-            lines = list(csv.DictReader(file))
-    except (OSError, csv.Error):
-        return []
-    rows = []
-    for line in lines:
-        row = {key: _float(line.get(key)) for key in ("step", "seconds", "loss_a", "loss_b", "held_a", "held_b")}
-        if not math.isnan(row["seconds"]):
-            rows.append({key: None if math.isnan(value) else value for key, value in row.items()})
-    return sorted(rows, key=lambda row: row["seconds"])
 
 
 def _trained_on(then: float | None, now: float | None) -> str:

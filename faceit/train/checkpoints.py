@@ -4,9 +4,6 @@
 from it. No file is ever changed in place, so a snapshot can share its files with the folder (hard links).
 """
 
-import contextlib
-import csv
-import io
 import json
 import os
 import shutil
@@ -20,15 +17,13 @@ from faceit import __version__
 from faceit.config.project import Project
 from faceit.errors import FaceitError, WeightsError
 from faceit.files import write_text
+from faceit.network.history import HELD, HISTORY, history_text, read_history
 from faceit.network.model_file import FORMAT, MODEL, STATE, WEIGHTS, check_about, read_about
 from faceit.parallel.lock import only_one
 
 BEST = "best.safetensors"  # the averaged weights with the lowest loss on held-out faces so far
-HISTORY = "history.csv"
 SNAPSHOTS = "snapshots"
 WHOLE = (STATE, WEIGHTS, MODEL, HISTORY)  # what a snapshot is; the state is put back first, the others follow from it
-COLUMNS = ("step", "seconds", "loss_a", "loss_b")
-HELD = ("held_a", "held_b")  # the loss on held-out faces, in the rows where it was measured
 
 
 @dataclass
@@ -227,36 +222,3 @@ def _same_file(source: Path, target: Path) -> None:
         shutil.copyfile(source, part)
     os.replace(part, target)
     part.unlink(missing_ok=True)  # rename leaves it where both names are one file already
-
-
-# --- the history ---
-
-
-def read_history(path: Path) -> list[dict]:
-    """history.csv as rows of numbers, steps rising; what cannot be read is left out."""
-    try:
-        lines = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
-    except (OSError, ValueError, csv.Error):
-        return []
-    rows = []
-    for line in lines:
-        with contextlib.suppress(ValueError, TypeError, KeyError):
-            row = {key: int(line[key]) if key == "step" else float(line[key]) for key in COLUMNS}
-            row |= {key: float(line[key]) if line.get(key) else None for key in HELD}
-            if not rows or row["step"] > rows[-1]["step"]:
-                rows.append(row)
-    return rows
-
-
-def history_text(history: list[dict]) -> str:
-    out = io.StringIO()
-    writer = csv.DictWriter(out, COLUMNS + HELD, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(history)
-    return out.getvalue()
-
-
-def held_out(row: dict) -> float | None:
-    """The mean of both sides' losses on held-out faces in a row, or of the one that there is; None where none is."""
-    losses = [row[key] for key in HELD if row.get(key) is not None]
-    return sum(losses) / len(losses) if losses else None

@@ -11,9 +11,10 @@ from faceit.config.project import Swap
 from faceit.config.settings import TrainSettings
 from faceit.errors import MediaError
 from faceit.images import write_image
+from faceit.network.history import HELD
 from faceit.network.swapmodel import SwapModel
 from faceit.progress import duration, say
-from faceit.train.checkpoints import HELD, RunState
+from faceit.train.checkpoints import RunState
 from faceit.train.face_pair import FacePair
 from faceit.train.loss_plot import loss_plot, preview_columns, preview_grid
 from faceit.train.tensorboard_log import TensorBoardLog

@@ -14,13 +14,13 @@ from faceit.config.settings import TrainSettings
 from faceit.errors import FaceitError
 from faceit.network.cluster import cluster, join
 from faceit.network.devices import FEWEST_AT_ONCE
+from faceit.network.history import HELD, held_out
 from faceit.network.model_file import SIDES, STATE
 from faceit.network.presets import to_json
 from faceit.network.swapmodel import SwapModel, load_model
 from faceit.progress import Progress, duration, say
 from faceit.train import checkpoints
 from faceit.train.budget import Budget, stands_still
-from faceit.train.checkpoints import HELD, held_out
 from faceit.train.divergence import MOST_ROLLBACKS, Diverged, DivergenceGuard, out_of_memory
 from faceit.train.face_pair import held_out_from, load_pair
 from faceit.train.interruption import Every, Interruption

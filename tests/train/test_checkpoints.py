@@ -11,17 +11,16 @@ from faceit.config.project import load_project
 from faceit.errors import FaceitError
 from faceit.faces.split import Split, write_split
 from faceit.files import write_text
+from faceit.network.history import HISTORY, read_history
 from faceit.network.model_file import MODEL, STATE, WEIGHTS, read_about
 from faceit.network.presets import CPU, to_json
 from faceit.network.swapmodel import load_model
 from faceit.network.weights import load_strings, load_tensors, save_tensors
 from faceit.train.checkpoints import (
     BEST,
-    HISTORY,
     RunState,
     alone,
     put_back,
-    read_history,
     read_standing,
     snapshot,
     snapshots,

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from faceit.cli import main
+from faceit.network.history import read_history
 from faceit.network.model_file import MODEL, STATE, WEIGHTS, read_about
 from faceit.network.swapmodel import load_model
 from faceit.network.weights import load_strings, load_tensors
-from faceit.train.checkpoints import read_history
 from tests.conftest import copied
 from tests.drawn import drawn_project, drawn_set
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from faceit.cli import main
+from faceit.network.history import read_history
 from faceit.network.model_file import STATE
 from faceit.network.weights import load_tensors
-from faceit.train.checkpoints import read_history
 from tests.drawn import drawn_project
 from tests.network.test_cluster import environments
 

@@ -10,12 +10,12 @@ import pytest
 
 from faceit.cli import main
 from faceit.config.project import load_project
+from faceit.network.history import read_history
 from faceit.network.model_file import STATE, read_about
 from faceit.network.training import Training
 from faceit.network.weights import load_strings, load_tensors
 from faceit.train import interruption
 from faceit.train import run as stage
-from faceit.train.checkpoints import read_history
 from faceit.train.setup import pick_preset
 from tests.conftest import copied
 from tests.drawn import drawn_project

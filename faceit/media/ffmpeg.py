@@ -4,10 +4,12 @@ import atexit
 import hashlib
 import os
 import shutil
-import sys
 import tempfile
 import threading
+from functools import partial
 from pathlib import Path
+
+from platformdirs import user_cache_path
 
 from faceit.errors import MediaError
 
@@ -98,7 +100,7 @@ def _folder_with_link(exe: str) -> str:
     """A private folder that holds ``ffmpeg``, a link to (on Windows a copy of) ``exe``."""
     # one folder per program, so that two projects with two ffmpegs never change each other's link
     name = hashlib.sha256(exe.encode()).hexdigest()[:12]
-    for root in (_user_cache, _process_temp):
+    for root in (partial(user_cache_path, "faceit", appauthor=False), _process_temp):
         folder = root() / "bin" / name
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -125,16 +127,6 @@ def _link(exe: Path, link: Path) -> None:
         os.replace(fresh, link)
     finally:
         fresh.unlink(missing_ok=True)
-
-
-def _user_cache() -> Path:
-    if os.name == "nt":
-        base = os.environ.get("LOCALAPPDATA") or os.path.expanduser("~/AppData/Local")
-    elif sys.platform == "darwin":
-        base = os.path.expanduser("~/Library/Caches")
-    else:
-        base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    return Path(base) / "faceit"
 
 
 _temp_folder: Path | None = None

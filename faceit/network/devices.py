@@ -2,7 +2,6 @@
 
 import contextlib
 import math
-import os
 import re
 import shutil
 import subprocess
@@ -168,19 +167,17 @@ def ask_nvidia(what: str, *how: str) -> list[str]:
 
 def memory() -> tuple[int | None, int | None]:
     """(all, free) bytes of the computer's memory, a container's limit respected; None for what it does not tell."""
-    total = free = None
+    import psutil
+
     try:
-        said = dict(re.findall(r"^(\w+): +(\d+) kB", Path("/proc/meminfo").read_text(), re.MULTILINE))
-        total, free = (int(said[key]) * 1024 for key in ("MemTotal", "MemAvailable"))
-        group = Path("/sys/fs/cgroup")
+        now = psutil.virtual_memory()
+    except (OSError, psutil.Error):
+        return None, None
+    total, free, group = now.total, now.available, Path("/sys/fs/cgroup")
+    try:
         limit, used = (int((group / f"memory.{name}").read_text()) for name in ("max", "current"))
         # files that were read are held as long as nobody needs the room
         used -= int(re.search(r"^inactive_file (\d+)$", (group / "memory.stat").read_text(), re.MULTILINE)[1])
         return min(total, limit), min(free, max(0, limit - used))
-    except (OSError, ValueError, KeyError, TypeError):  # no Linux, or no limit
-        if total is not None:
-            return total, free
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"), None
-    except (AttributeError, ValueError, OSError):  # Windows
-        return None, None
+    except (OSError, ValueError, TypeError):  # no Linux, or no limit
+        return total, free

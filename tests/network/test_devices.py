@@ -3,6 +3,7 @@
 import os
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -74,8 +75,8 @@ def test_free_memory_is_some_of_all_of_it():
 
 
 def test_a_containers_limit_counts_and_files_that_were_read_do_not(monkeypatch):
+    monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(total=16384 * MB, available=12288 * MB))
     said = {
-        "/proc/meminfo": "MemTotal:       16000000 kB\nMemAvailable:   12000000 kB\n",
         "/sys/fs/cgroup/memory.max": "4000000000\n", "/sys/fs/cgroup/memory.current": "3000000000\n",
         "/sys/fs/cgroup/memory.stat": "anon 1000000000\nfile 2000000000\ninactive_file 1500000000\n",
     }  # fmt: skip

@@ -5,28 +5,50 @@ import contextlib
 import os
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
+from filelock import FileLock
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # the same on every machine
+if "PYTEST_XDIST_WORKER" in os.environ:  # there are as many of these as cores
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+        os.environ.setdefault(name, "1")
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 SECONDS, FPS, SIDE = 3.0, 15, 320  # of the clips: the smallest in which dlib's HOG finds every face
 
 
+def once(tmp_path_factory, name: str, make: Callable[[Path], None]) -> Path:
+    """A folder that is made by the first worker that asks for it, and read by all of them."""
+    root = tmp_path_factory.getbasetemp()
+    root = root.parent if "PYTEST_XDIST_WORKER" in os.environ else root  # of all workers of this run
+    with FileLock(root / f"{name}.lock"):
+        made, folder = root / f"{name}.made", root / name
+        if not made.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            make(folder)
+            made.touch()
+    return folder
+
+
 @pytest.fixture(scope="session")
 def people(tmp_path_factory) -> Path:
     """A folder with {collins,hopper}.{png,mp4} and talk.mp4 (Collins, other words, 2 s). Read only."""
+    return once(tmp_path_factory, "people", make_people)
+
+
+def make_people(folder: Path) -> None:
     from faceit.demo.talking_head import make_clip, portraits
     from faceit.faces.detect import FaceFinder
     from faceit.images import write_image
 
-    folder = tmp_path_factory.mktemp("people")
     for seed, (name, picture) in enumerate(portraits().items()):
         write_image(folder / f"{name}.png", picture)
         face = FaceFinder().find(picture)[0]
@@ -34,7 +56,6 @@ def people(tmp_path_factory) -> Path:
         make_clip(picture, face.landmarks, folder / f"{name}.mp4", seconds=SECONDS, seed=seed, **small)
         if name == "collins":
             make_clip(picture, face.landmarks, folder / "talk.mp4", seconds=2.0, seed=5, **small)
-    return folder
 
 
 # The two people of the stories lie 0.65 to 0.71 apart, which is where the usual tolerance begins to call somebody
@@ -64,9 +85,10 @@ def prepared(people, tmp_path_factory) -> Path:
     """The YAML of a project whose faces are extracted (30 a person). Read only: take ``copied``."""
     from faceit.cli import main
 
-    file = write_project(tmp_path_factory.mktemp("prepared"), people)
-    assert main(["preprocess", "c2h", "--config", str(file)]) == 0
-    return file
+    def make(folder: Path) -> None:
+        assert main(["preprocess", "c2h", "--config", str(write_project(folder, people))]) == 0
+
+    return once(tmp_path_factory, "prepared", make) / "faceit.yaml"
 
 
 @pytest.fixture(scope="session")
@@ -74,10 +96,11 @@ def trained(prepared, tmp_path_factory) -> Path:
     """The YAML of a project with a model of 30 steps. Read only: take ``copied``."""
     from faceit.cli import main
 
-    file = copied(prepared, tmp_path_factory.mktemp("trained"))
-    words = ["train", "c2h", "--preset", "cpu", "--iterations", "30", "--batch-size", "4"]
-    assert main([*words, "--config", str(file)]) == 0
-    return file
+    def make(folder: Path) -> None:
+        words = ["train", "c2h", "--preset", "cpu", "--iterations", "30", "--batch-size", "4"]
+        assert main([*words, "--config", str(copied(prepared, folder))]) == 0
+
+    return once(tmp_path_factory, "trained", make) / "faceit.yaml"
 
 
 def copied(file: Path, root: Path) -> Path:

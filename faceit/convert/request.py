@@ -109,12 +109,14 @@ class ConversionRequest:
         return target(self.settings.format, self.settings.codec, named)
 
     def encoding(self, kind: Target) -> Encoding:
-        """How the result's parts are encoded; from now on the settings say it too. MediaError where the encoder that is
-        named does not work here."""
-        encoding = encoding_of(kind.codec, self.settings)
-        first = self.swaps[0]
-        first.settings = replace(first.settings, codec=encoding.codec, encoder=encoding.encoder)
-        return encoding
+        """How the result's parts are encoded. MediaError where the encoder that is named does not work here."""
+        return encoding_of(kind.codec, self.settings)
+
+    def in_force(self, encoding: Encoding | None) -> ConvertSettings:
+        """The settings of the first swap with the codec and the encoder that were chosen; stills have none."""
+        if encoding is None:
+            return self.settings
+        return replace(self.settings, codec=encoding.codec, encoder=encoding.encoder)
 
     @property
     def settings(self) -> ConvertSettings:
@@ -150,7 +152,7 @@ class ConversionRequest:
         """How far a head may be turned for the first swap to be seen, degrees; None: as far as it likes."""
         return limits_of(self.settings, self.swaps[0].turns, (0, 0)).yaw
 
-    def key(self, files: list[Path]) -> str:
+    def key(self, files: list[Path], encoding: Encoding | None = None) -> str:
         """A hash of all that the pictures depend on: the swaps, who is looked for, and these files."""
         who = []
         for identity in (swap.identity for swap in self.swaps if swap.identity is not None):
@@ -158,7 +160,7 @@ class ConversionRequest:
             who.append([identity.encodings.tolist(), refused, identity.tolerance])
         paths = [*files, *(swap.folder / name for swap in self.swaps for name in (WEIGHTS, MODEL))]
         task = asdict(self.task) | dict.fromkeys(NO_PICTURE)
-        settings = [asdict(swap.settings) for swap in self.swaps]
+        settings = [asdict(self.in_force(encoding)), *(asdict(swap.settings) for swap in self.swaps[1:])]
         return _hash(settings, task, _stamps(paths), self.project.preprocess.detector, who)
 
     def look_key(self, source: Path) -> str:

@@ -65,8 +65,7 @@ def convert(project: Project, task: ConvertTask, settings: ConvertSettings | Non
         check_sequence(output)
     _refuse_too_long(kind, info, task)
     conversion = _conversion(request, source, output, portraits, beside=compared is not None, layer=layer)
-    settings = request.settings
-    counts = ConvertCounts()
+    settings, counts = conversion.settings, ConvertCounts()
     with conversion.opened():
         painter = conversion.look(project.preprocess.detector, not task.everyone, project.preprocess.workers,
                                   request.painter, request.hands)  # fmt: skip
@@ -149,8 +148,9 @@ def _conversion(request: ConversionRequest, source: Path, output: Path, portrait
     kind, task = request.target(), request.task
     encoding = request.encoding(kind)
     request.learn(portraits)
-    return VideoConversion(source, probe(source), task.start, task.end, request.settings, output, kind, encoding,
-                           request.key([source]), looked=request.look_key(source), **more)  # fmt: skip
+    settings, key = request.in_force(encoding), request.key([source], encoding)
+    return VideoConversion(source, probe(source), task.start, task.end, settings, output, kind, encoding, key,
+                           looked=request.look_key(source), **more)  # fmt: skip
 
 
 def _source(project: Project, task: ConvertTask) -> Path:

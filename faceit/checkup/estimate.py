@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from faceit.checkup.disk_space import Disk, disks, size
-from faceit.checkup.remaining_work import RemainingSource, model_bytes, preprocess_bytes, sources, span
+from faceit.checkup.remaining_work import RemainingSource, model_bytes, preprocess_bytes, sources
 from faceit.config.project import Project, Swap
 from faceit.convert.painter import Painter, Swapper
 from faceit.convert.video_parts import FirstPass
@@ -27,7 +27,7 @@ from faceit.faces.seen import look
 from faceit.images import resize
 from faceit.media.formats import encoding_of, target
 from faceit.media.provenance import Label
-from faceit.media.video import VideoInfo, frame_size, probe, read_frames, read_planes
+from faceit.media.video import VideoInfo, frame_size, probe, read_frames, read_planes, used_range
 from faceit.media.writer import VideoWriter
 from faceit.network.backend import start_backend
 from faceit.network.model_file import MODEL, STATE, about_crop, read_about
@@ -145,7 +145,7 @@ def _clip(project: Project, swap: Swap, found: list[RemainingSource], folder: Pa
     videos = {(person.name, video.name): video for person in (swap.a, swap.b) for video in person.videos}
     for source in found:
         if source.info is not None and source.seconds:
-            start, end = _middle(*span(videos[source.person, source.name], source.info))
+            start, end = _middle(*used_range(source.info, *videos[source.person, source.name].range_in_file))
             clip = _with_face(source.name, source.info, start, end, finder)
             if clip is not None:
                 return clip

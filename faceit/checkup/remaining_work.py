@@ -14,7 +14,7 @@ from faceit.faces.faceset import DONE, SHEET, finished, write_face
 from faceit.files import read_json
 from faceit.images import PICTURE_ENDINGS, read_image, resize
 from faceit.media.fetch import find_video
-from faceit.media.video import VideoInfo, frame_count, probe
+from faceit.media.video import VideoInfo, frame_count, probe, used_seconds
 from faceit.network.model_file import STATE, WEIGHTS
 
 LOADED_BYTES_S = 600_000  # of a video at 1080 lines: 4 to 6 Mbit/s are usual for H.264 on YouTube
@@ -61,9 +61,8 @@ def _video(project: Project, person: Person, video: Video) -> RemainingSource:
             info = probe(file)
         except MediaError as e:
             return RemainingSource(**known, file=file, trouble="" if done else str(e))
-        start, end = span(video, info)
-        seconds = max(0.0, end - start)
-        frames = 0 if done else frame_count(info, fps, start, end)
+        seconds = used_seconds(info, *video.range_in_file)
+        frames = 0 if done else frame_count(info, fps, *video.range_in_file)
         return RemainingSource(**known, seconds=seconds, frames=frames, file=file, info=info)
     if done:
         return RemainingSource(**known)
@@ -72,13 +71,6 @@ def _video(project: Project, person: Person, video: Video) -> RemainingSource:
     seconds = video.end - (video.start or 0.0)
     load_bytes = round(seconds * LOADED_BYTES_S * (project.preprocess.height / 1080) ** 2)
     return RemainingSource(**known, seconds=seconds, frames=math.ceil(seconds * fps), load_bytes=load_bytes)
-
-
-def span(video: Video, info: VideoInfo) -> tuple[float, float]:
-    """(start, end) in seconds of what is used of the file; a download has been cut to it already."""
-    if video.file is None:
-        return 0.0, info.duration
-    return video.start or 0.0, min(video.end or info.duration, info.duration)
 
 
 def _photos(project: Project, person: Person) -> RemainingSource:

@@ -44,6 +44,11 @@ class Video:
     fps: float | None = None
     file: Path | None = None  # set when it is on this disk already
 
+    @property
+    def range_in_file(self) -> tuple[float | None, float | None]:
+        """(start, end) of what is read of the file: a download has been cut already."""
+        return (None, None) if self.file is None else (self.start, self.end)
+
 
 @dataclass(frozen=True)
 class RefusedPerson:

@@ -26,7 +26,7 @@ from faceit.media.fetch import fetch
 from faceit.media.formats import LONGEST_MOVING, MOVING, Target
 from faceit.media.frame_at import frame_at
 from faceit.media.provenance import Label, note, read_note
-from faceit.media.video import VideoInfo, frame_size, probe
+from faceit.media.video import VideoInfo, frame_size, probe, used_seconds
 from faceit.pages.values import clock
 from faceit.progress import Progress, duration, say
 
@@ -103,7 +103,7 @@ def preview(project: Project, task: ConvertTask, count: int, settings: ConvertSe
     request.learn(portraits)
     converter = request.converter()
     begin = task.start or 0.0
-    length = min(task.end or info.duration, info.duration) - begin
+    length = used_seconds(info, task.start, task.end)
     label = Label(*frame_size(info, height)) if request.settings.label else None
     pairs = []
     with Progress(f"preview {source.name}", count) as progress:
@@ -195,7 +195,7 @@ def _refuse_to_replace(pictures: list[Path], overwrite: bool) -> None:
 
 def _refuse_too_long(kind: Target, info: VideoInfo, task: ConvertTask) -> None:
     """Pictures that move are for a few seconds: a minute of them is larger than an hour of video."""
-    length = min(task.end or info.duration, info.duration) - (task.start or 0.0)
+    length = used_seconds(info, task.start, task.end)
     if kind.ending in MOVING and length > LONGEST_MOVING:
         raise FaceitError(f"{length:.0f} s are too long for {kind.ending[1:]}: take up to {LONGEST_MOVING:.0f} s with "
                           "--start and --duration, or write a video.")  # fmt: skip

@@ -301,6 +301,17 @@ def decodable(stream) -> bool:
     return stream.codec_context is not None and bool(stream.codec_context.codec)
 
 
+def used_range(info: VideoInfo, start: float | None, end: float | None) -> tuple[float, float | None]:
+    """(start, end) in seconds of what a range holds of a video; end None where nobody knows how long it is."""
+    return start or 0.0, min(end or info.duration, info.duration) if info.duration else end
+
+
+def used_seconds(info: VideoInfo, start: float | None, end: float | None) -> float:
+    """How long that is; 0 where nobody knows."""
+    first, last = used_range(info, start, end)
+    return 0.0 if last is None else max(0.0, last - first)
+
+
 def _check_range(info: VideoInfo, start: float | None, end: float | None) -> None:
     if start is not None and start < 0:
         raise MediaError(f"{info.path}: the start ({start:g} s) is before the video begins.")

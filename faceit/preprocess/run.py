@@ -26,7 +26,7 @@ from faceit.faces.tracks import Track, read_tracks
 from faceit.files import read_json
 from faceit.media.downloads import DownloadProgress, cookie_options, fetch_job
 from faceit.media.fetch import fetch_all
-from faceit.media.video import frame_count, probe
+from faceit.media.video import frame_count, probe, used_range
 from faceit.parallel.lock import only_one
 from faceit.parallel.workers import FEW_FRAMES, WorkerPool, outcome
 from faceit.preprocess.partial_folder import FaceCounts, PartialFolder, deleted_names, recover
@@ -234,13 +234,10 @@ class Extraction:
         self.folder = project.faces_dir(person, video.name)
         self.fps = video.fps or project.preprocess.fps
         info = probe(path)
-        # a download is cut already; a file on disk is read in its range
-        self.start, end = (video.start or 0.0, video.end) if video.file else (0.0, None)
+        self.start, self.stop = used_range(info, *video.range_in_file)
         if info.duration and self.start >= info.duration:
             raise MediaError(f"{path} is {info.duration:.1f} s long: correct its start ({self.start:g} s) in the YAML.")
         key = _fingerprint(project, person, fps=self.fps, start=video.start, end=video.end, file=_stamp(path))
-        # None: nobody knows how long it is
-        self.stop = min(end or info.duration, info.duration) if info.duration else end
         # a whole number of frames: their times are those of one long reading
         self.step = max(1, round(SEGMENT_S * self.fps)) / self.fps
         self.range = [self.start, self.stop]

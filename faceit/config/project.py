@@ -30,7 +30,6 @@ from faceit.errors import ConfigError, FaceitError
 NAME = re.compile(r"(?!(?i:con|prn|aux|nul|com[0-9]|lpt[0-9])\Z)[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 NAME_RULE = "letters, digits, - and _, at most 64, and not con, nul and the like"
 MOST_NODES = 100_000  # of a YAML file, aliases counted each time; ten thousand videos are half of it
-VIDEO_ENDINGS = (".mp4", ".mkv", ".webm", ".mov", ".avi", ".m4v", ".mpg", ".mpeg", ".ts", ".flv", ".wmv", ".3gp")
 
 
 @dataclass(frozen=True)

@@ -74,14 +74,10 @@ def convert_stills(request: ConversionRequest, source: Path, stills: list[Path],
     try:
         with Progress(f"convert {source.name}", len(jobs), "photo") as progress:
             for i, job in enumerate(jobs):
-                if job not in there:
-                    try:
-                        picture = read_image(job.still)
-                    except MediaError as error:
-                        failed.append(error)
-                        say(f"  ! {error}")
-                    else:
-                        _convert(request, converter, picture, job, facts | {"key": key, "photo": job.stamp()})
+                error = None if job in there else _converted(request, converter, job, facts | {"key": key})
+                if error:
+                    failed.append(error)
+                    say(f"  ! {error}")
                 progress.update(i + 1)
     finally:
         counts = converter.counts
@@ -102,6 +98,16 @@ def convert_stills(request: ConversionRequest, source: Path, stills: list[Path],
     if failed:
         raise FaceitError(f"{len(failed):,} of {len(jobs):,} photos could not be read; see above.")
     return target, beside, counts
+
+
+def _converted(request: ConversionRequest, converter: Converter, job: _Job, facts: dict) -> MediaError | None:
+    """Convert one photo; what is wrong with it where it cannot be read."""
+    try:
+        picture = read_image(job.still)
+    except MediaError as error:
+        return error
+    _convert(request, converter, picture, job, facts | {"photo": job.stamp()})
+    return None
 
 
 def _convert(request: ConversionRequest, converter: Converter, picture: np.ndarray, job: _Job, facts: dict) -> None:

@@ -13,7 +13,6 @@ BEST = "tracks"  # the folder, in a folder of faces, with the best picture of ea
 # A track that ends with one part of a video goes on in the next where the boxes overlap by so much (intersection over
 # union) and the encodings are no farther apart.
 JOINED_PLACE, JOINED_SAME = 0.3, 0.5
-VERDICTS = ("theirs", "perhaps", "refused", "other")
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,8 @@ def test_tests_run_on_what_users_get():
     assert len(users) > len(wanted("requirements.txt"))  # with what these need
     assert all(version_of(ours[name]) == version_of(lines) for name, lines in users.items())
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    for mark, lock in (("demo", "requirements.lock"), ("tests", "requirements-dev.lock")):
+    for mark in ("demo", "tests", "all tests"):
+        lock = "requirements.lock" if mark == "demo" else "requirements-dev.lock"
         assert f"pip install -r {lock} " in text.split(f"<!-- {mark} -->")[1].split(f"<!-- /{mark} -->")[0]
 
 

@@ -12,7 +12,6 @@ from faceit.media.video import probe, read_frames
 from .conftest import write_project
 
 
-@pytest.mark.slow
 def test_from_urls_to_a_face_swapped_video(people, tmp_path, capfd):
     with serve_folder(people) as base:
         videos = {name: [{"url": f"{base}/{name}.mp4", "name": name}] for name in ("collins", "hopper")}

@@ -202,6 +202,7 @@ def test_libraries_that_do_not_start(without_keras, tmp_path, monkeypatch, exami
     assert found["disk"][0].startswith("!") and "while cv2 is broken" in found["disk"][0]
 
 
+@pytest.mark.slow
 def test_a_release_that_no_longer_takes_what_we_give(without_keras, tmp_path, monkeypatch, examine):
     """PyAV 19 has no ``metadata_errors``; a faceit that gives it learns so before the first video, not in its midst."""
     (tmp_path / "av.py").write_text(
@@ -233,6 +234,7 @@ def test_ffmpeg_is_not_blamed_for_a_broken_numpy(tmp_path):
     assert re.search(r"^ok    ffmpeg ", done.stdout, re.MULTILINE)
 
 
+@pytest.mark.slow
 def test_a_library_that_answers_wrongly(without_keras, tmp_path, monkeypatch, examine):
     """It starts and does not complain, but no face is found."""
     (tmp_path / "dlib.py").write_text(
@@ -445,6 +447,7 @@ def test_a_disk_of_100_mb(prepared, tmp_path, examine):
 # ---- the project ----
 
 
+@pytest.mark.slow
 def test_a_broken_yaml(quick, tmp_path, examine):
     file = a_project(tmp_path)
     file.write_text(file.read_text().replace("consent: mine, portrait: a.jpg", "portrait: a.jpg"))

@@ -38,6 +38,7 @@ def rows(page: str) -> list[str]:
     return re.findall(r'<span class="pill \w+">(.*?)</span>', page)
 
 
+@pytest.mark.slow
 def test_everyone_is_on_the_page_and_the_conversion_goes_on_from_it(project, both, capsys, monkeypatch):
     assert convert(project, both, "--faces") == 0
     said = capsys.readouterr().out
@@ -59,6 +60,7 @@ def test_everyone_is_on_the_page_and_the_conversion_goes_on_from_it(project, bot
     assert [path.name for path in folder(project).iterdir() if path.name.startswith(".")] == []
 
 
+@pytest.mark.slow
 def test_a_doubtful_verdict_says_what_changes_it_and_that_needs_no_second_look(project, both, capsys):
     assert convert(project, both, "--faces") == 0
     [seen] = folder(project).glob(".*.parts/seen-*")
@@ -82,6 +84,7 @@ def test_a_doubtful_verdict_says_what_changes_it_and_that_needs_no_second_look(p
     assert seen.stat().st_mtime_ns == before
 
 
+@pytest.mark.slow
 def test_a_look_leaves_what_was_painted(project, people, monkeypatch, capsys):
     monkeypatch.setattr(video_parts, "PART_S", 0.4)
     monkeypatch.setattr(VideoConversion, "finish", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))

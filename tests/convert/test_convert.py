@@ -66,6 +66,7 @@ def test_flash_and_beep_stay_within_a_frame(project, people, tmp_path, kind):
     assert probe(trimmed).duration == pytest.approx(2.5, abs=0.1)
 
 
+@pytest.mark.slow
 def test_the_note_the_story_and_the_label_tell_what_was_done(project, people):
     assert convert(project, people / "talk.mp4") == 0
     facts = read_note(result(project))
@@ -96,6 +97,7 @@ def test_a_preview_is_one_picture_of_frames_spread_over_the_video(project, peopl
     assert "2 frames of hopper.mp4: 0 swapped, 0 without a face, 2 with only other people" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_the_command_line_says_how_the_face_goes_in(project, people, capsys):
     pictures = []
     ways = ["--keep both", "--blend alpha --sharpen 0 --occlusion residual", "--scale 0.9"]
@@ -157,6 +159,7 @@ def test_a_head_that_is_turned_too_far_is_left_and_said(project, people, capsys)
     assert about_turns({"turns": 3}, "a") is None and about_turns({}, "b") is None
 
 
+@pytest.mark.slow
 def test_reverse_swaps_the_other_person_and_only_them(project, people, capsys):
     assert convert(project, people / "hopper.mp4", "--reverse", "--duration", "1") == 0
     assert read_note(result(project, "hopper-0-1-reverse.mp4"))["from"] == "hopper"

@@ -94,6 +94,7 @@ def test_a_lossless_copy_differs_in_the_face_alone(project, people):
         assert changed[100:200, 100:200].mean() > 0.5 and not changed[:20].any() and not changed[:, :20].any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("form", "name"), [("gif", "talk.gif"), ("webp", "talk.webp")])
 def test_pictures_that_move(project, people, form, name, capsys):
     assert convert(project, people / "talk.mp4", "--format", form, "--compare", "side") == 0
@@ -136,6 +137,7 @@ def test_one_frame_is_enough(project, people, form, name):
     assert read_note(made / "000001.png" if form == "png" else made)["from"] == "collins"
 
 
+@pytest.mark.slow
 def test_results_of_one_name_keep_their_own_stories(project, people):
     for name, codec in (("a.mp4", "h264"), ("a.mkv", "ffv1"), ("a", "h264"), ("B.MP4", "h264")):
         out = result(project).parent / name
@@ -155,6 +157,7 @@ def test_what_somebody_else_put_there_stays(project, people, capsys):
     assert mine.read_bytes() == (people / "collins.png").read_bytes()
 
 
+@pytest.mark.slow
 def test_a_fast_clock_keeps_every_frame(project, people, tmp_path):
     fast = tmp_path / "fast.mp4"
     run_ffmpeg("-i", people / "talk.mp4", "-vf", "setpts=N/(144*TB)", "-r", 144, "-frames:v", 12, fast)
@@ -164,6 +167,7 @@ def test_a_fast_clock_keeps_every_frame(project, people, tmp_path):
     assert len(list(result(project, "fast").iterdir())) == 12
 
 
+@pytest.mark.slow
 def test_a_yaml_for_editors_is_still_measured(project, people):
     project.write_text(project.read_text().replace("to: hopper", "to: hopper\n    convert: {codec: prores}"))
     assert main(["evaluate", "c2h", "--config", str(project)]) == 0
@@ -171,6 +175,7 @@ def test_a_yaml_for_editors_is_still_measured(project, people):
     assert said["coverage"]["swapped"] > 0 and said["settings"]["codec"] == "h264"
 
 
+@pytest.mark.slow
 def test_a_video_from_a_machine_with_another_encoder_is_measured(project, people):
     assert convert(project, people / "talk.mp4", "--duration", "0.4") == 0
     out = result(project, "talk-0-0.4.mp4")

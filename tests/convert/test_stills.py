@@ -52,6 +52,7 @@ def test_a_photo_is_swapped_labelled_and_says_so(project, people, tmp_path, endi
     assert both.shape[1] == 2 * picture.shape[1] and read_note(beside / f"portrait é-side-by-side.{ending}")
 
 
+@pytest.mark.slow
 def test_a_folder_goes_on_where_it_was_and_past_what_is_bad(project, people, tmp_path, capsys):
     folder = tmp_path / "album"
     folder.mkdir()

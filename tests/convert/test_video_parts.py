@@ -111,6 +111,7 @@ def test_parts_are_one_video_with_its_sound_in_step(project, people, tmp_path, k
     assert len(set(counts.values())) == 1
 
 
+@pytest.mark.slow
 def test_a_full_disk_keeps_what_was_done_and_it_goes_on(project, people, monkeypatch, capsys):
     opened = []
     enter = VideoWriter.__enter__
@@ -133,6 +134,7 @@ def test_a_full_disk_keeps_what_was_done_and_it_goes_on(project, people, monkeyp
     assert not hidden(project)
 
 
+@pytest.mark.slow
 def test_ctrl_c_is_a_normal_way_to_stop(project, people, monkeypatch, capsys):
     write, count = VideoWriter.write, []
 
@@ -151,6 +153,7 @@ def test_ctrl_c_is_a_normal_way_to_stop(project, people, monkeypatch, capsys):
     assert not hidden(project)
 
 
+@pytest.mark.slow
 def test_other_settings_begin_anew(project, people, monkeypatch):
     keys, opened = [], VideoConversion.opened
 
@@ -167,6 +170,7 @@ def test_other_settings_begin_anew(project, people, monkeypatch):
     assert keys[-1] not in keys[:-1]
 
 
+@pytest.mark.slow
 def test_two_runs_never_write_one_video(project, people, capsys):
     folder = result(project).parent / ".talk.mp4.parts"
     with only_one(folder / video_parts.LOCK, "it is held"):

@@ -227,6 +227,7 @@ def test_fewer_places_than_there_are_cells():
     assert Counter(curate(talk(), CurateSettings(most=3)).reasons) == {None: 3, "spare": 2997}
 
 
+@pytest.mark.slow
 def test_what_the_other_person_needs_is_kept_first():
     rng = np.random.default_rng(8)
     faces = people(3000, rng)

@@ -77,6 +77,7 @@ def test_gpu_has_the_size_that_it_is_meant_to_have():
     assert network.reconstruct(*nothing, "a", "b").shape == (1, 256, 256, 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("preset", [CPU128, SMALL], ids=lambda p: p.name)
 def test_what_is_shared_stands_still_once_it_is_frozen(sets, preset):
     network = met(build(replace(preset, batch_size=2, clip_norm=None, freeze_at=0.5)), sets)
@@ -102,6 +103,7 @@ def test_every_weight_has_a_path_of_its_own_that_is_the_same_in_every_process(pr
     assert first == second
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("preset", [CPU128, SMALL], ids=lambda p: p.name)
 def test_it_begins_at_what_the_landmarks_say_of_the_paint(sets, preset):
     """The mean, moved by the regression along the basis: whoever's texture is seen."""

@@ -87,6 +87,7 @@ def test_gpu_learns_from_poor_pictures_too(sets):
     assert np.mean(losses[-10:]) < 0.7 * np.mean(losses[:10])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", ["classic", "modern"])
 def test_behind_closed_lips_nothing_counts(sets, loss):
     """But for the loss of 2017, which knows no places."""
@@ -101,6 +102,7 @@ def test_behind_closed_lips_nothing_counts(sets, loss):
     assert shut < 0.5 * wide if loss == "modern" else shut == wide
 
 
+@pytest.mark.slow
 def test_where_errors_count_is_known_again_after_a_state_was_put_back(sets):
     """A network that comes out of a file has met nobody before."""
     state = _begun(sets).state()
@@ -135,6 +137,7 @@ def test_the_discriminator_joins_late_and_its_state_is_kept(sets):
     assert _same(judge(), states[4])
 
 
+@pytest.mark.slow
 def test_the_rate_can_be_lowered_and_another_try_sees_other_faces(sets):
     training = _begun(sets)
     training.rate = 0.5
@@ -157,6 +160,7 @@ def test_original_sees_faces_mirrored_where_the_light_allows_it(crops):
         assert not mirrors(replace(CPU, flip=flip), lit)  # a texture is nobody's mirror image
 
 
+@pytest.mark.slow
 def test_losses_are_means_since_they_were_last_asked_for(sets):
     one, other = _begun(sets), _begun(sets)
     single = []
@@ -167,6 +171,7 @@ def test_losses_are_means_since_they_were_last_asked_for(sets):
     np.testing.assert_allclose(other.mean_losses(), np.mean(single, 0), rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_the_average_is_its_formula(sets):
     training = _begun(sets)
     by_hand = None
@@ -190,6 +195,7 @@ def test_before_the_first_step_the_average_is_the_weights(sets):
     assert any(array.any() for array in raw)
 
 
+@pytest.mark.slow
 def test_the_raw_weights_come_back_after_the_averaged_ones(sets):
     training = _begun(sets)
     for step in range(2):
@@ -203,6 +209,7 @@ def test_the_raw_weights_come_back_after_the_averaged_ones(sets):
     assert _same(raw, _arrays(training.network.trainable_variables))
 
 
+@pytest.mark.slow
 def test_a_state_put_back_goes_on_as_if_nothing_had_been(sets):
     """Exactly: on a CPU TensorFlow adds up in the same order every time."""
     undisturbed = _begun(sets)

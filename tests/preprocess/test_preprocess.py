@@ -652,6 +652,7 @@ def test_reader_that_is_killed_does_not_make_half_a_video_count_as_done(people, 
 # --- what else may happen ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["picture", "table", "sheet", "photo"])
 def test_full_disk_is_one_sentence_and_one_can_go_on(people, frames, photos, tmp_path, monkeypatch, capfd, where):
     monkeypatch.setattr(stage, "SEGMENT_S", 0.5)

@@ -179,6 +179,7 @@ def test_snapshots_lie_evenly_over_the_run(done):
     assert load_strings(folder / "snapshots" / "3" / STATE)["step"] == "3"
 
 
+@pytest.mark.slow
 def test_going_back_and_on_again_is_the_same_as_undisturbed(done, tmp_path, capfd):
     file = copied(done, tmp_path)
     folder = _folder(file)
@@ -194,6 +195,7 @@ def test_going_back_and_on_again_is_the_same_as_undisturbed(done, tmp_path, capf
     assert snapshots(folder) == ["3", "6", "6-2", "9"]  # the second sixth step was another run's
 
 
+@pytest.mark.slow
 def test_the_best_weights_become_the_model_and_train_on(done, tmp_path, capfd):
     file = copied(done, tmp_path)
     folder = _folder(file)

@@ -104,6 +104,7 @@ def test_the_saved_weights_are_the_averaged_ones(done):
     np.testing.assert_array_equal(state["network/input_a/mean"], weights["input_a/mean"])
 
 
+@pytest.mark.slow
 def test_train_returns_the_model_that_is_on_disk(untrained, tmp_path):
     project = load_project(copied(untrained, tmp_path))
     swap = project.swap("a2b")
@@ -114,6 +115,7 @@ def test_train_returns_the_model_that_is_on_disk(untrained, tmp_path):
     assert model.about["step"] == 3
 
 
+@pytest.mark.slow
 def test_held_out_faces_do_not_train_and_their_loss_stands_beside(untrained, tmp_path):
     project = load_project(copied(untrained, tmp_path))
     for person in (project.people["ann"], project.people["bob"]):
@@ -171,6 +173,7 @@ def test_a_history_with_bad_lines_keeps_the_good_ones(tmp_path):
 # --- before the first step ---
 
 
+@pytest.mark.slow
 def test_without_a_step_there_is_a_model_that_swaps(untrained, tmp_path, capfd):
     """What is known of both people before training: the swap is nearer to the other's faces than to what came in."""
     file = copied(untrained, tmp_path)
@@ -225,6 +228,7 @@ def test_stopped_and_gone_on_is_the_same_as_undisturbed(done, untrained, tmp_pat
     assert steps == sorted(set(steps)) and steps[-1] == STEPS and 6 in steps
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="sends itself a POSIX signal")
 def test_ctrl_c_while_the_preview_is_made_loses_no_step(untrained, tmp_path, monkeypatch):
     file = copied(untrained, tmp_path)
@@ -249,6 +253,7 @@ def test_a_finished_one_says_so_and_does_nothing(done, capfd):
     assert {p.name: p.stat().st_mtime_ns for p in _folder(done).iterdir()} == before
 
 
+@pytest.mark.slow
 def test_a_larger_budget_trains_it_on(done, tmp_path, capfd):
     file = copied(done, tmp_path)
     assert _train(file, steps=15) == 0
@@ -259,6 +264,7 @@ def test_a_larger_budget_trains_it_on(done, tmp_path, capfd):
     assert not _same_weights(_folder(file), _folder(done))
 
 
+@pytest.mark.slow
 def test_a_budget_of_time_counts_training_only(untrained, tmp_path):
     file = copied(untrained, tmp_path)
     assert main(["train", "a2b", "--minutes", "0.01", "--config", str(file)]) == 0
@@ -266,6 +272,7 @@ def test_a_budget_of_time_counts_training_only(untrained, tmp_path):
     assert about["seconds"] >= 0.6 and about["step"] >= 1
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="sends itself a POSIX signal")
 def test_a_plateau_ends_it_after_twice_the_time_also_over_a_stop(untrained, tmp_path, monkeypatch, capfd):
     project = load_project(copied(untrained, tmp_path))
@@ -298,6 +305,7 @@ def test_a_plateau_ends_it_after_twice_the_time_also_over_a_stop(untrained, tmp_
     assert "`until: end` with a larger --iterations trains it on" in capfd.readouterr().out
 
 
+@pytest.mark.slow
 def test_what_is_made_from_the_state_is_made_again_when_it_is_missing_or_damaged(done, tmp_path):
     for name, content in ((MODEL, None), (WEIGHTS, None), (WEIGHTS, b"damaged"), (MODEL, b"{")):
         file = copied(done, tmp_path / f"{name}-{content is None}")
@@ -378,6 +386,7 @@ def test_a_second_training_of_the_same_swap_is_refused(own, capfd):
     assert _train(own) == 0  # let go of
 
 
+@pytest.mark.slow
 def test_a_state_that_is_damaged_is_a_sentence(own, capfd):
     state = _folder(own) / STATE
     whole = state.read_bytes()
@@ -406,6 +415,7 @@ def _faces(file, name, crop) -> None:
     drawn_folder(file.parent / "data" / "processed" / name / f"{name}_clip", name, crop=crop)
 
 
+@pytest.mark.slow
 def test_a_model_of_whole_faces_says_so_and_goes_on_with_whole_faces_only(tmp_path, capfd):
     file = drawn_project(tmp_path, swaps=SWAPS, crop=WHOLEFACE)
     assert _train(file, steps=2) == 0
@@ -430,6 +440,7 @@ def test_a_model_of_whole_faces_says_so_and_goes_on_with_whole_faces_only(tmp_pa
     assert "The YAML has align: wholeface, but the faces were made with face" in capfd.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_model_that_does_not_say_goes_on_with_faces(own):
     state = _folder(own) / STATE
     tensors, strings = load_tensors(state)
@@ -471,6 +482,7 @@ def test_a_reversed_pair_takes_each_persons_own_side(done):
             assert not array.any()
 
 
+@pytest.mark.slow
 def test_a_new_person_takes_the_shared_encoder_but_looks_like_themselves(done, capfd):
     theirs = load_tensors(_folder(done) / WEIGHTS)[0]
     ours, cold = _opened(done, "b2c", "a2b"), _opened(done, "b2c", None)
@@ -483,6 +495,7 @@ def test_a_new_person_takes_the_shared_encoder_but_looks_like_themselves(done, c
             assert np.array_equal(ours[name], cold[name]), name
 
 
+@pytest.mark.slow
 def test_what_cannot_be_started_from_is_a_sentence(own, capfd):
     for other in ("nobody", "c2b", "../a2b"):
         assert _train(own, "--warm-start", other, swap="fresh") == 1
@@ -496,6 +509,7 @@ def test_what_cannot_be_started_from_is_a_sentence(own, capfd):
     assert not _folder(own, "fresh").exists()
 
 
+@pytest.mark.slow
 def test_a_warm_start_is_remembered_and_counts_once(own, capfd):
     project = yaml.safe_load(own.read_text(encoding="utf-8"))
     project["swaps"]["fresh"]["train"]["warm_start"] = "a2b"  # as well as --warm-start
@@ -508,6 +522,7 @@ def test_a_warm_start_is_remembered_and_counts_once(own, capfd):
     assert read_about(_folder(own, "fresh"))["warm_start"] == "a2b"
 
 
+@pytest.mark.slow
 def test_the_settings_in_force_are_kept(own):
     """A batch size given once holds for the runs after it; the state remembers what model.json says."""
     assert _train(own, "--batch-size", "6", steps=13) == 0

@@ -63,6 +63,7 @@ def _break(training) -> None:
         variable.assign(np.full(variable.shape, np.nan, np.float32))
 
 
+@pytest.mark.slow
 def test_numbers_that_run_away_go_back_to_the_last_save(untrained, tmp_path, monkeypatch, capfd):
     file = copied(untrained, tmp_path)
     made = _spoilt(monkeypatch, lambda training, number: number == 4 and training.retries == 0 and _break(training))
@@ -115,6 +116,7 @@ def test_bad_from_the_beginning_leaves_what_was_there_before_the_first_step(untr
     assert load_strings(tmp_path / "models" / "a2b" / STATE)["step"] == "0"
 
 
+@pytest.mark.slow
 def test_too_little_memory_halves_the_batch_and_it_is_remembered(untrained, tmp_path, monkeypatch, capfd):
     file = copied(untrained, tmp_path)
 
@@ -137,6 +139,7 @@ def test_too_little_memory_halves_the_batch_and_it_is_remembered(untrained, tmp_
         assert pick_preset(project, swap, "auto", replace(swap.train, batch_size=wished)).batch_size == got
 
 
+@pytest.mark.slow
 def test_memory_for_not_even_two_faces_is_a_sentence(untrained, tmp_path, monkeypatch, capfd):
     def step(*_):
         raise ResourceExhaustedError("OOM")
@@ -146,6 +149,7 @@ def test_memory_for_not_even_two_faces_is_a_sentence(untrained, tmp_path, monkey
     assert "does not suffice for 2 faces a side at a time with cpu" in capfd.readouterr().err
 
 
+@pytest.mark.slow
 def test_another_error_is_not_taken_for_either(untrained, tmp_path, monkeypatch):
     def step(*_):
         raise ZeroDivisionError("a bug of ours")
@@ -169,6 +173,7 @@ def _full_disk(monkeypatch, refuse) -> list[str]:
     return asked
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_waited_for(untrained, tmp_path, monkeypatch, capfd):
     file = copied(untrained, tmp_path)
     turns = {name: 2 for name in ("preview.jpg", "history.csv", STATE, "model.json", "6")}  # each is refused twice
@@ -188,6 +193,7 @@ def test_a_full_disk_is_waited_for(untrained, tmp_path, monkeypatch, capfd):
     assert [row["step"] for row in read_history(folder / "history.csv")] == list(range(STEPS + 1))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="sends itself a POSIX signal")
 def test_ctrl_c_ends_the_wait_and_the_last_save_is_intact(untrained, tmp_path, monkeypatch, capfd):
     file = copied(untrained, tmp_path)

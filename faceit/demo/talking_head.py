@@ -1,7 +1,7 @@
 """Talking clips made on the spot from a portrait, for the demo and for tests.
 
-One picture and its 68 landmarks become a puppet: lips part over a mouth with teeth, eyelids close, brows rise, the
-head turns in front of its background. The displacement fields are thin-plate splines (Bookstein 1989) through the
+One picture and its 68 landmarks become a talking head: lips part over a mouth with teeth, eyelids close, brows rise,
+the head turns in front of its background. The displacement fields are thin-plate splines (Bookstein 1989) through the
 landmarks; the turn is the parallax of a rounded depth. It is a toy: one portrait, small turns, no new wrinkles.
 """
 
@@ -33,7 +33,7 @@ _LASH = np.array([38, 24, 20], np.float32)
 
 @dataclass(frozen=True)
 class Pose:
-    """What the puppet does in one frame. Left and right are the picture's."""
+    """What the talking head does in one frame. Left and right are the picture's."""
 
     mouth_open: float = 0.0  # 0 lips shut .. 1 wide open
     mouth_wide: float = 0.0  # -1 pursed .. 1 drawn wide
@@ -76,7 +76,7 @@ def portraits() -> dict[str, np.ndarray]:
     return found
 
 
-# ---- what the puppet does and says --------------------------------------------------------------------------------
+# ---- what the talking head does and says --------------------------------------------------------------------------
 
 # mouth_open and mouth_wide of the five vowels a, e, i, o, u
 _VOWELS = np.array([[1.0, 0.1], [0.55, 0.6], [0.3, 1.0], [0.62, -0.6], [0.34, -1.0]])
@@ -163,13 +163,13 @@ def make_clip(
     from faceit.media.writer import VideoWriter
 
     poses = performance(seconds, fps, seed)
-    puppet = TalkingHead(portrait, landmarks, size)
+    speaker = TalkingHead(portrait, landmarks, size)
     with tempfile.TemporaryDirectory(prefix="faceit-") as folder:
         voice = Path(folder) / "voice.wav"
         _write_wav(voice, speech(poses, fps, pitch, seed))
         with VideoWriter(out, *size, fps, sound_from=voice, preset="veryfast") as video:
             for pose in poses:
-                video.write(puppet.frame(pose))
+                video.write(speaker.frame(pose))
     return Path(out)
 
 
@@ -262,7 +262,7 @@ class TalkingHead:
         self._head = _Head(picture, points)
 
     def frame(self, pose: Pose) -> np.ndarray:
-        """The puppet in a pose: (h, w, 3) uint8 RGB."""
+        """The talking head in a pose: (h, w, 3) uint8 RGB."""
         picture = self._picture.copy()
         for eye, blink in zip(self._eyes, (pose.blink_left, pose.blink_right), strict=True):
             eye.draw(picture, blink, pose.gaze_x, pose.gaze_y)

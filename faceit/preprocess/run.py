@@ -149,7 +149,7 @@ def _fetched(project: Project, people: list[Person], meanwhile) -> Iterator[tupl
             yield person, video, got
 
 class _Line:
-    """The videos at work, in the order in which they came, and their segments in the hands of the crew."""
+    """The videos at work, in the order in which they came, and their segments in the hands of the workers."""
 
     def __init__(self, pool: WorkerPool, progress: Progress, reports: dict[str, PersonReport]):
         self.pool, self.progress, self.reports = pool, progress, reports

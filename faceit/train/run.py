@@ -1,7 +1,7 @@
 """train: from two face sets to a swap model, resumable at any moment.
 
-The loop is ``_Run._stretch``. The network and its faces are in ``learner``, when a run ends is told in ``budget``, what
-counts as gone wrong in ``watch``, which files there are in ``checkpoints``.
+The loop is ``_Run._stretch``. The network and its faces are in ``session``, when a run ends is decided in ``budget``,
+what counts as gone wrong in ``divergence``, which files there are in ``checkpoints``.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""The puppet talks: mouth, sound and head do what the pose says."""
+"""The talking head talks: mouth, sound and head do what the pose says."""
 
 import contextlib
 import dataclasses

@@ -24,12 +24,13 @@ from faceit.config.settings import (
     nearest,
     shown,
 )
+from faceit.config.yaml_text import composed
 from faceit.errors import ConfigError, FaceitError
 
+MOST_NODES = 100_000  # of a YAML file, aliases counted each time; ten thousand videos are half of it
 # of people, videos and swaps; CON and its like are devices on Windows, in every folder
 NAME = re.compile(r"(?!(?i:con|prn|aux|nul|com[0-9]|lpt[0-9])\Z)[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 NAME_RULE = "letters, digits, - and _, at most 64, and not con, nul and the like"
-MOST_NODES = 100_000  # of a YAML file, aliases counted each time; ten thousand videos are half of it
 
 
 @dataclass(frozen=True)
@@ -199,21 +200,10 @@ class _Reader:
         self.file = file
         self.lines: dict[str, int] = {}
         self.nodes = 0
-        try:
-            loader = yaml.SafeLoader(text)
-            try:
-                node = loader.get_single_node()
-                if node is not None:
-                    self._note_lines(node, "")
-                self.root = {} if node is None else loader.construct_document(node)
-            finally:
-                loader.dispose()
-        except yaml.MarkedYAMLError as e:
-            mark = e.problem_mark or e.context_mark
-            line = f" line {mark.line + 1}" if mark else ""
-            raise ConfigError(f"{file.name}{line}: this is not YAML: {e.problem or e.context}") from None
-        except (yaml.YAMLError, RecursionError, ValueError, TypeError) as e:
-            raise ConfigError(f"{file.name}: this is not YAML: {str(e).splitlines()[0]}") from None
+        with composed(file, text) as (loader, node):
+            if node is not None:
+                self._note_lines(node, "")
+            self.root = {} if node is None else loader.construct_document(node)
 
     def _note_lines(self, node, path: str, depth: int = 0) -> None:
         # an alias is its anchor's node again: one in itself never ends, and ten in a row in ten others are a billion

@@ -15,6 +15,7 @@ import yaml
 
 from faceit.config.project import NAME, NAME_RULE
 from faceit.config.settings import nearest, shown
+from faceit.config.yaml_text import composed
 from faceit.errors import ConfigError
 from faceit.files import write_bytes
 
@@ -89,18 +90,8 @@ class _Reader:
 
     def __init__(self, file: Path, text: str):
         self.file, self.nodes = file, 0
-        try:
-            loader = yaml.SafeLoader(text)
-            try:
-                self.root = loader.get_single_node()
-            finally:
-                loader.dispose()
-        except yaml.MarkedYAMLError as e:
-            mark = e.problem_mark or e.context_mark
-            line = f" line {mark.line + 1}" if mark else ""
-            raise ConfigError(f"{file.name}{line}: this is not YAML: {e.problem or e.context}") from None
-        except (yaml.YAMLError, RecursionError, ValueError, TypeError) as e:
-            raise ConfigError(f"{file.name}: this is not YAML: {str(e).splitlines()[0]}") from None
+        with composed(file, text) as (_, self.root):
+            pass
 
     def choices(self) -> TrackChoices:
         return TrackChoices({

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from faceit.errors import FaceitError
+from faceit.network.backend import start_backend
 
 BFLOAT16_FROM = (8, 0)  # compute capability of NVIDIA's GPUs (Ampere) that multiply bfloat16 in hardware
 FEWEST_AT_ONCE = 2  # faces a side and step; of a single one the gradient is noise
@@ -44,8 +45,6 @@ def training_precision() -> Iterator[None]:
 
 def has_bfloat16() -> bool:
     """Whether every GPU that training uses multiplies bfloat16 in hardware; False where there is none."""
-    from faceit.network.backend import start_backend
-
     if not start_backend():
         return False
     try:
@@ -118,8 +117,6 @@ def _made(part) -> int:
 
 def free_memory() -> int | None:
     """Free bytes of the device that trains, of several GPUs the fullest one's; None where nothing tells."""
-    from faceit.network.backend import start_backend
-
     if not start_backend():
         total, free = memory()
         return free if free is not None or total is None else total // 2

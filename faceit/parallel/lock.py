@@ -21,7 +21,7 @@ def only_one(path: Path, what: str) -> Iterator[None]:
     except Timeout:
         raise FaceitError(f"{what} by another process ({_holder(path)}): wait for it, or stop it first.") from None
     except OSError:
-        if not path.exists():  # it is not the lock that cannot be had, but the file
+        if not os.access(path, os.R_OK | os.W_OK):  # it is not the lock that cannot be had, but the file
             raise
     try:
         yield

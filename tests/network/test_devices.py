@@ -102,7 +102,7 @@ def test_the_driver_is_asked(tmp_path, monkeypatch):
 def test_bfloat16_is_for_gpus_that_multiply_it(monkeypatch):
     start_backend()
     assert not devices.has_bfloat16()  # a CPU
-    monkeypatch.setattr("faceit.network.backend.start_backend", lambda: True)
+    monkeypatch.setattr("faceit.network.devices.start_backend", lambda: True)
     for told, has in (([(9, 0)], True), ([(8, 0), (8, 6)], True), ([(9, 0), (7, 5)], False), ([(0, 0)], False),
                       ([], False)):  # fmt: skip
         monkeypatch.setattr(devices, "_capabilities", lambda told=told: told)

@@ -4,17 +4,11 @@ import re
 
 import pytest
 
-from faceit.cli import main
 from faceit.convert import video_parts
 from faceit.convert.video_parts import VideoConversion
 
-from ..conftest import copied
 from ..media.flash_beep import run_ffmpeg
-
-
-@pytest.fixture
-def project(trained, tmp_path):
-    return copied(trained, tmp_path / "project")
+from .conftest import convert
 
 
 @pytest.fixture
@@ -23,10 +17,6 @@ def both(people, tmp_path):
     path = tmp_path / "both & more.mp4"
     run_ffmpeg("-i", people / "collins.mp4", "-i", people / "hopper.mp4", "-filter_complex", "hstack", "-t", "1", path)
     return path
-
-
-def convert(project, video, *words) -> int:
-    return main(["convert", "c2h", str(video), *words, "--config", str(project)])
 
 
 def folder(project):

@@ -11,20 +11,7 @@ from faceit.images import read_image
 from faceit.media.provenance import Label, read_note
 from faceit.media.video import probe, read_frames
 
-from ..conftest import copied
-
-
-@pytest.fixture
-def project(trained, tmp_path):
-    return copied(trained, tmp_path / "project")
-
-
-def convert(project, video, *words) -> int:
-    return main(["convert", "c2h", str(video), *words, "--config", str(project)])
-
-
-def results(project):
-    return project.parent / "data" / "output" / "c2h"
+from .conftest import convert, results
 
 
 @pytest.mark.parametrize(("way", "name", "wide", "high"), [("stacked", "stacked", 1, 2), ("wipe", "wipe", 1, 1)])

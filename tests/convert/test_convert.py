@@ -29,20 +29,7 @@ from faceit.network.swapmodel import SwapModel, load_model
 from ..conftest import copied, write_project
 from ..drawn_hand import POINTS
 from ..media.flash_beep import make_flash_beep, offsets, run_ffmpeg
-
-
-@pytest.fixture
-def project(trained, tmp_path):
-    """A trained project of one's own."""
-    return copied(trained, tmp_path / "project")
-
-
-def convert(project, video, *words) -> int:
-    return main(["convert", "c2h", str(video), *words, "--config", str(project)])
-
-
-def result(project, name="talk.mp4"):
-    return project.parent / "data" / "output" / "c2h" / name
+from .conftest import convert, result
 
 
 def parts(folder) -> list:

@@ -13,21 +13,8 @@ from faceit.convert import video_parts
 from faceit.media.provenance import Label, read_note
 from faceit.media.video import probe, read_frames
 
-from ..conftest import copied
 from ..media.flash_beep import make_flash_beep, offsets, run_ffmpeg
-
-
-@pytest.fixture
-def project(trained, tmp_path):
-    return copied(trained, tmp_path / "project")
-
-
-def convert(project, video, *more) -> int:
-    return main(["convert", "c2h", str(video), *map(str, more), "--config", str(project)])
-
-
-def result(project, name="talk.mp4"):
-    return project.parent / "data" / "output" / "c2h" / name
+from .conftest import convert, result
 
 
 def hidden(project) -> list:

@@ -5,26 +5,12 @@ import json
 import numpy as np
 import pytest
 
-from faceit.cli import main
 from faceit.convert import stills
 from faceit.errors import MediaError
 from faceit.images import comment_of, read_image, write_image
 from faceit.media.provenance import read_note
 
-from ..conftest import copied
-
-
-@pytest.fixture
-def project(trained, tmp_path):
-    return copied(trained, tmp_path / "project")
-
-
-def convert(project, source, *more) -> int:
-    return main(["convert", "c2h", str(source), *more, "--config", str(project)])
-
-
-def results(project):
-    return project.parent / "data" / "output" / "c2h"
+from .conftest import convert, results
 
 
 @pytest.mark.parametrize("ending", ["png", "jpg"])

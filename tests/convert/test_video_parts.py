@@ -22,6 +22,7 @@ from faceit.parallel.lock import only_one
 
 from ..conftest import ROOT, copied
 from ..media.flash_beep import make_flash_beep, offsets, run_ffmpeg
+from .conftest import result
 
 PART_S = 0.4  # 6 of talk.mp4's 30 frames
 
@@ -54,10 +55,6 @@ def project(trained, tmp_path, monkeypatch):
 
 def words(project, video, *more) -> list[str]:
     return ["convert", "c2h", str(video), *more, "--config", str(project)]
-
-
-def result(project, name="talk.mp4"):
-    return project.parent / "data" / "output" / "c2h" / name
 
 
 def frames(path) -> list[np.ndarray]:

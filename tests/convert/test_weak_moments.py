@@ -3,24 +3,13 @@
 import json
 
 import numpy as np
-import pytest
 
-from faceit.cli import main
 from faceit.convert.weak_moments import SIDE
 from faceit.faces import weak
 from faceit.images import read_image
 from faceit.media.provenance import read_note
 
-from ..conftest import copied
-
-
-@pytest.fixture
-def project(trained, tmp_path):
-    return copied(trained, tmp_path / "project")
-
-
-def convert(project, video, *words) -> int:
-    return main(["convert", "c2h", str(video), *words, "--config", str(project)])
+from .conftest import convert
 
 
 def test_weak_moments_are_in_the_story_and_in_a_picture(project, people, capsys, monkeypatch):

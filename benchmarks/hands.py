@@ -19,11 +19,11 @@ from pathlib import Path
 
 import numpy as np
 
+from faceit.casting.cast import Cast
+from faceit.casting.first_pass import see_faces
 from faceit.compose.hands import SIZE, hands_before
-from faceit.faces.cast import Cast
 from faceit.faces.detect import FaceFinder
 from faceit.faces.hands import HandFinder, HandFollower
-from faceit.faces.seen import look
 from faceit.geometry import FACE, Face, align, filled_outline
 from faceit.media.video import probe, read_frames
 
@@ -62,7 +62,7 @@ class Clip:
 
     def __init__(self, path: Path, seconds: float):
         follower, began = Timed(HandFinder()), time.perf_counter()
-        seen = look(read_frames(path, end=seconds, quick=True), FaceFinder(), False, hands=follower)
+        seen = see_faces(read_frames(path, end=seconds, quick=True), FaceFinder(), False, hands=follower)
         times = follower.seconds, time.perf_counter() - began
         self.name, self.ms = path.name, [1000 * each / max(seen.frames, 1) for each in times]
         self.faces, self.found, self.steady, before = 0, [], [], {}

@@ -83,16 +83,12 @@ class Hand:
 
 @dataclass(frozen=True)
 class Face:
-    """One face in one frame.
+    """One face in one frame, as it was found.
 
     ``box`` is (left, top, right, bottom) in pixels, ``landmarks`` (68, 2) float32 in pixels, ``distance`` the
     smallest Euclidean distance of its encoding to the person's (None where nobody was asked for). ``track`` numbers
     the faces that are followed through consecutive frames of one shot; ``spread`` is how far the landmark predictor's
-    answers for jittered boxes lie apart, in eye distances: where it is large, the landmarks are a guess. ``light`` (6,)
-    is its mean and deviation in LAB, where it was measured; ``strength`` how much of a swap is to be seen, 0 to 1, and
-    ``swap`` the number of that swap where there are several. ``hands`` are those that may lie before it.
-    ``smoothed_landmarks`` (68, 2) are steadied over time, for the network; None: those of the frame. ``shape`` is the
-    ``shape.Shape`` that it is read by; None: that of the person who trained.
+    answers for jittered boxes lie apart, in eye distances: where it is large, the landmarks are a guess.
     """
 
     box: tuple[int, int, int, int]
@@ -100,12 +96,6 @@ class Face:
     distance: float | None = None
     track: int | None = None
     spread: float = 0.0
-    light: np.ndarray | None = None
-    strength: float = 1.0
-    swap: int = 0
-    hands: tuple[Hand, ...] = ()
-    smoothed_landmarks: np.ndarray | None = None
-    shape: object = None
 
     @property
     def width(self) -> int:

@@ -19,11 +19,12 @@ LIBRARY = {"faces", "media", "network", "compose", "measure", "pages", "config",
 MAY_IMPORT = {
     "": set(), "measure": set(), "pages": {"measure"}, "config": set(), "parallel": {"config"},
     "media": {"config"}, "faces": {"config"}, "compose": {"config"}, "network": {"config"},
+    "casting": LIBRARY,  # who is who in a whole video
     # the chapters: what a user asks for
-    "preprocess": LIBRARY, "train": LIBRARY, "convert": LIBRARY, "share": LIBRARY,
-    "evaluate": LIBRARY | {"convert"},  # it measures the real thing
+    "preprocess": LIBRARY | {"casting"}, "train": LIBRARY, "convert": LIBRARY | {"casting"}, "share": LIBRARY,
+    "evaluate": LIBRARY | {"casting", "convert"},  # it measures the real thing
     "demo": LIBRARY | {"preprocess", "train", "convert"},  # the whole story
-    "checkup": LIBRARY | {"preprocess", "train", "convert", "demo"},  # it asks all of them
+    "checkup": LIBRARY | {"casting", "preprocess", "train", "convert", "demo"},  # it asks all of them
 }
 ABOVE_ALL = {"faceit.cli", "faceit.__main__"}
 # a heavy library -> where alone it may be imported (dotted beginnings)

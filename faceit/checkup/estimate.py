@@ -14,16 +14,15 @@ from pathlib import Path
 
 import numpy as np
 
+from faceit.casting.first_pass import FirstPass, see_faces
 from faceit.checkup.disk_space import Disk, disks, size
 from faceit.checkup.remaining_work import RemainingSource, model_bytes, preprocess_bytes, sources
 from faceit.config.project import Project, Swap
 from faceit.convert.painter import Painter, Swapper
-from faceit.convert.video_parts import FirstPass
 from faceit.demo.talking_head import portraits
 from faceit.errors import MediaError, WeightsError
 from faceit.faces.detect import FaceFinder
 from faceit.faces.identity import Identity, encode
-from faceit.faces.seen import look
 from faceit.images import resize
 from faceit.media.formats import encoding_of, target
 from faceit.media.provenance import Label
@@ -217,11 +216,12 @@ def _convert(project: Project, swap: Swap, clip: Clip, model: SwapModel, folder:
     encoding = encoding_of(target(settings.format, settings.codec).codec, settings)
     out, pace = folder / f"out{encoding.part}", Throughput()
     detector = project.preprocess.detector
-    view = FirstPass(clip.info.path, 0, clip.start, clip.end, None, settings.height, detector, True,
+    first_pass = FirstPass(clip.info.path, 0, clip.start, clip.end, None, settings.height, detector, True,
                      folder / "seen.npz", settings.occlusion == "hands")  # fmt: skip
     with WorkerPool(project.preprocess.workers) as pool:
-        looking = pool.pace(view, MEASURE_S)
-    seen = look(islice(clip.frames(MEASURE_S, height=settings.height), BATCH), FaceFinder(detector), identify=False)
+        looking = pool.pace(first_pass, MEASURE_S)
+    few = islice(clip.frames(MEASURE_S, height=settings.height), BATCH)
+    seen = see_faces(few, FaceFinder(detector), identify=False)
     painter = Painter(Swapper(model, settings))
     frames = (frame for _, frame in clip.frames(MEASURE_S, read_planes, height=settings.height))
     with VideoWriter(out, width, height, clip.info.fps, planes=True, **asdict(encoding)) as writer:

@@ -7,7 +7,8 @@ that were (by a guided filter, He et al. 2013) frayed there, while the points li
 import cv2
 import numpy as np
 
-from faceit.geometry import Crop, Face, Hand, align, fill
+from faceit.geometry import Crop, Hand, align, fill
+from faceit.swap_face import SwapFace
 
 SIZE = 256  # pixels of the crop in which hands are drawn
 # Half of how thick a hand is about each of its 21 points, metres: about adults' fingers and palms, chosen so that the
@@ -22,7 +23,7 @@ SOFT = 0.0025  # metres: deviation of the blur that softens the edge
 CIRCLE = np.stack([np.cos(np.linspace(0, 2 * np.pi, 24, False)), np.sin(np.linspace(0, 2 * np.pi, 24, False))], 1)
 
 
-def hands_before(face: Face, crop: Crop) -> np.ndarray | None:
+def hands_before(face: SwapFace, crop: Crop) -> np.ndarray | None:
     """What its hands cover of a face's crop, for ``blend.put_back``: (n, n) float32; None where they cover nothing."""
     if not face.hands:
         return None

@@ -3,11 +3,11 @@
 from math import ceil
 from pathlib import Path
 
+from faceit.casting.roster import Tracked, roster
 from faceit.convert.output_names import beside
 from faceit.convert.request import ConversionRequest, ConvertCounts
 from faceit.convert.video_parts import VideoConversion
 from faceit.faces.identity import Identity, fitted_tolerance
-from faceit.faces.roster import Tracked, roster
 from faceit.files import write_text
 from faceit.geometry import align
 from faceit.media.frame_at import frame_at
@@ -24,11 +24,11 @@ MOST_TOLERANCE = 0.9  # that the setting takes
 
 def write_page(request: ConversionRequest, conversion: VideoConversion) -> Path:
     """Look through the video, where that is not done yet, and write the page beside where the result would be. What was
-    seen stays among the conversion's parts. FaceitError as ``VideoConversion.look``."""
+    seen stays among the conversion's parts. FaceitError as ``VideoConversion.first_pass``."""
     project, task, output = request.project, request.task, conversion.output
     with conversion.opened():
-        conversion.look(project.preprocess.detector, not task.everyone, project.preprocess.workers, lambda: None,
-                        request.hands)  # fmt: skip
+        with conversion.first_pass(**request.first_pass):
+            pass
         casts = request.casts(conversion.cast, frame_size(conversion.info, request.settings.height))
         counts = ConvertCounts()
         counts.swapped = casts.count(counts)

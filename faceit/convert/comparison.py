@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
+from faceit.casting.cast import Casts
+from faceit.casting.roster import showing
 from faceit.convert.output_names import beside
 from faceit.convert.request import ConversionRequest
-from faceit.faces.cast import Casts
-from faceit.faces.roster import showing
 from faceit.images import with_caption, write_image
 from faceit.media.frame_at import frame_at
 from faceit.media.provenance import Label, note

@@ -10,9 +10,10 @@ from faceit.compose.hands import hands_before
 from faceit.compose.masks import MASK_SIZE, face_mask, of_crop
 from faceit.compose.occlusion import occluded
 from faceit.config.settings import ConvertSettings
-from faceit.geometry import ALIGNED_MARGIN, Face, align, crop_points, filled_outline
+from faceit.geometry import ALIGNED_MARGIN, align, crop_points, filled_outline
 from faceit.network.swapmodel import BATCH, SwapModel
 from faceit.planes import Layer, Planes, cut
+from faceit.swap_face import SwapFace
 
 Frame = np.ndarray | Planes  # (h, w, 3) uint8 RGB, or as decoders give it
 
@@ -23,12 +24,12 @@ class Painter:
     def __init__(self, *swappers: "Swapper"):
         self.swappers = swappers
 
-    def painted(self, frames: Iterable[tuple[Frame, list[Face]]],
+    def painted(self, frames: Iterable[tuple[Frame, list[SwapFace]]],
                 layers: bool = False) -> Iterator[tuple[Frame, Frame, Layer | None]]:  # fmt: skip
         """(frame, faces to swap) -> (frame, swapped frame, its faces alone), in order, up to ``BATCH`` of them later. A
         frame without faces comes back as itself, others are left as they were and come back changed in a copy. There
         are ``layers`` where they are asked for, of planes only."""
-        waiting: list[tuple[Frame, list[Face]]] = []
+        waiting: list[tuple[Frame, list[SwapFace]]] = []
         count = 0
         for frame, faces in frames:
             waiting.append((frame, faces))
@@ -38,7 +39,7 @@ class Painter:
                 waiting, count = [], 0
         yield from self._batch(waiting, layers)
 
-    def _batch(self, frames: list[tuple[Frame, list[Face]]], layers: bool) -> Iterator[tuple]:
+    def _batch(self, frames: list[tuple[Frame, list[SwapFace]]], layers: bool) -> Iterator[tuple]:
         swapped = [iter(swapper.swapped([(frame, face) for frame, faces in frames for face in faces if face.swap == i]))
                    for i, swapper in enumerate(self.swappers)]  # fmt: skip
         for frame, faces in frames:
@@ -71,20 +72,21 @@ class Swapper:
         compares = settings.occlusion == "residual"  # the picture itself is needed then
         self.cut_at = (model.picture_size if compares else model.needed_size)(self.sides[0])
 
-    def swapped(self, faces: list[tuple[Frame, Face]]) -> list[Drawn]:
+    def swapped(self, faces: list[tuple[Frame, SwapFace]]) -> list[Drawn]:
         """What the network draws for each."""
         if not faces:
             return []
         crop = self.model.crop
         pictures = np.stack([cut(frame, align(face.landmarks, self.cut_at, ALIGNED_MARGIN, crop))
                              for frame, face in faces])  # fmt: skip
-        points = np.stack([crop_points(_network_landmarks(face), crop) for _, face in faces])
+        points = np.stack([crop_points(face.network_landmarks, crop) for _, face in faces])
         shapes = [face.shape for _, face in faces]
         made, there = self.model.drawn(pictures, points, *self.sides, shapes)
         fronts = self._fronts(faces, pictures, points, shapes)
         return [Drawn(*each) for each in zip(made, self._masks(there, made), fronts, strict=True)]
 
-    def _fronts(self, faces: list[tuple[Frame, Face]], pictures: np.ndarray, points: np.ndarray, shapes: list) -> list:
+    def _fronts(self, faces: list[tuple[Frame, SwapFace]], pictures: np.ndarray, points: np.ndarray,
+                shapes: list) -> list:  # fmt: skip
         """What lies before each face."""
         size, crop = self.model.preset.size, self.model.crop
         if self.settings.occlusion == "none":
@@ -102,7 +104,3 @@ class Swapper:
         size = min(made.shape[1], MASK_SIZE)
         how = {"feather": self.settings.feather, "crop": self.model.crop, "erode": self.settings.erode}
         return [face_mask(of_crop(each, size), size, **how) for each in there]
-
-
-def _network_landmarks(face: Face) -> np.ndarray:
-    return face.landmarks if face.smoothed_landmarks is None else face.smoothed_landmarks

@@ -10,16 +10,16 @@ from pathlib import Path
 import numpy as np
 
 from faceit import __version__
+from faceit.casting.cast import Cast, Casts, Limits
+from faceit.casting.first_pass import see_faces
 from faceit.compose.blend import face_light
 from faceit.config.project import Person, Project
 from faceit.config.settings import ConvertSettings, overridden
 from faceit.convert.painter import Painter, Swapper
 from faceit.errors import FaceitError
-from faceit.faces.cast import Cast, Casts, Limits
 from faceit.faces.detect import FaceFinder
 from faceit.faces.hands import HandFinder, HandFollower
 from faceit.faces.identity import Identity, Tally, learn_identity
-from faceit.faces.seen import look
 from faceit.media.formats import Encoding, Target, encoding_of, target
 from faceit.network.model_file import MODEL, WEIGHTS, about_crop, about_turns, read_about
 from faceit.network.swapmodel import load_model
@@ -128,6 +128,13 @@ class ConversionRequest:
         """Whether hands are looked for."""
         return any(swap.settings.occlusion == "hands" for swap in self.swaps)
 
+    @property
+    def first_pass(self) -> dict:
+        """How ``VideoConversion.first_pass`` looks for faces."""
+        preprocess = self.project.preprocess
+        return {"detector": preprocess.detector, "identify": not self.task.everyone, "workers": preprocess.workers,
+                "hands": self.hands}  # fmt: skip
+
     def learn(self, portraits: tuple[Path, ...]) -> None:
         """Learn who is looked for; ``portraits`` are of the first swap's person, instead of their own."""
         self.strangers = self.task.everyone or bool(portraits)
@@ -212,7 +219,7 @@ class Converter:
         """Consecutive frames (h, w, 3) uint8 RGB -> the swapped ones; those without a face to swap come as they are."""
         timed = ((i / self.fps, frame) for i, frame in enumerate(frames))
         hands = HandFollower(self._hands) if self._hands else None
-        seen = look(timed, self.finder, self.identify, light_of=face_light, hands=hands)
+        seen = see_faces(timed, self.finder, self.identify, light_of=face_light, hands=hands)
         height, width = frames[0].shape[:2]
         casts = self.casts(lambda *who: Cast(lambda part: seen, 1, self.fps, *who), (width, height))
         self.counts.swapped += casts.count(self.counts)

@@ -67,8 +67,8 @@ def convert(project: Project, task: ConvertTask, settings: ConvertSettings | Non
     conversion = _conversion(request, source, output, portraits, beside=compared is not None, layer=layer)
     settings, counts = conversion.settings, ConvertCounts()
     with conversion.opened():
-        painter = conversion.look(project.preprocess.detector, not task.everyone, project.preprocess.workers,
-                                  request.painter, request.hands)  # fmt: skip
+        with conversion.first_pass(**request.first_pass):
+            painter = request.painter()
         casts = request.casts(conversion.cast, frame_size(info, settings.height))
         counts.swapped = casts.count(counts)
         if counts.swapped:

@@ -11,22 +11,17 @@ import math
 import shutil
 import time as clock
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass, field, replace
-from itertools import islice
 from pathlib import Path
 
-from faceit.compose.blend import face_light
+from faceit.casting.cast import Cast, Casts, Limits
+from faceit.casting.first_pass import FirstPass, SeenFaces, first_frames, load_seen, nothing_seen
 from faceit.config.settings import ConvertSettings
 from faceit.convert.painter import Painter
 from faceit.errors import MediaError
-from faceit.faces.cast import Cast, Casts, Limits
-from faceit.faces.detect import FaceFinder
-from faceit.faces.follow import Follower
-from faceit.faces.hands import HandFinder, HandFollower
 from faceit.faces.identity import Identity
-from faceit.faces.seen import SeenFaces, load_seen, look, save_seen
 from faceit.files import read_json, write_text
 from faceit.media.animation import write_moving, write_sequence
 from faceit.media.formats import Encoding, Target
@@ -37,7 +32,7 @@ from faceit.media.video import VideoInfo, frame_count, frame_size, read_frames, 
 from faceit.media.writer import VideoWriter
 from faceit.parallel.lock import only_one
 from faceit.parallel.queues import BackgroundCalls, ahead
-from faceit.parallel.workers import Stopped, WorkerPool, outcome
+from faceit.parallel.workers import WorkerPool, outcome
 from faceit.planes import Layer, Planes
 from faceit.progress import Progress, say
 
@@ -47,53 +42,6 @@ READ_AHEAD, WRITE_BEHIND = 8, 16  # frames in memory, beside a batch of faces
 PLAIN_CRF, PLAIN_PRESET = 12, "veryfast"  # of the untouched frames, for the side by side
 STATE, LOCK = "state.json", ".lock"
 POLL_S = 0.02  # between two looks at whether a worker is done
-
-
-@dataclass(frozen=True)
-class FirstPass:
-    """A first look at a part of a video, as a worker takes it; what was seen is written to ``out``. ``count`` is how
-    many frames the part has, None: to the end of what was asked for."""
-
-    path: Path
-    number: int
-    begin: float  # seconds of the video
-    end: float | None
-    count: int | None
-    height: int | None
-    detector: str
-    identify: bool
-    out: Path
-    hands: bool = False  # are looked for as well
-
-    def do(self, stopped: Callable[[], bool]) -> int:
-        """See ``workers.Job``; how many frames there are, 0 where nothing can be read."""
-
-        def watch():
-            if stopped():
-                raise Stopped
-
-        try:
-            hands = HandFollower(HandFinder()) if self.hands else None
-            seen = look(self._read(), FaceFinder(self.detector), self.identify, watch, face_light, hands)
-        except MediaError as error:
-            if "killed by signal" in str(error):
-                raise
-            return 0
-        save_seen(self.out, seen)
-        return seen.frames
-
-    def frames(self) -> Iterator:
-        """See ``workers.Job``."""
-        follower = Follower(FaceFinder(self.detector))
-        hands = HandFollower(HandFinder()) if self.hands else None
-        for time, frame, faces in follower.follow(self._read()):
-            if hands is not None:
-                hands.step(frame, faces)
-            yield time, frame, faces
-
-    def _read(self) -> Iterator:
-        frames = read_frames(self.path, start=self.begin, end=self.end, height=self.height, quick=True)
-        return _first(frames, self.count)
 
 
 @dataclass
@@ -167,24 +115,24 @@ class VideoConversion:
 
     # --- the first pass: who is where ---
 
-    def look(self, detector: str, identify: bool, workers: int | None, meanwhile: Callable[[], object],
-             hands: bool = False) -> object:  # fmt: skip
-        """Find and follow all faces, and ``hands`` too, with ``workers`` processes; what ``meanwhile()`` gives, which
-        is called once they are at work. MediaError where nothing can be read."""
+    @contextlib.contextmanager
+    def first_pass(self, detector: str, identify: bool, workers: int | None, hands: bool = False) -> Iterator[None]:
+        """Find and follow all faces, and ``hands`` too, with ``workers`` processes, which begin at once; what is done
+        within is done meanwhile. MediaError where nothing can be read."""
         if self.target.is_video:
             check_sound(self.source, self.start, self.target.ending)
-        views = [self._view(n, detector, identify, hands) for n in range(self._count())]
-        known = [load_seen(view.out) for view in views]
+        jobs = [self._first_pass(n, detector, identify, hands) for n in range(self._count())]
+        known = [load_seen(job.out) for job in jobs]
         self.frames = [seen.frames if seen else 0 for seen in known]
         total, done = frame_count(self.info, None, self.start, self.end), sum(self.frames)
         began, before = clock.monotonic(), self.seconds
-        waiting = deque(view for view in views if not self.frames[view.number])
+        waiting = deque(job for job in jobs if not self.frames[job.number])
         at_work: dict[int, Future] = {}
 
         def hand_out():
             while waiting and pool.free:
-                view = waiting.popleft()
-                at_work[view.number] = pool.submit(view, total - done)
+                job = waiting.popleft()
+                at_work[job.number] = pool.submit(job, total - done)
 
         with (
             Progress(f"look through {self.source.name}", total) as progress,
@@ -193,7 +141,7 @@ class VideoConversion:
             progress.resume_at(done)
             hand_out()
             loading = clock.monotonic()
-            given = meanwhile()
+            yield
             began += clock.monotonic() - loading  # a model's loading is no frame's time
             while at_work:
                 for number in [number for number, future in at_work.items() if future.done()]:
@@ -210,7 +158,6 @@ class VideoConversion:
             for _ in read_frames(self.source, start=self.start, end=self.end):  # it says what is wrong
                 break
             raise MediaError(f"{self.source} has no picture in the part asked for.")
-        return given
 
     def cast(self, identity: Identity | None, limits: Limits) -> Cast:
         """Who is who in all that was seen."""
@@ -235,7 +182,7 @@ class VideoConversion:
             return begin, self.end, None
         return begin, begin + float((self._length + 2) / self.info.fps), self._length
 
-    def _view(self, number: int, detector: str, identify: bool, hands: bool) -> FirstPass:
+    def _first_pass(self, number: int, detector: str, identify: bool, hands: bool) -> FirstPass:
         begin, end, count = self._span(number)
         return FirstPass(self.source, number, begin, end, count, self.settings.height, detector, identify,
                          self._seen_file(number), hands)  # fmt: skip
@@ -243,7 +190,7 @@ class VideoConversion:
     def _seen(self, number: int) -> SeenFaces:
         """What was seen in a part: nothing in the frames that cannot be read, of which the result shows the last one
         that could."""
-        seen = load_seen(self._seen_file(number)) or look((), FaceFinder())
+        seen = load_seen(self._seen_file(number)) or nothing_seen()
         last = number + 1 == len(self.frames)
         return seen if last else replace(seen, frames=max(seen.frames, self._length))
 
@@ -295,7 +242,8 @@ class VideoConversion:
                 lines[name] = stack.enter_context(BackgroundCalls(writer.write, WRITE_BEHIND))
             frames = ()
             if self.frames[number]:
-                frames = _first(read_planes(self.source, start=begin, end=end, height=self.settings.height), count)
+                frames = read_planes(self.source, start=begin, end=end, height=self.settings.height)
+                frames = first_frames(frames, count)
             frames = stack.enter_context(contextlib.closing(ahead(frames, READ_AHEAD)))
             black = Planes.black(*size)
             done, pictures = 0, {"part": black, "plain": black, "layer": Layer.empty(*size).data}
@@ -340,12 +288,6 @@ class VideoConversion:
     def _note(self) -> None:
         state = {"key": self.key, "looked": self.looked, "seconds": round(self.seconds, 1)}
         write_text(self.folder / STATE, json.dumps(state))
-
-
-def _first(frames: Iterator, count: int | None) -> Iterator:
-    """So many of them; the reader ends with them."""
-    with contextlib.closing(frames):
-        yield from islice(frames, count)
 
 
 def _with_faces(frames, faces: list) -> Iterator:

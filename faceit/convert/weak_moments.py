@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
+from faceit.casting.cast import Casts
+from faceit.casting.weak import WeakFace, weakest
 from faceit.convert.output_names import beside
-from faceit.faces.cast import Casts
-from faceit.faces.weak import WeakFace, weakest
 from faceit.geometry import FACE, eye_distance
 from faceit.images import grid, resize, with_caption, write_image
 from faceit.media.frame_at import frame_at

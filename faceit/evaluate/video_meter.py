@@ -12,16 +12,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from faceit.casting.cast import Cast, Limits
+from faceit.casting.first_pass import SeenFaces, see_faces
 from faceit.compose.blend import put_back
 from faceit.compose.masks import face_mask, of_crop
 from faceit.config.settings import ConvertSettings
 from faceit.errors import FaceitError
 from faceit.evaluate.reference import Reference
 from faceit.faces import recogniser
-from faceit.faces.cast import Cast, Limits
 from faceit.faces.detect import FaceFinder, find_landmarks
 from faceit.faces.identity import Identity, encode
-from faceit.faces.seen import SeenFaces, look
 from faceit.geometry import FACE, Crop, Face, align, crop_points, eye_distance, head_angles, outline, overlap
 from faceit.measure import pixels
 from faceit.measure.expression import ANGLES, expressions, shift_between
@@ -126,7 +126,7 @@ class VideoMeter:
         frames = read_frames(video.source, start=video.start, end=video.end, height=video.settings.height, quick=True)
         with Progress(f"look through {video.source.name}", total) as progress, contextlib.closing(frames):
             done = count(1)
-            return look(frames, self.finder, identify, lambda: progress.update(next(done)))
+            return see_faces(frames, self.finder, identify, lambda: progress.update(next(done)))
 
     def _jobs(self, video: ConvertedVideo, states: list[str], chosen: list[list[Face]], every: int) -> Iterator[_Job]:
         encode_every = max(1, round(float(probe(video.file).fps) / ENCODED_PER_S))

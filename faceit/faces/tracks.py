@@ -10,9 +10,6 @@ from faceit.files import write_text
 
 TRACKS = "tracks.jsonl"  # in a folder of faces
 BEST = "tracks"  # the folder, in a folder of faces, with the best picture of each track: NAME.jpg
-# A track that ends with one part of a video goes on in the next where the boxes overlap by so much (intersection over
-# union) and the encodings are no farther apart.
-JOINED_PLACE, JOINED_SAME = 0.3, 0.5
 
 
 @dataclass(frozen=True)

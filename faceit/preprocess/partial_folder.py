@@ -5,14 +5,17 @@ import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields, replace
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
 
+from faceit.casting.joining import TrackEnd, continued
 from faceit.errors import FaceitError
 from faceit.faces.faceset import DONE, LEFT_OUT, TABLE, FaceRow, append_rows, iterate_boxes, iterate_table, write_table
 from faceit.faces.identity import Identity, Tally
-from faceit.faces.tracks import BEST, JOINED_PLACE, JOINED_SAME, Track, track_from, write_tracks
+from faceit.faces.tracks import BEST, Track, track_from, write_tracks
 from faceit.files import read_json, write_text
 from faceit.geometry import overlap
 from faceit.preprocess.segment import SegmentResult, TrackPiece
@@ -220,34 +223,40 @@ class PartialFolder:
         """Write the tracks, those that go on over a segment's end as one; returns old names -> new ones."""
         names: dict[str, str] = {}
         whole: dict[str, Track] = {}
-        ends: list[tuple[str, TrackPiece]] = []  # of the segment before: (name of the whole track, piece)
-        here: list[tuple[str, TrackPiece]] = []
-        number = None
-        for segment, piece in self._pieces():
-            if segment != number:
-                ends, here, number = (here if number is not None and segment == number + 1 else []), [], segment
-            before = next((end for end in ends if _goes_on(end[1], piece, fps)), None)
-            name = before[0] if before else piece.track.name
-            if before:
-                ends.remove(before)
-                whole[name] = _joined(whole[name], piece.track, identity)
-                (self.part / BEST / f"{piece.track.name}.jpg").unlink(missing_ok=True)
-            else:
-                whole[name] = piece.track
-            names[piece.track.name] = name
-            here.append((name, piece))
+        before, number = [], None  # the segment before: its pieces, its number
+        for segment, group in groupby(self._pieces(), key=itemgetter(0)):
+            pieces = [piece for _, piece in group]
+            follows = _continued(before, pieces, fps) if number is not None and segment == number + 1 else {}
+            for piece in pieces:
+                track = piece.track
+                if track.name in follows:
+                    name = names[follows[track.name]]
+                    whole[name] = _joined(whole[name], track, identity)
+                    (self.part / BEST / f"{track.name}.jpg").unlink(missing_ok=True)
+                else:
+                    name = track.name
+                    whole[name] = track
+                names[track.name] = name
+            before, number = pieces, segment
         write_tracks(self.part, whole.values())
         return names
 
 
-def _goes_on(before: TrackPiece, after: TrackPiece, fps: float) -> bool:
-    """Whether a track that ends with one segment is the one that begins with the next."""
-    if not 0 < after.track.begin - before.track.end <= JOINED_FRAMES / fps:
-        return False
-    if overlap(before.last, after.first) < JOINED_PLACE:
-        return False
-    apart = np.linalg.norm(np.subtract(before.track.encoding, after.track.encoding))
-    return float(apart) < JOINED_SAME
+def _continued(before: list[TrackPiece], after: list[TrackPiece], fps: float) -> dict[str, str]:
+    """Which tracks of a segment go on with which of the segment before, by their names there. Only those may that are
+    in the last frame of the one, or in the first of the other."""
+    if not before or not after:
+        return {}
+    end, begin = max(piece.track.end for piece in before), min(piece.track.begin for piece in after)
+    if not 0 < begin - end <= JOINED_FRAMES / fps:
+        return {}
+    near = 0.5 / fps
+    return continued(
+        {piece.track.name: TrackEnd(piece.last, np.array(piece.track.encoding))
+         for piece in before if end - piece.track.end < near},
+        {piece.track.name: TrackEnd(piece.first, np.array(piece.track.encoding))
+         for piece in after if piece.track.begin - begin < near},
+    )  # fmt: skip
 
 
 def _joined(one: Track, other: Track, identity: Identity) -> Track:

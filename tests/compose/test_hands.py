@@ -12,7 +12,8 @@ from faceit.config.settings import ConvertSettings
 from faceit.convert.painter import Swapper
 from faceit.demo.talking_head import portraits
 from faceit.faces.detect import FaceFinder
-from faceit.geometry import FACE, Face, Hand, align, eye_distance
+from faceit.geometry import FACE, Hand, align, eye_distance
+from faceit.swap_face import SwapFace
 
 from ..drawn_hand import POINTS
 
@@ -64,10 +65,10 @@ def test_a_hand_that_moves_a_little_moves_its_mask_as_little():
 
 def test_what_covers_a_face_is_in_its_crop(portrait):
     _, landmarks = portrait
-    face = Face((0, 0, 9, 9), landmarks)
+    face = SwapFace((0, 0, 9, 9), landmarks)
     assert hands_before(face, FACE) is None
-    assert hands_before(Face((0, 0, 9, 9), landmarks, hands=(before(landmarks, (20, 0)),)), FACE) is None
-    mask = hands_before(Face((0, 0, 9, 9), landmarks, hands=(before(landmarks),)), FACE)
+    assert hands_before(SwapFace((0, 0, 9, 9), landmarks, hands=(before(landmarks, (20, 0)),)), FACE) is None
+    mask = hands_before(SwapFace((0, 0, 9, 9), landmarks, hands=(before(landmarks),)), FACE)
     place = align(landmarks, SIZE)
     palm = place.points(before(landmarks).points[[0, 5, 17]].mean(0)[None])[0]
     brow = place.points(landmarks[[17]].astype(float))[0]
@@ -97,7 +98,7 @@ def test_the_hand_stays_in_the_frame_and_the_network_is_asked_once(portrait):
 
     settings = ConvertSettings(occlusion="hands", color="none", blend="alpha", sharpen=0.0)
     hand = before(landmarks, (0.0, 0.6))
-    faces = [(picture, Face((0, 0, 9, 9), landmarks, hands=hands)) for hands in ((hand,), ())]
+    faces = [(picture, SwapFace((0, 0, 9, 9), landmarks, hands=hands)) for hands in ((hand,), ())]
     (made, _, front), (_, _, nothing) = Swapper(Model(), settings).swapped(faces)
     assert asked == [("a", "b")] and nothing is None
     frame = picture.copy()

@@ -12,7 +12,8 @@ from faceit.config.settings import ConvertSettings
 from faceit.convert.painter import Swapper
 from faceit.demo.talking_head import portraits
 from faceit.faces.detect import FaceFinder
-from faceit.geometry import FACE, Face, align, filled_outline
+from faceit.geometry import FACE, align, filled_outline
+from faceit.swap_face import SwapFace
 
 SIZE = 64
 
@@ -98,7 +99,7 @@ def test_a_swapper_asks_the_driving_persons_own_decoder(portrait):
             self.asked.append((from_side, to_side))
             return np.stack([align(landmarks, SIZE).warp(picture)]).astype(np.float32) / 255
 
-    model, face = Model(), Face((0, 0, 10, 10), landmarks)
+    model, face = Model(), SwapFace((0, 0, 10, 10), landmarks)
     [(_, _, nothing)] = Swapper(model, ConvertSettings()).swapped([(hidden, face)])
     assert nothing is None and model.asked == [("a", "b")]
     [(_, _, front)] = Swapper(model, ConvertSettings(occlusion="residual"), reverse=True).swapped([(hidden, face)])

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from faceit.casting import first_pass
 from faceit.convert import video_parts
 from faceit.convert.video_parts import VideoConversion
 
@@ -43,7 +44,7 @@ def test_everyone_is_on_the_page_and_the_conversion_goes_on_from_it(project, bot
     def looked(*_):
         raise AssertionError("it looked again")
 
-    monkeypatch.setattr(video_parts.FirstPass, "do", looked)  # in the parent, before workers are forked from it
+    monkeypatch.setattr(first_pass.FirstPass, "do", looked)  # in the parent, before workers are forked from it
     assert convert(project, both, "--side-by-side") == 0
     assert "1 of 2 pieces of work are done" in capsys.readouterr().out
     assert (folder(project) / "both & more.mp4").exists()

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from faceit import packaged
+from faceit.casting.cast import Casts, Limits
 from faceit.cli import main
 from faceit.config.project import load_project
 from faceit.config.settings import ConvertSettings
 from faceit.convert import request
 from faceit.convert.painter import Painter, Swapper
 from faceit.convert.request import ConversionRequest, Converter, ConvertTask
-from faceit.faces.cast import Casts, Limits
 from faceit.faces.detect import FaceFinder
 from faceit.faces.hands import HandFinder
 from faceit.faces.identity import Identity, encode, learn_identity
@@ -25,6 +25,7 @@ from faceit.media.writer import VideoWriter
 from faceit.network.model_file import MODEL, about_turns, read_about
 from faceit.network.presets import ORIGINAL
 from faceit.network.swapmodel import SwapModel, load_model
+from faceit.swap_face import SwapFace
 
 from ..conftest import copied, write_project
 from ..drawn_hand import POINTS
@@ -255,7 +256,7 @@ def test_the_mask_ends_where_either_face_ends(trained, people):
     narrow = model.drawn_points(points, "a", "b")[0]
     changed = {}
     for mask in ("extended", "shared"):
-        [(_, out, _)] = Painter(Swapper(model, ConvertSettings(mask=mask))).painted([(frame, [face])])
+        [(_, out, _)] = Painter(Swapper(model, ConvertSettings(mask=mask))).painted([(frame, [SwapFace(**vars(face))])])
         changed[mask] = (out != frame).any(2)
     place = align(face.landmarks, 256)
     jaw = np.round(place.points_back(narrow * 256 - 0.5)).astype(int)
@@ -272,7 +273,7 @@ def test_what_the_model_sees_is_where_it_is_put_back(people, tmp_path, name):
     network = Mirror()
     model = SwapModel(network, {"align": name}, tmp_path)
     [face] = FaceFinder().find(frame)
-    [(_, out, _)] = Painter(Swapper(model, ConvertSettings(color="none"))).painted([(frame, [face])])
+    [(_, out, _)] = Painter(Swapper(model, ConvertSettings(color="none"))).painted([(frame, [SwapFace(**vars(face))])])
     changed = (out != frame).any(2)
     error = ((out.astype(float) - frame)[changed] ** 2).mean()
     assert changed.mean() > 0.05 and 10 * np.log10(255**2 / error) > 31

@@ -4,8 +4,8 @@ import json
 
 import numpy as np
 
+from faceit.casting import weak
 from faceit.convert.weak_moments import SIDE
-from faceit.faces import weak
 from faceit.images import read_image
 from faceit.media.provenance import read_note
 

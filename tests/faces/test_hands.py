@@ -7,10 +7,11 @@ import cv2
 import numpy as np
 import pytest
 
+from faceit.casting.cast import Cast
+from faceit.casting.first_pass import load_seen, save_seen, see_faces
 from faceit.demo.talking_head import portraits
 from faceit.errors import FaceitError
 from faceit.faces import hands as module
-from faceit.faces.cast import Cast
 from faceit.faces.detect import FaceFinder
 from faceit.faces.hands import (
     BACK,
@@ -31,7 +32,6 @@ from faceit.faces.hands import (
     window,
     window_place,
 )
-from faceit.faces.seen import load_seen, look, save_seen
 from faceit.geometry import Face, eye_distance
 
 from ..drawn_hand import POINTS, picture_of
@@ -225,7 +225,7 @@ def test_only_what_is_there_and_as_large_as_a_hand_is_a_faces(face):
 def test_hands_reach_the_faces_that_are_cast_and_survive_the_disk(face, tmp_path):
     places = [(0, 1.0)] * 8 + [None] * 10
     timed = ((i / 25, frame) for i, frame in enumerate(frames(face, places)))
-    seen = look(timed, FaceFinder(), False, hands=HandFollower(Spots()))
+    seen = see_faces(timed, FaceFinder(), False, hands=HandFollower(Spots()))
     save_seen(tmp_path / "seen.npz", seen)
     kept = load_seen(tmp_path / "seen.npz")
     assert kept.hands.dtype == HANDS and (kept.hands == seen.hands).all()
@@ -234,7 +234,7 @@ def test_hands_reach_the_faces_that_are_cast_and_survive_the_disk(face, tmp_path
     at = cast[3][0].hands[0].points.mean(0) - POINTS.mean(0) * 100 / window_place(face[1].landmarks).scale
     wanted = face[1].landmarks.mean(0) + [0, eye_distance(face[1].landmarks)]
     assert np.abs(at - wanted).max() < 0.1 * eye_distance(face[1].landmarks)
-    assert len(look(enumerate(frames(face, places)), FaceFinder(), False).hands) == 0  # nobody asked
+    assert len(see_faces(enumerate(frames(face, places)), FaceFinder(), False).hands) == 0  # nobody asked
 
 
 def test_an_opencv_that_would_misplace_the_points_is_refused(monkeypatch):
@@ -246,7 +246,7 @@ def test_an_opencv_that_would_misplace_the_points_is_refused(monkeypatch):
 @packaged
 def test_the_networks_see_no_hand_in_portraits():
     for picture in portraits().values():
-        seen = look(((i / 25, picture) for i in range(6)), FaceFinder(), False, hands=HandFollower(HandFinder()))
+        seen = see_faces(((i / 25, picture) for i in range(6)), FaceFinder(), False, hands=HandFollower(HandFinder()))
         assert len(seen.track) == 6 and len(judged(seen.hands, 25.0, 6)) == 0
 
 

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from faceit.faces.cast import Casts
-from faceit.faces.roster import showing
-from faceit.geometry import FACE, Face, anchors, eye_distance
+from faceit.casting.cast import Casts
+from faceit.casting.roster import showing
+from faceit.geometry import FACE, anchors, eye_distance
+from faceit.swap_face import SwapFace
 
 MOST, MOST_ALIKE, APART_S = 12, 4, 1.0  # moments in all, moments of one reason, seconds between two
 # From where on a face counts as weak: the landmarks' spread (of free faces it stays below, see ``curate``); pixels of
@@ -26,7 +27,7 @@ class WeakFace:
     at: int
     reason: str
     score: float
-    face: Face
+    face: SwapFace
 
 
 def weakest(casts: Casts, fps: float) -> list[WeakFace]:
@@ -54,8 +55,8 @@ def _candidates(casts: Casts, fps: float) -> list[WeakFace]:
     part, however long the video is."""
     found: list[WeakFace] = []
     doubtful: dict[int, tuple[float, WeakFace]] = {}
-    before: dict[int, Face] = {}
-    last: dict[int, Face] = {}
+    before: dict[int, SwapFace] = {}
+    last: dict[int, SwapFace] = {}
     at = 0
     for part in range(casts.parts):
         for faces in casts.faces(part):
@@ -77,7 +78,7 @@ def _candidates(casts: Casts, fps: float) -> list[WeakFace]:
     return found + [weak for _, weak in doubtful.values()]
 
 
-def _scores(casts: Casts, face: Face) -> list[tuple[float, str]]:
+def _scores(casts: Casts, face: SwapFace) -> list[tuple[float, str]]:
     """How weak a face is by each reason that a frame alone tells."""
     width = FACE.eyes * eye_distance(face.landmarks)
     seen = casts.casts[face.swap].turned(face)
@@ -85,13 +86,13 @@ def _scores(casts: Casts, face: Face) -> list[tuple[float, str]]:
             (2 - seen if seen < 1 else 0.0, TURNED)]  # fmt: skip
 
 
-def _nearness(casts: Casts, face: Face) -> float:
+def _nearness(casts: Casts, face: SwapFace) -> float:
     """How near to the tolerance the face's track is; 0 where nobody is looked for."""
     identity = casts.casts[face.swap].identity
     return 0.0 if identity is None else (face.distance or 0.0) / (NEAR * identity.tolerance)
 
 
-def _shift(before: Face, now: Face, after: Face) -> float:
+def _shift(before: SwapFace, now: SwapFace, after: SwapFace) -> float:
     """How far a face lies beside the middle of its neighbours in time, in eye distances."""
     places = [anchors(face.landmarks).mean(0) for face in (before, now, after)]
     return float(np.linalg.norm(places[1] - (places[0] + places[2]) / 2) / max(eye_distance(now.landmarks), 1e-6))

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from faceit.faces.cast import Casts
+from faceit.casting.cast import Casts
 from faceit.faces.identity import Judgement
-from faceit.geometry import Face, yaw
+from faceit.geometry import yaw
+from faceit.swap_face import SwapFace
 
 SPREAD_COUNTS = 50.0  # a face is half as good to look at with a spread of 0.02, where landmarks begin to be a guess
 
@@ -27,7 +28,7 @@ class Tracked:
     swapped: Counter[int] = field(default_factory=Counter)
     turned: int = 0
     others: int = 0
-    best: Face | None = None
+    best: SwapFace | None = None
     best_at: int = 0
     _score: float = -1.0
 
@@ -41,7 +42,7 @@ class Tracked:
         """Of its boxes, pixels, median."""
         return int(np.median(self.widths))
 
-    def met(self, at: int, face: Face, swap: int | None, turned: bool) -> None:
+    def met(self, at: int, face: SwapFace, swap: int | None, turned: bool) -> None:
         """Count its face in frame ``at``, which ``swap`` has."""
         self.last = at
         self.widths.append(face.width)
@@ -54,7 +55,7 @@ class Tracked:
             self.best, self.best_at, self._score = face, at, score
 
 
-def showing(face: Face) -> float:
+def showing(face: SwapFace) -> float:
     """How good a face is to look at: large, turned to the camera, its landmarks sure. Pixels, about its width."""
     return face.width * (1 - abs(yaw(face.landmarks))) / (1 + SPREAD_COUNTS * face.spread)
 
@@ -76,7 +77,7 @@ def roster(casts: Casts) -> list[Tracked]:
     return list(found.values())
 
 
-def _takers(seen: list[list[Face]]) -> dict[int, int]:
+def _takers(seen: list[list[SwapFace]]) -> dict[int, int]:
     """Of the tracks in a frame, which swap has each; of two that want one, the nearer."""
     wanted = [(face.distance or 0.0, swap, face.track) for swap, faces in enumerate(seen) for face in faces]
     return {track: swap for _, swap, track in sorted(wanted, reverse=True)}

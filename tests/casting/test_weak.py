@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from faceit.faces.cast import Casts
+from faceit.casting.cast import Casts
+from faceit.casting.weak import MOST, MOST_ALIKE, weakest
 from faceit.faces.identity import Identity
-from faceit.faces.weak import MOST, MOST_ALIKE, weakest
 
 from .test_cast import THEIRS, cast, seen
 

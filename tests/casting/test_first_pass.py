@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
+from faceit.casting import first_pass as module
+from faceit.casting.cast import Cast, Casts
+from faceit.casting.first_pass import ENCODED_AT, ENCODED_EVERY, see_faces
 from faceit.demo.talking_head import portraits
-from faceit.faces import seen as module
-from faceit.faces.cast import Cast, Casts
 from faceit.faces.detect import FaceFinder
 from faceit.faces.identity import Identity, Tally, encode
-from faceit.faces.seen import ENCODED_AT, ENCODED_EVERY, look
 from faceit.images import resize
 
 
@@ -34,7 +34,7 @@ def counted(monkeypatch):
 def chosen(frames, identity):
     """(faces chosen in each frame, tally)."""
     tally = Tally()
-    there = look(((i / 25, frame) for i, frame in enumerate(frames)), FaceFinder(), identity is not None)
+    there = see_faces(((i / 25, frame) for i, frame in enumerate(frames)), FaceFinder(), identity is not None)
     cast = Cast(lambda part: there, 1, 25.0, identity)
     Casts(cast).count(tally)
     return cast.faces(0), tally
@@ -51,7 +51,7 @@ def test_a_cut_to_somebody_else_in_the_same_place_is_seen_at_once(faces, collins
     found, tally = chosen(frames, collins)
     assert [len(each) for each in found] == [1] * 4 + [0] * 4 + [1] * 2
     assert (tally.someone_else, tally.no_face) == (4, 0) and tally.nearest > 0.5
-    assert look(enumerate(frames), FaceFinder(), False).cuts.tolist() == [4, 8]
+    assert see_faces(enumerate(frames), FaceFinder(), False).cuts.tolist() == [4, 8]
 
 
 def test_of_two_the_person_is_chosen_and_of_none_nobody(faces, collins):

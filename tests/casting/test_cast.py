@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from faceit.faces.cast import Cast, Casts, Limits
+from faceit.casting.cast import Cast, Casts, Limits
+from faceit.casting.first_pass import SeenFaces, load_seen, save_seen
 from faceit.faces.identity import Identity, Tally
-from faceit.faces.seen import SeenFaces, load_seen, save_seen
 from faceit.geometry import HEAD, SKULL
 from faceit.shape import generic_head
 

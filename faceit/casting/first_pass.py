@@ -4,21 +4,27 @@ Kept as plain arrays, 0.6 kB a face, so that whole tracks can be judged before t
 run that was killed need not look again.
 """
 
+import contextlib
 import io
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, fields
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
+from faceit.compose.blend import face_light
+from faceit.errors import MediaError
 from faceit.faces.detect import FaceFinder
 from faceit.faces.follow import Follower
-from faceit.faces.hands import HANDS, HandFollower
+from faceit.faces.hands import HANDS, HandFinder, HandFollower
 from faceit.faces.identity import encode
 from faceit.files import write_bytes
-from faceit.geometry import Face
+from faceit.media.video import read_frames
+from faceit.parallel.workers import Stopped
+from faceit.swap_face import SwapFace
 
 # frames into a track at which its face is encoded: often at first, since the first faces of a track may be poor ones
 ENCODED_AT = (0, 2, 5, 10, 20)
@@ -49,18 +55,18 @@ class SeenFaces:
     cuts: np.ndarray
     hands: np.ndarray = field(default_factory=lambda: np.zeros(0, HANDS))
 
-    def faces(self) -> list[list[Face]]:
+    def faces(self) -> list[list[SwapFace]]:
         """The faces of each frame."""
-        out: list[list[Face]] = [[] for _ in range(self.frames)]
+        out: list[list[SwapFace]] = [[] for _ in range(self.frames)]
         for i, at in enumerate(self.frame):
             box = tuple(int(side) for side in self.boxes[i])
             light = self.light[i] if np.isfinite(self.light[i]).all() else None
-            out[at].append(Face(box, self.landmarks[i], track=int(self.track[i]), spread=float(self.spread[i]),
+            out[at].append(SwapFace(box, self.landmarks[i], track=int(self.track[i]), spread=float(self.spread[i]),
                                 light=light))  # fmt: skip
         return out
 
 
-def look(frames: Iterable, finder: FaceFinder, identify: bool = True, on_frame: Callable = lambda: None,
+def see_faces(frames: Iterable, finder: FaceFinder, identify: bool = True, on_frame: Callable = lambda: None,
          light_of: Callable = lambda frame, landmarks: UNKNOWN,
          hands: HandFollower | None = None) -> SeenFaces:  # fmt: skip
     """Follow the faces of (time, frame) pairs. Without ``identify`` none is encoded; ``on_frame()`` follows each;
@@ -91,6 +97,64 @@ def look(frames: Iterable, finder: FaceFinder, identify: bool = True, on_frame: 
         np.array(encodings, np.float64).reshape(-1, 128), np.array(lights, np.float32).reshape(-1, 6),
         np.array(cuts, np.int32), np.zeros(0, HANDS) if hands is None else hands.hands(),
     )  # fmt: skip
+
+
+def nothing_seen() -> SeenFaces:
+    """What is seen where there is no frame."""
+    return see_faces((), FaceFinder())
+
+
+@dataclass(frozen=True)
+class FirstPass:
+    """The first pass over a part of a video, as a worker makes it; what was seen is written to ``out``. ``count`` is
+    how many frames the part has, None: to the end of what was asked for."""
+
+    path: Path
+    number: int
+    begin: float  # seconds of the video
+    end: float | None
+    count: int | None
+    height: int | None
+    detector: str
+    identify: bool
+    out: Path
+    hands: bool = False  # are looked for as well
+
+    def do(self, stopped: Callable[[], bool]) -> int:
+        """See ``workers.Job``; how many frames there are, 0 where nothing can be read."""
+
+        def watch():
+            if stopped():
+                raise Stopped
+
+        try:
+            hands = HandFollower(HandFinder()) if self.hands else None
+            seen = see_faces(self._read(), FaceFinder(self.detector), self.identify, watch, face_light, hands)
+        except MediaError as error:
+            if "killed by signal" in str(error):
+                raise
+            return 0
+        save_seen(self.out, seen)
+        return seen.frames
+
+    def frames(self) -> Iterator:
+        """See ``workers.Job``."""
+        follower = Follower(FaceFinder(self.detector))
+        hands = HandFollower(HandFinder()) if self.hands else None
+        for time, frame, faces in follower.follow(self._read()):
+            if hands is not None:
+                hands.step(frame, faces)
+            yield time, frame, faces
+
+    def _read(self) -> Iterator:
+        frames = read_frames(self.path, start=self.begin, end=self.end, height=self.height, quick=True)
+        return first_frames(frames, self.count)
+
+
+def first_frames(frames: Iterator, count: int | None) -> Iterator:
+    """So many of them, None: all; the reader ends with them."""
+    with contextlib.closing(frames):
+        yield from islice(frames, count)
 
 
 def save_seen(path: Path, seen: SeenFaces) -> None:

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from faceit.faces.cast import Casts
+from faceit.casting.cast import Casts
+from faceit.casting.roster import roster
 from faceit.faces.identity import Identity
-from faceit.faces.roster import roster
 
 from .test_cast import STRANGER, THEIRS, cast, seen
 

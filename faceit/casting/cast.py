@@ -1,7 +1,7 @@
 """Who is who in a whole video, before a pixel is changed: tracks are judged as wholes, and faces placed steadily.
 
-What was seen comes in parts (``seen``), of which a few are in memory at a time; the parts' numbers of tracks become
-those of the whole video.
+What was seen comes in parts (``first_pass``), of which a few are in memory at a time; the parts' numbers of tracks
+become those of the whole video.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -11,14 +11,15 @@ from math import ceil
 
 import numpy as np
 
+from faceit.casting.first_pass import SeenFaces
+from faceit.casting.joining import TrackEnd, continued
 from faceit.faces.faceset import spread
 from faceit.faces.follow import STEADY_REACH, steadied
 from faceit.faces.hands import hands_of, judged
 from faceit.faces.identity import Identity, Judgement, Tally
-from faceit.faces.seen import SeenFaces
-from faceit.faces.tracks import JOINED_PLACE, JOINED_SAME
-from faceit.geometry import Face, align, head_angles, overlap
+from faceit.geometry import align, head_angles
 from faceit.shape import Shape, fit_shape
+from faceit.swap_face import SwapFace
 
 # Light changes slowly, and what is measured of it trembles: seconds, deviation of the weights that smooth it; and how
 # far it may lie from another frame's to count, in LAB, so that a lamp that is switched on lights the face at once.
@@ -66,12 +67,12 @@ class Cast:
         """One walk over all parts: join the tracks, judge them."""
         encodings: dict[int, list[np.ndarray]] = {}
         outlines: dict[int, list[np.ndarray]] = {}  # landmarks, where strangers are swapped
-        ends: dict[int, tuple] = {}  # the boxes in the last frame of the part before, by track
+        ends: dict[int, TrackEnd] = {}  # of the tracks in the last frame of the part before
         tracks = 0
         for part in range(self.parts):
             seen = self._load(part)
             own = _encodings(seen)
-            numbers = _joined(ends, _boxes(seen, 0), encodings, own)
+            numbers = continued(ends, _ends(seen, 0, own))
             for track in dict.fromkeys(seen.track.tolist()):
                 if track not in numbers:
                     numbers[track] = tracks
@@ -88,7 +89,8 @@ class Cast:
             self._first.append(self.frames)
             self._numbers.append(numbers)
             self.frames += seen.frames
-            ends = {numbers[track]: box for track, box in _boxes(seen, seen.frames - 1).items()}
+            whole = {track: encodings[number] for track, number in numbers.items() if number in encodings}
+            ends = {numbers[track]: end for track, end in _ends(seen, seen.frames - 1, whole).items()}
         self._shapes = {track: fit_shape(np.concatenate(some).astype(np.float64)) for track, some in outlines.items()}
         if self.identity is not None:
             self._judged = {track: self.identity.judge(np.stack(some)) for track, some in encodings.items()}
@@ -97,7 +99,7 @@ class Cast:
         """Whose a track is; None where nobody is looked for."""
         return self._judged.get(track)
 
-    def faces(self, part: int) -> list[list[Face]]:
+    def faces(self, part: int) -> list[list[SwapFace]]:
         """Those to be swapped in each frame of a part, with the distance of their track, placed steadily in a steady
         light, and with their strength; those of none are left out."""
         here = self._numbered(part)
@@ -111,7 +113,7 @@ class Cast:
                  for face in faces if (strength := self._strength(at, face)) > 0]
                 for _, at, faces in mine]  # fmt: skip
 
-    def _strength(self, at: int, face: Face) -> float:
+    def _strength(self, at: int, face: SwapFace) -> float:
         """How much of the swap is seen in the frame ``at``."""
         return min(self._come(at, face.track), self.turned(face))
 
@@ -123,7 +125,7 @@ class Cast:
         until = steps if last == self.frames - 1 or last + 1 in self._cuts else last - at + 1
         return min(1.0, since / steps, until / steps)
 
-    def turned(self, face: Face) -> float:
+    def turned(self, face: SwapFace) -> float:
         """1, but less where the head is turned too far."""
         if self.limits.yaw is None:
             return 1.0
@@ -132,14 +134,14 @@ class Cast:
         beyond = min(max(low - yaw, yaw - high, 0.0) / YAW_FADE, 1.0)
         return 1 - beyond * beyond * (3 - 2 * beyond)
 
-    def looks(self, part: int) -> Iterator[tuple[list[Face], list[Face], list[Face]]]:
+    def looks(self, part: int) -> Iterator[tuple[list[SwapFace], list[SwapFace], list[SwapFace]]]:
         """Of each frame of a part: all faces, with their distances, those that are to be swapped, and of these those
         that are not turned too far."""
         for faces in self._all(part):
             chosen = self._choose(faces)
             yield faces, chosen, [face for face in chosen if self.turned(face)]
 
-    def _all(self, part: int) -> list[list[Face]]:
+    def _all(self, part: int) -> list[list[SwapFace]]:
         numbers, out, seen = self._numbers[part], [], self._load(part)
         hands = judged(seen.hands, self.fps, seen.frames)
         for at, faces in enumerate(seen.faces()):
@@ -151,14 +153,14 @@ class Cast:
             out.append(faces)
         return out
 
-    def _numbered(self, part: int) -> list[tuple[int, list[Face]]]:
+    def _numbered(self, part: int) -> list[tuple[int, list[SwapFace]]]:
         """The chosen faces of a part with the numbers of their frames in the whole video."""
         return list(enumerate(self._chosen(part), self._first[part]))
 
-    def _chosen(self, part: int) -> list[list[Face]]:
+    def _chosen(self, part: int) -> list[list[SwapFace]]:
         return [self._choose(faces) for faces in self._all(part)]
 
-    def _choose(self, faces: list[Face]) -> list[Face]:
+    def _choose(self, faces: list[SwapFace]) -> list[SwapFace]:
         if self.identity is None:
             return faces
         theirs = [face for face in faces if self._judged[face.track].verdict == "theirs"]
@@ -172,7 +174,7 @@ class Casts:
     def __init__(self, *casts: Cast):
         self.casts, self.parts, self.frames = casts, casts[0].parts, casts[0].frames
 
-    def faces(self, part: int) -> list[list[Face]]:
+    def faces(self, part: int) -> list[list[SwapFace]]:
         """Those to be swapped in each frame of a part, as ``Cast.faces``, with the number of their swap."""
         each = [cast.faces(part) for cast in self.casts]
         return [_shared([[replace(face, swap=i) for face in faces] for i, faces in enumerate(frame)])
@@ -193,9 +195,9 @@ class Casts:
         return swapped
 
 
-def _shared(frame: list[list[Face]]) -> list[Face]:
+def _shared(frame: list[list[SwapFace]]) -> list[SwapFace]:
     """The faces of a frame, each once."""
-    best: dict[int, Face] = {}
+    best: dict[int, SwapFace] = {}
     for face in (face for faces in frame for face in faces):
         other = best.get(face.track)
         if other is None or face.distance < other.distance:
@@ -231,7 +233,8 @@ def _with_smoothed_landmarks(placed: list[tuple]) -> list[tuple]:
     return placed
 
 
-def _by_track(placed: list[tuple], counts: Callable[[Face], bool] = lambda face: True) -> list[list[tuple[int, int]]]:
+def _by_track(placed: list[tuple],
+              counts: Callable[[SwapFace], bool] = lambda face: True) -> list[list[tuple[int, int]]]:  # fmt: skip
     """Where each track's faces are that count: (frame of ``placed``, place in its list)."""
     tracks: dict[int, list[tuple[int, int]]] = {}
     for i, (_, _, faces) in enumerate(placed):
@@ -252,9 +255,14 @@ def _smoothed(times: np.ndarray, lights: np.ndarray) -> np.ndarray:
     return out
 
 
-def _boxes(seen: SeenFaces, frame: int) -> dict[int, tuple]:
-    """The boxes in a frame, by track."""
-    return {int(seen.track[i]): tuple(map(int, seen.boxes[i])) for i in np.flatnonzero(seen.frame == frame)}
+def _ends(seen: SeenFaces, frame: int, encodings: dict[int, list[np.ndarray]]) -> dict[int, TrackEnd]:
+    """The tracks in a part's first or last frame; ``encodings`` are what is known of each."""
+    out = {}
+    for i in np.flatnonzero(seen.frame == frame):
+        track = int(seen.track[i])
+        known = np.median(encodings[track], axis=0) if track in encodings else None
+        out[track] = TrackEnd(tuple(map(int, seen.boxes[i])), known)
+    return out
 
 
 def _encodings(seen: SeenFaces) -> dict[int, list[np.ndarray]]:
@@ -263,20 +271,3 @@ def _encodings(seen: SeenFaces) -> dict[int, list[np.ndarray]]:
     for at, encoding in zip(seen.encoded, seen.encodings, strict=True):
         out.setdefault(int(seen.track[at]), []).append(encoding)
     return out
-
-
-def _joined(ends: dict[int, tuple], begins: dict[int, tuple], known: dict, new: dict) -> dict[int, int]:
-    """Which of the tracks that begin a part go on with which ones that ended the part before: new -> old. They lie in
-    one place, and, where their faces were encoded (``known`` of the old, ``new``), look alike."""
-    pairs = sorted(((overlap(there, here), old, track) for old, there in ends.items()
-                    for track, here in begins.items()), reverse=True)  # fmt: skip
-    joined: dict[int, int] = {}
-    for share, old, track in pairs:
-        if share < JOINED_PLACE or track in joined or old in joined.values():
-            continue
-        if old in known and track in new:
-            apart = np.linalg.norm(np.median(known[old], axis=0) - np.median(new[track], axis=0))
-            if apart > JOINED_SAME:
-                continue
-        joined[track] = old
-    return joined

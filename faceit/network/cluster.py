@@ -146,7 +146,7 @@ class Cluster:
         if self.machines > 1 and self.chief:
             self.agree(words)
 
-    def lead(self, training, sets: dict, step: int, done: float) -> None:
+    def lead(self, training, sets: dict, step: int, done: float, attempt) -> None:
         """Have the other machines make the step that the chief is about to make."""
         if self.machines == 1 or not self.chief:
             return
@@ -154,7 +154,7 @@ class Cluster:
             self.order(state={"batch": training.preset.batch_size, "faces": [len(sets[side]) for side in "ab"]})
             self.spread(training.state())
             self._known = weakref.ref(training)
-        self.order(step=step, done=done, rate=training.rate, retries=training.retries)
+        self.order(step=step, done=done, attempt=vars(attempt))
         self._torn = True  # until it is through, they hear of nothing else
 
     def forget(self) -> None:

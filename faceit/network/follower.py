@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from faceit.errors import FaceitError
 from faceit.geometry import CROPS
+from faceit.network.attempt import Attempt
 from faceit.network.cluster import build_to_train, cluster
 from faceit.network.presets import from_json
 from faceit.network.training import Training
@@ -27,8 +28,7 @@ def follow(load: Callable) -> None:
             _check_faces(order["state"]["faces"], [len(sets[side]) for side in "ab"])
             training.restore(here.spread(training.state()), "the first machine")
         else:
-            training.rate, training.retries = order["rate"], order["retries"]
-            training.step(sets, order["step"], order["done"])
+            training.step(sets, order["step"], order["done"], Attempt(**order["attempt"]))
 
 
 def _check_faces(theirs: list[int], ours: list[int]) -> None:

@@ -12,6 +12,7 @@ from keras import ops
 from faceit.errors import WeightsError
 from faceit.geometry import ALIGNED_MARGIN, FACE, Crop
 from faceit.network import losses
+from faceit.network.attempt import FIRST, Attempt
 from faceit.network.augment import Crops, PoorVideo, TextureWarp, plan
 from faceit.network.backend import start_backend
 from faceit.network.cluster import cluster, for_training
@@ -83,18 +84,14 @@ def mirrors(preset: Preset, sets: dict) -> bool:
 
 class Training(keras.Model):
     """A network in training, on faces that show ``crop``. ``step`` takes faces of both sides through one update of the
-    weights.
-
-    ``rate`` multiplies the learning rate and ``retries`` goes into what is drawn, so that a run which was rolled back
-    does not meet the same fate with the same faces.
-    """
+    weights."""
 
     @for_training
     def __init__(self, network: SwapNetwork, seed: int, crop: Crop = FACE):
         cluster().order(training={"seed": seed, "crop": crop.name})
         super().__init__(name="training", dtype="float32")
         self.network, self.preset, self.seed = network, network.preset, seed
-        self.rate, self.retries, self.crop = 1.0, 0, crop
+        self.crop = crop
         self.last_rate = 0.0  # what the last step learned at
         self.paints = self.preset.network == "appearance"  # textures, whose landmarks lie where they always do
         if self.paints:
@@ -223,16 +220,16 @@ class Training(keras.Model):
             total.append((len(faces.codes[rows]), float(ops.convert_to_numpy(loss))))
         return float(np.average([loss for _, loss in total], weights=[count for count, _ in total]))
 
-    def step(self, sets: dict, step: int, done: float) -> tuple[float, float]:
+    def step(self, sets: dict, step: int, done: float, attempt: Attempt = FIRST) -> tuple[float, float]:
         """One update: ``sets`` is {"a": FaceSet, "b": FaceSet}; ``done`` 0..1 of the run steers rate and warp. -> the
         losses of (a, b)."""
-        cluster().lead(self, sets, step, done)
+        cluster().lead(self, sets, step, done, attempt)
         self._find_places()
         self._begin_terms(done)
-        inputs = self._gathered(sets, step)
+        inputs = self._gathered(sets, step, attempt.retries)
         each = np.ones(len(inputs["faces_a"]), np.float32)  # what is one number is told every device that shares them
         inputs |= {"strength": each * warp_strength(self.preset, done), "free": each * (done < self.preset.freeze_at)}
-        self.optimizer.learning_rate = self.last_rate = self.rate * learning_rate(self.preset, step, done)
+        self.optimizer.learning_rate = self.last_rate = attempt.rate * learning_rate(self.preset, step, done)
         with cluster().together():
             said = self.train_on_batch(inputs, each, return_dict=True)
         self._losses.append((float(np.mean(said["loss_a"])), float(np.mean(said["loss_b"]))))
@@ -242,15 +239,15 @@ class Training(keras.Model):
         *state, data = given  # JAX hands its state over
         return cluster().told(super().train_step(*state, cluster().share(data)))
 
-    def _gathered(self, sets: dict, step: int) -> dict[str, np.ndarray]:
+    def _gathered(self, sets: dict, step: int, retries: int) -> dict[str, np.ndarray]:
         """The faces of a step; those of the next are begun meanwhile."""
-        now = (id(sets), step, self.retries)
-        inputs = self._next[1].result() if self._next and self._next[0] == now else self._drawn(sets, step)
-        self._next = (id(sets), step + 1, self.retries), self._hand.submit(self._drawn, sets, step + 1)
+        now = (id(sets), step, retries)
+        inputs = self._next[1].result() if self._next and self._next[0] == now else self._drawn(sets, step, retries)
+        self._next = (id(sets), step + 1, retries), self._hand.submit(self._drawn, sets, step + 1, retries)
         return inputs
 
-    def _drawn(self, sets: dict, step: int) -> dict[str, np.ndarray]:
-        rng = np.random.default_rng([self.seed, step, *[self.retries] * bool(self.retries)])
+    def _drawn(self, sets: dict, step: int, retries: int = 0) -> dict[str, np.ndarray]:
+        rng = np.random.default_rng([self.seed, step, *[retries] * bool(retries)])
         mirror = mirrors(self.preset, sets)
         inputs, all_devices = {}, self.preset.batch_size * cluster().count
         for side in SIDES:

@@ -22,6 +22,7 @@ from faceit.config.track_choices import read_choices
 from faceit.errors import FaceitError
 from faceit.faces.curate import REASONS, Traits, Verdict, curate, gather
 from faceit.faces.faceset import (
+    DONE,
     LEFT_OUT,
     SHEET,
     TABLE,
@@ -157,11 +158,12 @@ class _Source:
         return {"theirs": None, "perhaps": "perhaps"}.get(verdict, "unticked")
 
     def stamp(self, marks: bool = True) -> str:
-        """A hash of table, tracks, choices and which pictures are there; with or without what picking wrote."""
+        """A hash of the faces that were found, tracks, choices and which pictures are there; with or without the
+        ``marks`` that picking wrote into the table. Without them done.json stands for it: the rows follow from that."""
         hashed = hashlib.sha256(json.dumps([self.folder.name, self.tracks]).encode())
-        with (self.folder / TABLE).open("rb") as lines:
-            for line in lines:
-                hashed.update(line if marks else line[: line.rfind(b', "left_out"')])
+        with (self.folder / (TABLE if marks else DONE)).open("rb") as file:
+            while block := file.read(1 << 20):
+                hashed.update(block)
         pictures = sorted(name for name in picture_names(self.folder) if name.endswith(".jpg") and name != SHEET)
         hashed.update("\n".join(pictures).encode())
         return hashed.hexdigest()

@@ -17,6 +17,7 @@ from faceit import __version__
 from faceit.config.project import Project
 from faceit.errors import FaceitError, WeightsError
 from faceit.files import write_text
+from faceit.network.attempt import FIRST, Attempt
 from faceit.network.history import HELD, HISTORY, history_text, read_history
 from faceit.network.model_file import FORMAT, MODEL, STATE, WEIGHTS, check_about, read_about
 from faceit.parallel.lock import only_one
@@ -34,8 +35,7 @@ class RunState:
     seconds: float = 0.0
     part_step: int = 0  # where its optimizer began: not 0 where it goes on from the best weights
     snapped: float = 0.0  # share of the run at the last snapshot
-    rate: float = 1.0  # what the learning rate is multiplied by
-    retries: int = 0  # how often it was rolled back
+    attempt: Attempt = FIRST  # the next one, each time that it is rolled back
     end: str = ""  # what the plateau decided, see ``Budget.saved``
     warm_start: str | None = None
     held_out_from: dict | None = None  # what earlier runs said; None: there were none
@@ -46,8 +46,8 @@ class RunState:
     def strings(self) -> dict[str, str]:
         """What the state's file says of it; the rest is in model.json and in the history."""
         return {"step": str(self.step), "seconds": f"{self.seconds:.3f}", "part_step": str(self.part_step),
-                "snapped": str(self.snapped), "rate": str(self.rate), "retries": str(self.retries),
-                "end": self.end}  # fmt: skip
+                "snapped": str(self.snapped), "rate": str(self.attempt.rate),
+                "retries": str(self.attempt.retries), "end": self.end}  # fmt: skip
 
 
 def read_standing(folder: Path) -> RunState:
@@ -56,7 +56,7 @@ def read_standing(folder: Path) -> RunState:
     try:
         standing = RunState(
             int(said["step"]), float(said["seconds"]), int(said.get("part_step", 0)), float(said.get("snapped", 0)),
-            float(said.get("rate", 1)), int(said.get("retries", 0)), said.get("end", ""),
+            Attempt(float(said.get("rate", 1)), int(said.get("retries", 0))), said.get("end", ""),
         )  # fmt: skip
     except (KeyError, ValueError):
         raise damaged(folder / STATE) from None

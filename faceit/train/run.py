@@ -143,7 +143,8 @@ class _Run:
             progress.resume_at(self._count())
             tenth, clock = int(self.done() * 10), time.monotonic()
             while not (self._over() or self.budget.total != progress.total):
-                self.session.training.step(self.session.pair.sets, at.step - at.part_step, self.done())
+                step = at.step - at.part_step
+                self.session.training.step(self.session.pair.sets, step, self.done(), at.attempt)
                 at.step += 1
                 now = time.monotonic()
                 at.seconds += now - clock
@@ -259,10 +260,11 @@ class _Run:
                 f"{where}, and {MOST_ROLLBACKS} attempts with smaller learning rates ended like that; {kept}. Look "
                 "through the faces for broken pictures, or begin again under another name."
             )
-        rate, retries = self.at.rate / 2, self.at.retries + 1
+        self.at.attempt = self.at.attempt.another()
         self._reopen()
-        self.at.rate, self.at.retries = self.session.training.rate, self.session.training.retries = rate, retries
-        self._decide(f"{where[0].lower()}{where[1:]}, so back to here with {rate:g} times the learning rate")
+        self._decide(
+            f"{where[0].lower()}{where[1:]}, so back to here with {self.at.attempt.rate:g} times the learning rate"
+        )
 
     def _halve_batch(self) -> None:
         """The last save, in a training of half the batch size."""
@@ -278,10 +280,9 @@ class _Run:
                      f"so on from here with {self.session.most}")  # fmt: skip
 
     def _reopen(self) -> None:
-        events, rate, retries = self.at.events, self.at.rate, self.at.retries
+        events, attempt = self.at.events, self.at.attempt
         self.open()
-        self.at.events, self.at.rate, self.at.retries = events, rate, retries
-        self.session.training.rate, self.session.training.retries = rate, retries
+        self.at.events, self.at.attempt = events, attempt
         self.reporter.open(self.at, self.done())
 
     # --- the files ---

@@ -71,14 +71,14 @@ class TrainingSession:
             taken = setup.warmed(network, self.project, other, self.names, self.pair)
             say(f"Starting warm from {other}: {taken.words(len(network.variables))}.")
         at = RunState(warm_start=other)
-        self._train(network, at)
+        self._train(network)
         return at
 
     def _resume(self) -> RunState:
         from faceit.network.weights import load_tensors
 
         at, path = checkpoints.read_standing(self.folder), self.folder / STATE
-        self._train(setup.built(self.preset, self.settings.seed), at)
+        self._train(setup.built(self.preset, self.settings.seed))
         self.training.restore(load_tensors(path)[0], str(path))
         say(f"Going on at step {at.step:,}, after {duration(at.seconds)} of training.")
         if self.settings.warm_start not in (None, at.warm_start):
@@ -86,11 +86,10 @@ class TrainingSession:
                 "weights.")  # fmt: skip
         return at
 
-    def _train(self, network, at: RunState) -> None:
+    def _train(self, network) -> None:
         from faceit.network.training import Training
 
         self._preset, self.training = network.preset, Training(network, self.settings.seed, self.pair.crop)
-        self.training.rate, self.training.retries = at.rate, at.retries
 
     def let_go(self) -> None:
         """Free the device's memory, before another network needs it."""

@@ -49,6 +49,7 @@ try:
     if here.chief:
         import keras
         from faceit.network.swapmodel import model_of
+        from faceit.network.attempt import Attempt
         from faceit.network.training import Training
         with here.leading():
             keras.utils.set_random_seed(1)
@@ -59,8 +60,7 @@ try:
             before = training.state()
             losses.append(training.step(sets, 99, 0.9))
             training.restore(before, "a test")
-            training.rate, training.retries = 0.5, 1
-            losses.append(training.step(sets, 99, 0.9))
+            losses.append(training.step(sets, 99, 0.9, Attempt(rate=0.5, retries=1)))
             with training.averaged():
                 averaged = training.state()["network/encoder/stem/kernel"]
             state = training.state()

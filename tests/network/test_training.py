@@ -10,6 +10,7 @@ from keras import ops
 
 from faceit.errors import WeightsError
 from faceit.network.architectures import build
+from faceit.network.attempt import Attempt
 from faceit.network.augment import plan
 from faceit.network.presets import CPU, GPU, ORIGINAL
 from faceit.network.training import WARM_UP_STEPS, Training, learning_rate, mirrors, warp_strength
@@ -140,12 +141,10 @@ def test_the_discriminator_joins_late_and_its_state_is_kept(sets):
 @pytest.mark.slow
 def test_the_rate_can_be_lowered_and_another_try_sees_other_faces(sets):
     training = _begun(sets)
-    training.rate = 0.5
-    training.step(sets, 200, 0.0)
+    training.step(sets, 200, 0.0, Attempt(rate=0.5))
     assert float(training.optimizer.learning_rate) == pytest.approx(CPU.learning_rate / 2)
     first = training._drawn(sets, 7)
-    training.retries = 1
-    again = training._drawn(sets, 7)
+    again = training._drawn(sets, 7, retries=1)
     assert not np.array_equal(first["warp_a"], again["warp_a"])
 
 

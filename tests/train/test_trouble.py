@@ -45,14 +45,15 @@ def _train(file, *words) -> int:
 
 
 def _spoilt(monkeypatch, spoil) -> list[int]:
-    """Have ``spoil(training, number)`` come after every step; returns the numbers of the steps as they are made."""
+    """Have ``spoil(training, number, attempt)`` come after every step; returns the numbers of the steps as they are
+    made."""
     own, made = Training.step, []
 
-    def step(self, sets, number, done):
-        said = own(self, sets, number, done)
+    def step(self, sets, number, done, attempt):
+        losses = own(self, sets, number, done, attempt)
         made.append(number)
-        spoil(self, number)
-        return said
+        spoil(self, number, attempt)
+        return losses
 
     monkeypatch.setattr(Training, "step", step)
     return made
@@ -66,7 +67,12 @@ def _break(training) -> None:
 @pytest.mark.slow
 def test_numbers_that_run_away_go_back_to_the_last_save(untrained, tmp_path, monkeypatch, capfd):
     file = copied(untrained, tmp_path)
-    made = _spoilt(monkeypatch, lambda training, number: number == 4 and training.retries == 0 and _break(training))
+
+    def spoil(training, number, attempt):
+        if number == 4 and not attempt.retries:
+            _break(training)
+
+    made = _spoilt(monkeypatch, spoil)
     assert _train(file) == 0
     said = capfd.readouterr().out
     # the update after step 5 was bad, which shows in the loss of the next step; step 3 was saved
@@ -89,7 +95,7 @@ def test_what_is_not_worth_saving_is_never_saved_and_after_three_attempts_it_sto
     file = copied(untrained, tmp_path)
     folder, saved = tmp_path / "models" / "a2b", []
 
-    def spoil(training, number):
+    def spoil(training, number, attempt):
         if number == 6:
             saved.append((folder / STATE).read_bytes())
         if number == STEPS - 1:
@@ -110,7 +116,7 @@ def test_what_is_not_worth_saving_is_never_saved_and_after_three_attempts_it_sto
 @pytest.mark.slow
 def test_bad_from_the_beginning_leaves_what_was_there_before_the_first_step(untrained, tmp_path, monkeypatch, capfd):
     monkeypatch.setattr(stage, "MOST_ROLLBACKS", 1)
-    _spoilt(monkeypatch, lambda training, number: _break(training))
+    _spoilt(monkeypatch, lambda training, number, attempt: _break(training))
     assert _train(copied(untrained, tmp_path)) == 1
     assert "the last save is intact" in capfd.readouterr().err
     assert load_strings(tmp_path / "models" / "a2b" / STATE)["step"] == "0"
@@ -120,7 +126,7 @@ def test_bad_from_the_beginning_leaves_what_was_there_before_the_first_step(untr
 def test_too_little_memory_halves_the_batch_and_it_is_remembered(untrained, tmp_path, monkeypatch, capfd):
     file = copied(untrained, tmp_path)
 
-    def spoil(training, number):
+    def spoil(training, number, attempt):
         if number == 4 and training.preset.batch_size > 2:
             raise ResourceExhaustedError("OOM when allocating tensor with shape[64,512,16,16]")
 

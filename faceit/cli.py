@@ -265,7 +265,7 @@ def _init(args) -> None:
 
 def _status(args) -> None:
     from faceit.checkup.status import status
-    from faceit.config.project import load_project
+    from faceit.config.project_file import load_project
 
     print(status(load_project(args.config)))
 
@@ -280,14 +280,14 @@ def _doctor(args) -> None:
 
 def _estimate(args) -> None:
     from faceit.checkup.estimate import estimate
-    from faceit.config.project import load_project
+    from faceit.config.project_file import load_project
 
     project = load_project(args.config)
     print(estimate(project, project.swap(args.name)))
 
 
 def _preprocess(args) -> None:
-    from faceit.config.project import load_project
+    from faceit.config.project_file import load_project
 
     project = load_project(args.config)
     if args.name is None and not args.person:
@@ -315,7 +315,7 @@ def _people(project, name: str) -> list:
 
 
 def _faces(args) -> None:
-    from faceit.config.project import load_project
+    from faceit.config.project_file import load_project
     from faceit.preprocess.review_page import faces, take_choices
 
     project = load_project(args.config)
@@ -327,7 +327,7 @@ def _faces(args) -> None:
 
 
 def _train(args) -> None:
-    from faceit.config.project import load_project
+    from faceit.config.project_file import load_project
     from faceit.config.settings import overridden
 
     project = load_project(args.config)
@@ -453,7 +453,7 @@ def _demo(args) -> None:
 
 def _project_with_model(args):
     """The project, in whose YAML or models the swap ``args.name`` is. FaceitError with the nearest name."""
-    from faceit.config.project import load_project
+    from faceit.config.project_file import load_project
     from faceit.config.settings import nearest
 
     project = _project_or_none(args)
@@ -469,7 +469,8 @@ def _project_with_model(args):
 
 def _project_or_none(args):
     """The project, or an empty one here: an imported model needs no YAML."""
-    from faceit.config.project import Project, load_project
+    from faceit.config.project import Project
+    from faceit.config.project_file import load_project
     from faceit.config.settings import PreprocessSettings
 
     if args.config == Path(CONFIG) and not args.config.exists():

@@ -221,7 +221,7 @@ def test_one_bad_video_of_three_does_not_stop_the_others(project, monkeypatch, c
 
 def test_a_python_without_the_libraries_is_a_sentence(project, monkeypatch, complaint):
     monkeypatch.setitem(sys.modules, "yaml", None)
-    monkeypatch.delitem(sys.modules, "faceit.config.project", raising=False)
+    monkeypatch.delitem(sys.modules, "faceit.config.project_file", raising=False)
     assert f"yaml is not installed for {sys.executable}: " in complaint("status")
     monkeypatch.setitem(sys.modules, "faceit.checkup.status", None)
     with pytest.raises(ModuleNotFoundError):  # that is a bug, and keeps its traceback

@@ -61,6 +61,11 @@ def settings_of(kind: type) -> dict[str, Setting]:
     return {f.name: Setting(f.name, *_kind(hints[f.name]), f.default, **f.metadata) for f in dataclasses.fields(kind)}
 
 
+def options_of(kind: type) -> list[Setting]:
+    """Those of them that the command line may give, in the same order."""
+    return [each for each in settings_of(kind).values() if each.option]
+
+
 def _kind(hint) -> tuple[type, bool]:
     """(type, whether None is allowed too) of ``int`` or ``int | None``."""
     if not isinstance(hint, types.UnionType):

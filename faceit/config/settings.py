@@ -46,9 +46,7 @@ class PreprocessSettings:
     )  # fmt: skip
     min_face: int = setting(48, "pixels; smaller faces are left out", range=(16, 2000))
     cookies: str | None = setting(None, "a cookies file (Netscape format), for videos that need a login")
-    cookies_from_browser: str | None = setting(
-        None, "the browser to take such cookies from: `firefox`, `chrome` ..."
-    )
+    cookies_from_browser: str | None = setting(None, "the browser to take such cookies from, for example `firefox`")
     downloads: int = setting(3, "downloads at a time", range=(1, 8))
     workers: int | None = setting(
         None, "processes that look for faces", none="one per core, at most 8", range=(1, 61)
@@ -88,7 +86,7 @@ class ModelSettings:
     """Which network."""
 
     preset: str = setting(
-        "auto", "the network", option=True, choices=("auto", "cpu", "gpu", "original"),
+        "auto", "which network", option=True, choices=("auto", "cpu", "gpu", "original"),
         more="`cpu`: made for two cores. `gpu`: deeper, for hours on a GPU. `original`: the network of 2017. `auto`: "
              "`gpu` where there is a GPU, else `cpu`",
     )  # fmt: skip

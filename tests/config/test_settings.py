@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 
+from docs.tables import PAGE, TABLES, filled, table
 from faceit.config.setting import options_of, settings_of
 from faceit.config.settings import (
     ConvertSettings,
@@ -23,6 +24,19 @@ ALL = (PreprocessSettings, CurateSettings, ModelSettings, TrainSettings, Convert
 @pytest.mark.parametrize("kind", ALL)
 def test_the_defaults_pass_their_own_checks(kind):
     assert check(kind, dataclasses.asdict(kind()), str) == kind()
+
+
+def test_the_docs_have_the_tables_of_the_settings_as_they_are():
+    text = PAGE.read_text(encoding="utf-8")
+    assert all(text.count(f"<!-- settings: {name} -->\n") == 1 for name in TABLES) and {*TABLES.values()} == {*ALL}
+    assert filled(text) == text, "docs/configuration.md is not up to date: run `python -m docs.tables`"
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_every_setting_has_one_row_in_the_docs(kind):
+    lines = table(kind).splitlines()
+    assert len({line.count("|") for line in lines}) == 1  # no word splits a cell
+    assert [line.split("|")[1].strip() for line in lines[2:]] == list(settings_of(kind))
 
 
 @pytest.mark.parametrize("kind", ALL)

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from benchmarks.pairs import pair_2, write_project
 from faceit.cli import main as faceit
-from faceit.config.project import load_project
+from faceit.config.project_file import load_project
 from faceit.faces.faceset import TABLE, iterate_present, iterate_table, picture, write_table
 from faceit.images import read_image
 

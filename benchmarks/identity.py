@@ -16,7 +16,7 @@ from pathlib import Path
 import yaml
 
 from faceit.cli import main as faceit
-from faceit.config.project import load_project
+from faceit.config.project_file import load_project
 from faceit.faces.faceset import DONE, read_table
 from faceit.images import write_image
 from faceit.media.video import read_frames

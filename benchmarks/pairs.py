@@ -19,7 +19,8 @@ from pathlib import Path
 import yaml
 
 from faceit.cli import main as faceit
-from faceit.config.project import Project, load_project
+from faceit.config.project import Project
+from faceit.config.project_file import load_project
 from faceit.images import write_image
 from faceit.media.video import read_frames
 

@@ -28,7 +28,7 @@ import dlib
 import numpy as np
 import yaml
 
-from faceit.config.project import load_project
+from faceit.config.project_file import load_project
 from faceit.faces.faceset import read_table
 from faceit.faces.weights import weights
 from faceit.geometry import eye_distance

@@ -4,55 +4,25 @@
 commands that need them, so that --help answers at once.
 """
 
-import argparse
 import contextlib
 import errno
 import io
 import os
-import re
 import shlex
 import subprocess
 import sys
 from pathlib import Path
 
-from faceit import __version__
 from faceit.errors import FaceitError
-
-# settings of convert that the command line can give too
-LOOKS = {
-    "color": (str, "HOW", "lab, mkl, hist or none: how it takes the frame's light"),
-    "mask": (str, "WHICH", "shared, extended or hull: where the face may be swapped"),
-    "feather": (float, "WIDTH", "of the soft edge, in widths of the face crop"),
-    "erode": (float, "WIDTH", "by which the mask is made smaller, likewise"),
-    "keep": (str, "WHAT", "none, mouth, eyes or both: what stays the frame's"),
-    "occlusion": (str, "HOW", "none, residual or hands: what is before the face stays there"),
-    "blend": (str, "HOW", "bands, alpha or seamless"),
-    "sharpen": (float, "MOST", "up to the frame's own detail"),
-    "scale": (float, "TIMES", "of the swapped face"),
-    "fade": (float, "SECONDS", "in which a face comes and goes"),
-    "max_yaw": (float, "DEGREES", "of a turned head, beyond which the swap fades"),
-}
-# likewise, how the result is written
-WRITES = {
-    "format": (str, "KIND", "mp4, mov, mkv, webm, gif, webp, or png, jpg: a folder of pictures"),
-    "codec": (str, "NAME", "h264, h265, vp9, prores or ffv1"),
-    "encoder": (str, "NAME", "software, auto (hardware where it works), nvenc, qsv, amf, videotoolbox or vaapi"),
-    "crf": (int, "N", "the encoder's quality number, 0 to 51"),
-    "preset": (str, "SPEED", "ultrafast to veryslow"),
-}
-DESCRIPTION = "From a list of videos to a face-swapped video: preprocess, train, convert."
-EPILOG = "Start with `python faceit.py demo`. Docs: README.md, docs/configuration.md, docs/troubleshooting.md."
-CONFIG = "faceit.yaml"
-# the options of train that are settings of the YAML as well
-TRAIN_SETTINGS = ("minutes", "iterations", "until", "batch_size", "warm_start", "snapshots", "tensorboard")
+from faceit.options import CONFIG, parse
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     _print_anything()
-    args = _parser().parse_args(argv, argparse.Namespace(config=Path(CONFIG), debug=False))
+    args = parse(argv)
     try:
-        args.run(args)
+        COMMANDS[args.command](args)
         sys.stdout.flush()
         return 0
     except FaceitError as error:
@@ -104,156 +74,6 @@ def _print_anything() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def _parser() -> argparse.ArgumentParser:
-    # before COMMAND or after it; without defaults of its own, so that neither place undoes the other
-    everywhere = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
-    everywhere.add_argument("--config", type=_path, metavar="FILE",
-                            help=f"the project's YAML file (default: {CONFIG} in this folder)")  # fmt: skip
-    everywhere.add_argument("--debug", action="store_true", help="show the traceback of errors too")
-    parser = argparse.ArgumentParser(prog="faceit.py", description=DESCRIPTION, epilog=EPILOG, parents=[everywhere])
-    parser.add_argument("--version", action="version", version=f"faceit {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-
-    def command(name: str, run, text: str):
-        sub = commands.add_parser(name, parents=[everywhere], help=text, description=text[0].upper() + text[1:] + ".")
-        sub.set_defaults(run=run)
-        return sub
-
-    command("init", _init, "write a commented faceit.yaml to start from")
-    command("status", _status, "list people, videos, faces and swaps, and how far each is")
-    command("doctor", _doctor, "check that all is here that the main job needs, and works")
-    sub = command("estimate", _estimate, "measure for ten seconds how long a swap will take here, and how much disk")
-    sub.add_argument("name", metavar="NAME", help="a swap of the YAML")
-    _add_preprocess(command)
-    sub = command("faces", _faces, "write a page with every face that was found, to look at and to tick")
-    sub.add_argument("name", metavar="NAME", help="a swap of the YAML, for both of its people, or a person")
-    sub.add_argument("--choices", type=_path, metavar="FILE", help="put what that page saved in its place first")
-    _add_train(command)
-    _add_convert(command)
-    _add_evaluate(command)
-    _add_share(command)
-    sub = command("demo", _demo, "the whole job on two public-domain portraits, in about three minutes")
-    sub.add_argument("--dir", type=_path, default=Path("demo"), help="where to put it (default: demo)")
-    sub.add_argument("--minutes", type=_minutes, default=1.0, help="of training (default: 1)")
-    return parser
-
-
-def _add_preprocess(command) -> None:
-    sub = command("preprocess", _preprocess, "download the videos, find the right people's faces, align them")
-    sub.add_argument("name", nargs="?", metavar="NAME", help="a swap of the YAML: both of its people")
-    sub.add_argument("--person", action="append", default=[], help="only this person (may be given again)")
-
-
-def _add_train(command) -> None:
-    sub = command("train", _train, "train the swap's network; run again, it goes on")
-    sub.add_argument("name", metavar="NAME", help="a swap of the YAML")
-    length = sub.add_mutually_exclusive_group()
-    length.add_argument("--minutes", type=_minutes, help="of training in all, earlier runs counted in")
-    length.add_argument("--iterations", type=_count_or_none,
-                        help="steps in all, instead of minutes; 0: the first swap, which needs none")  # fmt: skip
-    sub.add_argument("--until", choices=("end", "plateau"),
-                     help="plateau: where the loss on held-out faces stands still, at the latest as above")  # fmt: skip
-    sub.add_argument("--batch-size", type=_count, help="faces per side and step")
-    sub.add_argument("--preset", choices=("auto", "cpu", "gpu", "original"),
-                     help="the network (default: as in the YAML)")  # fmt: skip
-    sub.add_argument("--warm-start", metavar="SWAP", help="begin from another trained swap's weights")
-    sub.add_argument("--snapshots", type=_count, metavar="N", help="keep N whole states, evenly over the run")
-    sub.add_argument("--restore", metavar="STEP", help="train nothing: go back to a snapshot, or to `best`")
-    sub.add_argument("--tensorboard", action="store_true", default=None, help="write event files for TensorBoard")
-    sub.add_argument("--report", action="store_true", help="measure the swap at the end, and write its report")
-
-
-def _add_convert(command) -> None:
-    sub = command("convert", _convert, "put the face into a video and keep its sound")
-    sub.add_argument("name", metavar="NAME", help="a trained or imported swap")
-    sub.add_argument("videos", nargs="+", metavar="VIDEO", help="files or URLs; photos, or folders of them, too")
-    sub.add_argument("--reverse", action="store_true", help="the other way: the `to` person gets the `from` face")
-    sub.add_argument("--everyone", action="store_true", help="swap every face, whoever it is")
-    sub.add_argument("--swap", action="append", default=[], metavar="OTHER",
-                     help="another trained swap, made in the same video; may be given again")  # fmt: skip
-    sub.add_argument("--portrait", type=_path, action="append", default=[], metavar="FILE",
-                     help="who is to be swapped (default: the person's portrait)")  # fmt: skip
-    sub.add_argument("--start", type=_time, help="seconds, or minutes:seconds")
-    length = sub.add_mutually_exclusive_group()
-    length.add_argument("--duration", type=_time, help="how much, from the start")
-    length.add_argument("--end", type=_time, help="where to end")
-    looks = sub.add_argument_group("how the face goes in", "before the YAML, for every swap; try them with --preview")
-    looks.add_argument("--height", type=_count, help="pixels of the result, at most the source's")
-    writes = sub.add_argument_group("how the result is written", "likewise before the YAML")
-    writes.add_argument("--layer", action="store_true",
-                        help="also write the faces alone, with their opacity, for editors (ProRes 4444)")  # fmt: skip
-    for group, words in ((looks, LOOKS), (writes, WRITES)):
-        for name, (kind, metavar, said) in words.items():
-            group.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar=metavar, help=said)
-    both = sub.add_mutually_exclusive_group()
-    both.add_argument("--side-by-side", action="store_const", dest="compare", const="side",
-                      help="also write the original and the result together: --compare side")  # fmt: skip
-    both.add_argument("--compare", choices=("side", "stacked", "wipe"),
-                      help="likewise; one above the other, or split by a moving line")  # fmt: skip
-    sub.add_argument("--preview", type=_count, metavar="N",
-                     help="only N frames, spread over the video, in one picture: a look before a long run")  # fmt: skip
-    sub.add_argument("--faces", action="store_true",
-                     help="only a page with everyone in the video, and who would be swapped: a look, too")  # fmt: skip
-    sub.add_argument("--output", type=_path, metavar="FILE", help="where to (default: data/output/NAME/)")
-    sub.add_argument("--overwrite", action="store_true", help="replace results that are there")
-    sub.add_argument("--report", action="store_true", help="measure the result, and write its report")
-
-
-def _add_evaluate(command) -> None:
-    sub = command("evaluate", _evaluate, "measure how good a swap is, and write a report")
-    sub.add_argument("name", metavar="SWAP", help="a trained or imported swap")
-    sub.add_argument("videos", nargs="*", type=_path, metavar="VIDEO",
-                     help="made by convert (default: convert and measure what was held out of training)")  # fmt: skip
-    sub.add_argument("--reverse", action="store_true", help="the `to` person has the `from` face")
-    sub.add_argument("--source", type=_path, metavar="FILE",
-                     help="what VIDEO was made from (default: as the .json beside it says)")  # fmt: skip
-    sub.add_argument("--start", type=_time, help="where in the source VIDEO begins, with --source")
-
-
-def _add_share(command) -> None:
-    sub = command("export", _export, "write a trained swap as one file, to share")
-    sub.add_argument("name", metavar="SWAP")
-    sub.add_argument("file", type=_path, metavar="FILE")
-    sub.add_argument("--overwrite", action="store_true", help="replace the file if it is there")
-    sub = command("import", _import, "put an exported swap in place")
-    sub.add_argument("file", type=_path, metavar="FILE")
-    sub.add_argument("--as", dest="name", metavar="NAME", help="under this name")
-
-
-def _time(text: str) -> float:
-    from faceit.config.project import parse_time
-
-    try:
-        return parse_time(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"expected seconds or minutes:seconds, not {text!r}") from None
-
-
-def _minutes(text: str) -> float:
-    value = float(text) if re.fullmatch(r"[0-9]{1,9}(\.[0-9]*)?|\.[0-9]+", text) else 0.0
-    if not 0.01 <= value <= 100_000:
-        raise argparse.ArgumentTypeError(f"expected 0.01 to 100000 minutes, not {text!r}")
-    return value
-
-
-def _count_or_none(text: str) -> int:
-    return 0 if text.strip() == "0" else _count(text)
-
-
-def _count(text: str) -> int:
-    value = int(text) if re.fullmatch("[0-9]{1,12}", text) else 0
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number from 1 on, not {text!r}")
-    return value
-
-
-def _path(text: str) -> Path:
-    try:
-        return Path(text).expanduser()
-    except RuntimeError:
-        raise argparse.ArgumentTypeError(f"there is no such home folder: {text!r}") from None
-
-
 # --- the commands ---
 
 
@@ -265,7 +85,7 @@ def _init(args) -> None:
 
 def _status(args) -> None:
     from faceit.checkup.status import status
-    from faceit.config.project import load_project
+    from faceit.config.project_file import load_project
 
     print(status(load_project(args.config)))
 
@@ -280,14 +100,14 @@ def _doctor(args) -> None:
 
 def _estimate(args) -> None:
     from faceit.checkup.estimate import estimate
-    from faceit.config.project import load_project
+    from faceit.config.project_file import load_project
 
     project = load_project(args.config)
     print(estimate(project, project.swap(args.name)))
 
 
 def _preprocess(args) -> None:
-    from faceit.config.project import load_project
+    from faceit.config.project_file import load_project
 
     project = load_project(args.config)
     if args.name is None and not args.person:
@@ -315,7 +135,7 @@ def _people(project, name: str) -> list:
 
 
 def _faces(args) -> None:
-    from faceit.config.project import load_project
+    from faceit.config.project_file import load_project
     from faceit.preprocess.review_page import faces, take_choices
 
     project = load_project(args.config)
@@ -327,12 +147,13 @@ def _faces(args) -> None:
 
 
 def _train(args) -> None:
-    from faceit.config.project import load_project
-    from faceit.config.settings import overridden
+    from faceit.config.project_file import load_project
+    from faceit.config.setting import options_of
+    from faceit.config.settings import TrainSettings, overridden
 
     project = load_project(args.config)
     swap = project.swap(args.name)
-    given = {key: getattr(args, key) for key in TRAIN_SETTINGS}
+    given = {each.name: getattr(args, each.name) for each in options_of(TrainSettings)}
     if args.restore is not None:
         if any(value is not None for value in (*given.values(), args.preset)):
             raise FaceitError("--restore trains nothing: give it alone, then train on without it.")
@@ -352,11 +173,13 @@ def _train(args) -> None:
 
 
 def _convert(args) -> None:
+    from faceit.config.setting import options_of
     from faceit.config.settings import ConvertSettings, overridden
 
     project = _project_with_model(args)
     settings = project.swaps[args.name].convert if args.name in project.swaps else ConvertSettings()
-    given = {name: value for name in ("height", *LOOKS, *WRITES) if (value := getattr(args, name)) is not None}
+    names = ["height", *(each.name for each in options_of(ConvertSettings))]  # this order is in the keys of kept parts
+    given = {name: value for name in names if (value := getattr(args, name)) is not None}
     settings = overridden(settings, **given)
     end = args.end
     if args.duration is not None:
@@ -453,7 +276,7 @@ def _demo(args) -> None:
 
 def _project_with_model(args):
     """The project, in whose YAML or models the swap ``args.name`` is. FaceitError with the nearest name."""
-    from faceit.config.project import load_project
+    from faceit.config.project_file import load_project
     from faceit.config.settings import nearest
 
     project = _project_or_none(args)
@@ -469,9 +292,17 @@ def _project_with_model(args):
 
 def _project_or_none(args):
     """The project, or an empty one here: an imported model needs no YAML."""
-    from faceit.config.project import Project, load_project
+    from faceit.config.project import Project
+    from faceit.config.project_file import load_project
     from faceit.config.settings import PreprocessSettings
 
     if args.config == Path(CONFIG) and not args.config.exists():
         return Project(args.config.absolute(), {}, {}, PreprocessSettings())
     return load_project(args.config)
+
+
+COMMANDS = {
+    "init": _init, "status": _status, "doctor": _doctor, "estimate": _estimate, "preprocess": _preprocess,
+    "faces": _faces, "train": _train, "convert": _convert, "evaluate": _evaluate, "export": _export,
+    "import": _import, "demo": _demo,
+}  # fmt: skip

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,9 @@ from types import SimpleNamespace
 import pytest
 
 from faceit import __version__
-from faceit.cli import main
+from faceit.cli import COMMANDS, main
+from faceit.config.setting import options_of
+from faceit.config.settings import ConvertSettings, ModelSettings, TrainSettings
 
 ROOT = Path(__file__).parents[1]
 HEAVY = ("tensorflow", "keras", "torch", "dlib", "moviepy", "yt_dlp", "av", "skimage", "matplotlib", "c2pa")
@@ -102,6 +105,40 @@ def test_wrong_usage_exits_2(capfd):
     assert "invalid choice: 'heavy'" in usage(capfd, "train", "x", "--preset", "heavy")
     assert "not allowed with" in usage(capfd, "convert", "x", "v", "--end", "3", "--duration", "2")
     assert "not allowed with" in usage(capfd, "train", "x", "--minutes", "3", "--iterations", "2")
+
+
+def test_every_command_is_run_by_something_and_explains_itself(capfd):
+    known = usage(capfd, "trian").split("choose from")[1]
+    assert re.findall(r"\w+", known) == list(COMMANDS)
+    for command in COMMANDS:
+        with pytest.raises(SystemExit) as caught:
+            main([command, "--help"])
+        assert caught.value.code == 0 and f"usage: faceit.py {command} " in capfd.readouterr().out
+
+
+@pytest.mark.parametrize("command", ["train", "convert"])
+def test_the_help_explains_every_setting_that_the_command_takes(command, capfd, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "1000")
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    said = capfd.readouterr().out
+    kinds = (TrainSettings, ModelSettings) if command == "train" else (ConvertSettings,)
+    for setting in (each for kind in kinds for each in options_of(kind)):
+        assert re.search(rf"^  {setting.flag} ?\S*\s+{re.escape(setting.help)}", said, re.MULTILINE), setting.name
+        assert not setting.choices or ", ".join(setting.choices) in said or f"{{{','.join(setting.choices)}}}" in said
+
+
+def test_a_setting_that_the_command_line_gives_is_checked_like_the_yaml(project, complaint):
+    (project / "models" / "anna_to_ben").mkdir(parents=True)
+    (project / "models" / "anna_to_ben" / "model.json").write_text("{}")
+    for words, said in {
+        ("--color", "purple"): "--color: 'purple' is not one of lab, mkl, hist, none",
+        ("--crf", "52"): "--crf: 52 is out of range; take 0 to 51",
+        ("--max-yaw", "5"): "--max-yaw: 5.0 is out of range; take 10 to 90",
+        ("--height", "10"): "--height: 10 is out of range; take 64 to 8640",
+    }.items():
+        assert complaint("convert", "anna_to_ben", "v.mp4", *words) == said
+    assert complaint("train", "anna_to_ben", "--snapshots", "1001").startswith("--snapshots: 1001 is out of range")
 
 
 @pytest.mark.parametrize("words", ["train x --minutes", "demo --minutes"])
@@ -221,7 +258,7 @@ def test_one_bad_video_of_three_does_not_stop_the_others(project, monkeypatch, c
 
 def test_a_python_without_the_libraries_is_a_sentence(project, monkeypatch, complaint):
     monkeypatch.setitem(sys.modules, "yaml", None)
-    monkeypatch.delitem(sys.modules, "faceit.config.project", raising=False)
+    monkeypatch.delitem(sys.modules, "faceit.config.project_file", raising=False)
     assert f"yaml is not installed for {sys.executable}: " in complaint("status")
     monkeypatch.setitem(sys.modules, "faceit.checkup.status", None)
     with pytest.raises(ModuleNotFoundError):  # that is a bug, and keeps its traceback

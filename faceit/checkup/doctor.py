@@ -557,7 +557,7 @@ def _project(file: Path | None):
     if file is None:
         return None, [Finding(OK, "project", "no faceit.yaml in this folder; `python faceit.py init` writes one")]
     try:
-        from faceit.config.project import load_project
+        from faceit.config.project_file import load_project
 
         project = load_project(file)
     except ConfigError as e:

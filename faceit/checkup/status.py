@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from faceit.config.project import Person, Project, load_project
+from faceit.config.project import Person, Project
+from faceit.config.project_file import load_project
 from faceit.errors import FaceitError, WeightsError
 from faceit.faces.faceset import DONE, present_names
 from faceit.files import read_json, write_text

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from faceit.config.project import Project, load_project
+from faceit.config.project import Project
+from faceit.config.project_file import load_project
 from faceit.config.settings import overridden
 from faceit.errors import FaceitError
 from faceit.faces.detect import FaceFinder

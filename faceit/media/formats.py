@@ -3,11 +3,12 @@
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from faceit.config.settings import CHOICES, ConvertSettings
+from faceit.config.setting import settings_of
+from faceit.config.settings import ConvertSettings
 from faceit.errors import FaceitError, MediaError
 from faceit.media import process
 
-SPEEDS = CHOICES["ConvertSettings.preset"]  # x264's words, the fastest first
+SPEEDS = settings_of(ConvertSettings)["preset"].choices  # x264's words, the fastest first
 NVENC_SPEEDS = ("p1", "p1", "p2", "p3", "p3", "p4", "p5", "p6", "p7")
 HARDWARE = ("nvenc", "qsv", "amf", "videotoolbox", "vaapi")  # what ffmpeg calls the makers' encoders; sought in order
 VAAPI_DEVICE = "/dev/dri/renderD128"

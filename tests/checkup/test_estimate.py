@@ -13,7 +13,7 @@ from faceit.checkup.disk_space import Disk, disks, size
 from faceit.checkup.estimate import Speeds, estimate
 from faceit.checkup.remaining_work import model_bytes, picture_bytes, preprocess_bytes, sources
 from faceit.cli import main
-from faceit.config.project import load_project
+from faceit.config.project_file import load_project
 from faceit.errors import FaceitError
 from faceit.network.presets import CPU
 from faceit.network.trial import steps_per_second, throwaway

@@ -8,7 +8,7 @@ import pytest
 
 from faceit.checkup.status import TEMPLATE, init, status
 from faceit.cli import main
-from faceit.config.project import load_project
+from faceit.config.project_file import load_project
 from faceit.config.settings import ConvertSettings, CurateSettings, ModelSettings, PreprocessSettings, TrainSettings
 from faceit.errors import FaceitError
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from faceit.config.project import RefusedPerson, load_project, parse_time, video_name
+from faceit.config.project import RefusedPerson, parse_time, video_name
+from faceit.config.project_file import load_project
 from faceit.config.settings import ConvertSettings, ModelSettings, PreprocessSettings, TrainSettings
 from faceit.errors import ConfigError, FaceitError
 

@@ -9,7 +9,7 @@ import pytest
 from faceit import packaged
 from faceit.casting.cast import Casts, Limits
 from faceit.cli import main
-from faceit.config.project import load_project
+from faceit.config.project_file import load_project
 from faceit.config.settings import ConvertSettings
 from faceit.convert import request
 from faceit.convert.painter import Painter, Swapper

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from faceit.config.project import load_project
+from faceit.config.project_file import load_project
 from faceit.errors import FaceitError
 from faceit.evaluate.report import _changed, report
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from faceit.compose.blend import put_back
-from faceit.config.project import load_project
+from faceit.config.project_file import load_project
 from faceit.config.settings import ConvertSettings
 from faceit.demo.talking_head import make_clip
 from faceit.errors import FaceitError

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from faceit.checkup.status import status
-from faceit.config.project import load_project
+from faceit.config.project_file import load_project
 from faceit.faces import cache, load
 from faceit.faces.faceset import read_table, write_table
 from faceit.faces.load import load_appearance, load_faceset

@@ -9,7 +9,8 @@ import pytest
 import skimage.data
 
 from faceit import packaged
-from faceit.config.settings import CHOICES, PreprocessSettings
+from faceit.config.setting import settings_of
+from faceit.config.settings import PreprocessSettings
 from faceit.demo.talking_head import portraits
 from faceit.errors import FaceitError
 from faceit.faces.detect import find_landmarks
@@ -44,7 +45,8 @@ def width(found: Found) -> float:
 
 
 def test_every_choice_of_the_settings_is_one():
-    assert set(CHOICES["detector"]) == set(DETECTORS) and PreprocessSettings().detector in DETECTORS
+    assert set(settings_of(PreprocessSettings)["detector"].choices) == set(DETECTORS)
+    assert PreprocessSettings().detector in DETECTORS
 
 
 @pytest.mark.parametrize("name", DETECTORS)

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from faceit.config.project import load_project
+from faceit.config.project_file import load_project
 from faceit.errors import FaceitError, MediaError
 from faceit.faces.faceset import DONE, cut_face, read_table, write_table
 from faceit.faces.load import MOST_SHOWN, FaceSet, load_appearance, load_faceset, work_size

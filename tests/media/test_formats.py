@@ -7,7 +7,8 @@ import av
 import numpy as np
 import pytest
 
-from faceit.config.settings import CHOICES, ConvertSettings
+from faceit.config.setting import settings_of
+from faceit.config.settings import ConvertSettings
 from faceit.errors import FaceitError, MediaError
 from faceit.media.formats import CODECS, CONTAINERS, SPEEDS, Encoding, Target, encoding_of, target
 from faceit.media.join import join
@@ -45,9 +46,10 @@ def test_parts_in_any_codec_become_one_video_of_any_kind(tmp_path, codec, ending
 
 
 def test_settings_know_what_there_is():
-    assert set(CHOICES["codec"]) == {"auto", *CODECS}
-    assert CHOICES["ConvertSettings.preset"] == SPEEDS
-    assert {f".{form}" for form in CHOICES["format"]} >= set(CONTAINERS)
+    settings = settings_of(ConvertSettings)
+    assert set(settings["codec"].choices) == {"auto", *CODECS}
+    assert settings["preset"].choices == SPEEDS
+    assert {f".{form}" for form in settings["format"].choices} >= set(CONTAINERS)
 
 
 @pytest.mark.parametrize(("form", "codec", "name", "wanted"), [
@@ -92,7 +94,8 @@ def test_an_encoder_that_does_not_work_here_is_said_or_passed_over():
     assert encoding_of("ffv1", ConvertSettings(encoder="auto")).encoder == "software"
     with pytest.raises(MediaError, match="ffv1 is encoded in software only"):
         encoding_of("ffv1", ConvertSettings(encoder="nvenc"))
-    assert encoding_of("h264", ConvertSettings(encoder="auto")).encoder in CHOICES["encoder"]
+    encoders = settings_of(ConvertSettings)["encoder"].choices
+    assert encoding_of("h264", ConvertSettings(encoder="auto")).encoder in encoders
 
 
 @pytest.mark.parametrize("name", ["nvenc", "qsv", "amf", "videotoolbox", "vaapi"])

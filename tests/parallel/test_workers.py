@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from faceit.config.project import load_project
+from faceit.config.project_file import load_project
 from faceit.faces.faceset import DONE, TABLE, finished, read_table
 from faceit.images import read_image
 from faceit.media.server import serve_folder

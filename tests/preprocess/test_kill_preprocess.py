@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from faceit.cli import main
-from faceit.config.project import load_project
+from faceit.config.project_file import load_project
 from faceit.faces.faceset import DONE, LEFT_OUT, SHEET, TABLE, finished, present_names, read_table
 from faceit.faces.tracks import BEST, TRACKS
 from faceit.images import write_image

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from faceit.cli import main
-from faceit.config.project import load_project
+from faceit.config.project_file import load_project
 from faceit.config.track_choices import TrackChoices, write_choices
 from faceit.errors import MediaError
 from faceit.faces import faceset

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from faceit.cli import main
-from faceit.config.project import load_project
+from faceit.config.project_file import load_project
 from faceit.config.track_choices import TrackChoices, read_choices, write_choices
 from faceit.errors import FaceitError
 from faceit.faces.faceset import DONE, LEFT_OUT, cut_face, read_table, write_table

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from faceit.config.project import load_project
+from faceit.config.project_file import load_project
 from faceit.config.settings import CurateSettings
 from faceit.config.track_choices import TrackChoices, write_choices
 from faceit.errors import FaceitError

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from faceit.cli import main
-from faceit.config.project import load_project
+from faceit.config.project_file import load_project
 from faceit.errors import FaceitError
 from faceit.faces.split import Split, write_split
 from faceit.files import write_text

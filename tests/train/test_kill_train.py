@@ -31,8 +31,11 @@ import os, signal, sys
 from faceit.cli import main
 from faceit.train import run as train
 train.SAVE_SHARE = 0
-import faceit.config.settings
-faceit.config.settings.RANGES["save_seconds"] = (0, 1)
+import dataclasses
+from faceit.config.setting import settings_of
+from faceit.config.settings import TrainSettings
+settings = settings_of(TrainSettings)
+settings["save_seconds"] = dataclasses.replace(settings["save_seconds"], range=(0, 1))
 name, count, file = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 replace = os.replace
 def replaced(source, target):
@@ -53,8 +56,11 @@ import keras, matplotlib.backends.backend_agg, safetensors.numpy, tensorflow
 import faceit.network.architectures, faceit.network.training
 from faceit.cli import main
 from faceit.train import run as train
-import faceit.config.settings
-faceit.config.settings.RANGES["save_seconds"] = (0, 100)
+import dataclasses
+from faceit.config.setting import settings_of
+from faceit.config.settings import TrainSettings
+settings = settings_of(TrainSettings)
+settings["save_seconds"] = dataclasses.replace(settings["save_seconds"], range=(0, 100))
 train.SAVE_SHARE = 0
 lives, steps, often, calm = int(sys.argv[1]), sys.argv[2], *map(Path, sys.argv[3:5])
 state = often.parent / "models" / "a2b" / "state.safetensors"

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from faceit.cli import main
-from faceit.config.project import load_project
+from faceit.config.project_file import load_project
 from faceit.errors import FaceitError
 from faceit.faces.split import Split, write_split
 from faceit.geometry import ALIGNED_MARGIN, FACE, WHOLEFACE

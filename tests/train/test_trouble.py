@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from faceit.cli import main
-from faceit.config.project import load_project
+from faceit.config.project_file import load_project
 from faceit.network.history import read_history
 from faceit.network.model_file import STATE, read_about
 from faceit.network.training import Training

@@ -62,7 +62,7 @@ def _add_preprocess(command) -> None:
 def _add_train(command) -> None:
     sub = command("train", "train the swap's network; run again, it goes on")
     sub.add_argument("name", metavar="NAME", help="a swap of the YAML")
-    settings = sub.add_argument_group("settings", "before the YAML")
+    settings = sub.add_argument_group("settings", "they come before what the YAML says")
     length = settings.add_mutually_exclusive_group()
     for each in options_of(TrainSettings) + options_of(ModelSettings):
         _add_setting(length if each.name in ("minutes", "iterations") else settings, each)
@@ -84,8 +84,8 @@ def _add_convert(command) -> None:
     length = sub.add_mutually_exclusive_group()
     length.add_argument("--duration", type=_time, help="how much, from the start")
     length.add_argument("--end", type=_time, help="where to end")
-    face = sub.add_argument_group(FACE, "before the YAML, for every swap; try them with --preview")
-    result = sub.add_argument_group(RESULT, "likewise before the YAML")
+    face = sub.add_argument_group(FACE, "before what the YAML says, for every swap; try them with --preview")
+    result = sub.add_argument_group(RESULT, "likewise")
     for each in options_of(ConvertSettings):
         _add_setting({FACE: face, RESULT: result}[each.group], each)
     result.add_argument("--layer", action="store_true",

@@ -21,13 +21,15 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # there are as many of these as cores
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
+SHARED = "shared"  # the folder of what all workers read
 SECONDS, FPS, SIDE = 3.0, 15, 320  # of the clips: the smallest in which dlib's HOG finds every face
 
 
 def once(tmp_path_factory, name: str, make: Callable[[Path], None]) -> Path:
     """A folder that is made by the first worker that asks for it, and read by all of them."""
     root = tmp_path_factory.getbasetemp()
-    root = root.parent if "PYTEST_XDIST_WORKER" in os.environ else root  # of all workers of this run
+    root = (root.parent if "PYTEST_XDIST_WORKER" in os.environ else root) / SHARED  # of all workers of this run
+    root.mkdir(exist_ok=True)
     with FileLock(root / f"{name}.lock"):
         made, folder = root / f"{name}.made", root / name
         if not made.exists():
@@ -36,6 +38,19 @@ def once(tmp_path_factory, name: str, make: Callable[[Path], None]) -> Path:
             make(folder)
             made.touch()
     return folder
+
+
+@pytest.fixture(scope="module", autouse=True)
+def tidy(tmp_path_factory, request):
+    """What the fixtures of a module made is removed after it: a model takes 100 MB, and machines that run tests have
+    small disks. Where a test failed, all stays to be looked at."""
+    root = tmp_path_factory.getbasetemp()
+    before = set(root.iterdir())
+    yield
+    if not request.session.testsfailed:
+        for made in set(root.iterdir()) - before:
+            if made.name != SHARED and made.is_dir() and not made.is_symlink():
+                shutil.rmtree(made, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -28,7 +28,8 @@ class Budget:
         self.waits = settings.until == PLATEAU
         if self.limit is None and not self.waits:
             self.limit = usual_s
-        self.usual_s, self.end = usual_s, None
+        self.usual_s = usual_s
+        self.end: float | None = None  # that the plateau decided
 
     @property
     def total(self) -> float | None:
@@ -49,10 +50,11 @@ class Budget:
         """Whether the plateau can still be met: past the middle of a limit the schedule goes down in any case."""
         return self.waits and self.end is None and self.done(step, seconds) < 0.5
 
-    def met_plateau(self, step: int, seconds: float) -> None:
-        """The budget is twice what was used so far: what is left is for the schedule's way down."""
-        twice = 2 * self.count(step, seconds)
-        self.end = twice if self.limit is None else min(twice, self.limit)
+    def met_plateau(self, step: int, seconds: float) -> float:
+        """The budget is twice what was used so far: what is left, which it returns, is for the schedule's way down."""
+        count = self.count(step, seconds)
+        self.end = 2 * count if self.limit is None else min(2 * count, self.limit)
+        return self.end - count
 
     def saved(self) -> str:
         """The end that the plateau decided, as text for the state; "" where it decided none."""

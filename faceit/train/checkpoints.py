@@ -75,6 +75,7 @@ def write_state(folder: Path, state: dict[str, np.ndarray], standing: RunState, 
 
     write_text(folder / HISTORY, history_text(standing.history))
     if best is not None:
+        assert standing.best is not None  # of which step they are
         save_tensors(folder / BEST, best, {key: str(value) for key, value in standing.best.items()})
     save_tensors(folder / STATE, state, standing.strings() | {"about": about})
 

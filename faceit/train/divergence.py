@@ -27,8 +27,8 @@ class DivergenceGuard:
 
     def __init__(self):
         self.calm = True
-        self._recent = {side: deque(maxlen=RECENT) for side in "ab"}
-        self._high_since = dict.fromkeys("ab")
+        self._recent: dict[str, deque[float]] = {side: deque(maxlen=RECENT) for side in "ab"}
+        self._high_since: dict[str, float | None] = dict.fromkeys("ab")
         self._liveliest = dict.fromkeys("ab", 0.0)
 
     def losses(self, seconds: float, loss_a: float, loss_b: float) -> None:

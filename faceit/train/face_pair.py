@@ -1,6 +1,7 @@
 """The faces that a swap trains on: both people's, those that train and those that are held out."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -81,12 +82,13 @@ def _load(project: Project, person: Person, preset: Preset) -> tuple[FaceSet, Fa
 def face_pixels(project: Project, person: Person) -> float:
     """How large a person's faces are, pixels of the crop: in their videos, or in the saved pictures where those are
     smaller."""
-    sources, first = [], None
+    sources: list[float] = []
+    first: Path | None = None
     for folder in finished(project.face_dirs(person)):
         for row in iterate_present(folder):
             sources.append(row.source)
             first = first or picture(folder, row)
-    return min(float(np.median(sources)), read_image(first).shape[0] / ALIGNED_MARGIN) if sources else 0.0
+    return 0.0 if first is None else min(float(np.median(sources)), read_image(first).shape[0] / ALIGNED_MARGIN)
 
 
 def check_crop(project: Project, swap: Swap, crop: Crop, was: Crop | None) -> None:

@@ -1,5 +1,6 @@
 """Pictures of a training: the preview grid and the loss plot."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +31,7 @@ def preview_grid(columns: list[np.ndarray], names: dict[str, str], side: int = 1
     return np.hstack(tops)
 
 
-def loss_plot(path: Path, history: list[dict], names: dict[str, str], events: list[dict] = ()) -> None:
+def loss_plot(path: Path, history: list[dict], names: dict[str, str], events: Sequence[dict] = ()) -> None:
     """Both losses over the minutes of training, and those on held-out faces, as a PNG; a dotted line for each of the
     ``events``, {"seconds": when}."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # no pyplot: no window system, no global state

@@ -30,7 +30,8 @@ class Reporter:
     def __init__(self, folder: Path, swap: Swap, settings: TrainSettings, written: Callable[[Callable], None]):
         self.folder, self.swap, self.settings, self._written = folder, swap, settings, written
         self.names = {"a": swap.a.name, "b": swap.b.name}
-        self._tensorboard = self._timelapse = None
+        self._tensorboard: TensorBoardLog | None = None
+        self._timelapse: Timelapse | None = None
 
     def open(self, at: RunState, done: float) -> None:
         """Begin, or go on where the run is; what is of later steps was of a run that was killed or rolled back."""
@@ -42,8 +43,8 @@ class Reporter:
 
     def chart(self, step: int, numbers: dict[str, float]) -> None:
         """Numbers for TensorBoard, where it is asked for."""
-        if self._tensorboard is not None:
-            self._written(lambda: self._tensorboard.add(step, numbers))
+        if (log := self._tensorboard) is not None:
+            self._written(lambda: log.add(step, numbers))
 
     def preview(self, columns: list[np.ndarray], at: RunState, keep: bool) -> None:
         """The preview of six columns, kept for good where asked, and the plot of the losses."""
@@ -62,10 +63,10 @@ class Reporter:
 
     def moment(self, model: SwapModel, pair: FacePair, at: RunState, done: float) -> None:
         """A picture for the timelapse, where one is made."""
-        if self._timelapse is None:
+        if (timelapse := self._timelapse) is None:
             return
         picture = preview_grid(preview_columns(model, pair, FACES), self.names)
-        self._written(lambda: self._timelapse.keep(picture, at.step, at.seconds, done))
+        self._written(lambda: timelapse.keep(picture, at.step, at.seconds, done))
 
     def film(self, model: dict) -> None:
         """The video of the timelapse; ``model`` is what its note says of the network."""

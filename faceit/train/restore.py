@@ -36,26 +36,27 @@ def restore(project: Project, name: str, which: str) -> None:
         raise FaceitError(f"{name} is not trained yet: there is nothing to restore.")
     with alone(project, name):
         sweep(folder)
-        known = snapshots(folder) + ([BEST_NAME] if read_best(folder) else [])
+        best = read_best(folder)
+        known = snapshots(folder) + ([BEST_NAME] if best else [])
         if which not in known:
             there = f"there are {', '.join(known)}" if known else "it has none; train it with --snapshots N to keep N"
             raise FaceitError(f"models/{name} has no snapshot {which}: {there}.")
-        replaced = _begin_with_best(folder) if which == BEST_NAME else put_back(folder, which)
+        replaced = _begin_with_best(folder, best) if best and which == BEST_NAME else put_back(folder, which)
         standing = read_standing(folder)
     kept = f"; what it replaced is snapshot {replaced}" if replaced else ""
     say(f"{name} is at step {standing.step:,} again, after {duration(standing.seconds)} of training{kept}. "
         f"`python faceit.py train {name}` goes on from here, convert uses it as it is.")  # fmt: skip
 
 
-def _begin_with_best(folder: Path) -> str:
-    """Make the best weights the model, in a state whose optimizer begins anew; returns the name of the snapshot of
-    what they replace."""
+def _begin_with_best(folder: Path, best: dict) -> str:
+    """Make the ``best`` weights, of which ``read_best`` told this, the model, in a state whose optimizer begins anew;
+    returns the name of the snapshot of what they replace."""
     start_backend()
     from faceit.network.training import Training
     from faceit.network.weights import load_tensors, put
 
     about, _ = read_state(folder)
-    standing, best = read_standing(folder), read_best(folder)
+    standing = read_standing(folder)
     weights, _ = load_tensors(folder / BEST)
     network = built(from_json(about["preset"]), seed=0)
     put(network.variables, weights, str(folder / BEST))

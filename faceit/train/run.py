@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict
 
+import numpy as np
+
 from faceit.config.project import Project, Swap
 from faceit.config.settings import TrainSettings
 from faceit.errors import FaceitError
@@ -67,7 +69,8 @@ class _Run:
     def open(self) -> None:
         """Put back what was saved last, or begin. It is also the way back when something went wrong."""
         checkpoints.sweep(self.folder)
-        self.at, self.guard, self._best = self.session.open(self.rollbacks), DivergenceGuard(), None
+        self.at, self.guard = self.session.open(self.rollbacks), DivergenceGuard()
+        self._best: dict[str, np.ndarray] | None = None  # weights to be written with the next save
         self.budget = Budget(self.settings, self.session.preset.minutes * 60)
         try:
             self.budget.remember(self.at.end)
@@ -102,8 +105,8 @@ class _Run:
             self._train()
         if self.at.step == first:
             raise KeyboardInterrupt  # before the first step was through: there is nothing to save
-        faces = (self.at.step - first) * 2 * self.session.preset.batch_size * cluster().count
-        self.reporter.tell_end(self.at, self.done(), faces / max(time.monotonic() - began, 1e-9))
+        shown = (self.at.step - first) * 2 * self.session.preset.batch_size * cluster().count
+        self.reporter.tell_end(self.at, self.done(), shown / max(time.monotonic() - began, 1e-9))
         if self.done() < 1:
             raise KeyboardInterrupt
         preset, crop = self.session.preset, self.session.pair.crop
@@ -224,15 +227,14 @@ class _Run:
         self.reporter.chart(self.at.step, {f"held out/{names[side]}": losses[side] for side in losses})
         if math.isfinite(loss) and (self.at.best is None or loss < self.at.best["loss"]):
             self.at.best = {"step": self.at.step, "loss": round(loss, 5)}
-            self._best = take(model.network.variables)  # written with the next save
+            self._best = take(model.network.variables)
 
     def _end_at_plateau(self) -> None:
         at = self.at
-        looks = [(row["seconds"], held_out(row)) for row in at.history if row["step"] > at.part_step]
-        looks = [(seconds, loss) for seconds, loss in looks if loss is not None]
+        looks = [(row["seconds"], loss) for row in at.history
+                 if row["step"] > at.part_step and (loss := held_out(row)) is not None]  # fmt: skip
         if self.budget.waiting(at.step, at.seconds) and stands_still(looks, at.seconds):
-            self.budget.met_plateau(at.step, at.seconds)
-            rest = self.budget.total - self.budget.count(at.step, at.seconds)
+            rest = self.budget.met_plateau(at.step, at.seconds)
             more = f"{rest:,.0f} more steps" if self.budget.unit == "step" else f"{duration(rest)} more"
             self._decide(f"the held-out loss stands still at {looks[-1][1]:.3f}, {more} for the fine details")
 

@@ -2,6 +2,7 @@
 
 import gc
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,7 +17,10 @@ from faceit.progress import duration, say
 from faceit.train import checkpoints, setup
 from faceit.train.budget import PLATEAU
 from faceit.train.checkpoints import RunState
-from faceit.train.face_pair import check_crop, load_pair
+from faceit.train.face_pair import FacePair, check_crop, load_pair
+
+if TYPE_CHECKING:  # it imports Keras
+    from faceit.network.training import Training
 
 FIRST_FACES = 16  # a side, for the loss before the first step
 
@@ -28,9 +32,21 @@ class TrainingSession:
         self.project, self.swap, self.settings = project, swap, settings
         self.folder = project.model_dir(swap.name)
         self.names = {"a": swap.a.name, "b": swap.b.name}
-        self.pair = self.training = None
-        self.most = None  # faces a side and step, where memory was short
-        self._preset_name, self._preset = preset_name, None
+        self.most: int | None = None  # faces a side and step, where memory was short
+        self._pair: FacePair | None = None
+        self._training: Training | None = None
+        self._preset_name = preset_name
+        self._preset: Preset  # from ``open`` on
+
+    @property
+    def pair(self) -> FacePair:
+        assert self._pair is not None, "``open`` comes first"
+        return self._pair
+
+    @property
+    def training(self) -> "Training":
+        assert self._training is not None, "``open`` comes first"
+        return self._training
 
     @property
     def preset(self) -> Preset:
@@ -53,9 +69,9 @@ class TrainingSession:
 
     def _meet(self, was=None) -> None:
         """Load both people's faces at the size of the network; ``was`` is the crop of a model that goes on."""
-        if self.pair is not None:
+        if self._pair is not None:
             return
-        self.pair = load_pair(self.project, self.swap, self.preset)
+        self._pair = load_pair(self.project, self.swap, self.preset)
         check_crop(self.project, self.swap, self.pair.crop, was)
         if self.settings.until == PLATEAU and not any(map(len, self.pair.held.values())):
             raise FaceitError(
@@ -89,11 +105,11 @@ class TrainingSession:
     def _train(self, network) -> None:
         from faceit.network.training import Training
 
-        self._preset, self.training = network.preset, Training(network, self.settings.seed, self.pair.crop)
+        self._preset, self._training = network.preset, Training(network, self.settings.seed, self.pair.crop)
 
     def let_go(self) -> None:
         """Free the device's memory, before another network needs it."""
-        self.training = None
+        self._training = None
         gc.collect()
 
     def averages(self) -> dict[str, np.ndarray]:
@@ -117,6 +133,7 @@ class TrainingSession:
         losses = {}
         for side in SIDES:
             it = self.pair.sets[side].textures
+            assert it is not None  # there is such a loss where the network paints them
             rows = np.linspace(0, len(it.codes) - 1, FIRST_FACES).astype(int)
             some = replace(it, pictures=it.pictures[rows], codes=it.codes[rows], shown=it.shown[rows])
             losses[f"loss_{side}"] = round(self.training.texture_loss(side, some), 5)

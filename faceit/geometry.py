@@ -5,6 +5,7 @@ Landmarks are (68, 2) float32 in pixels, in the order of iBUG 300-W (Sagonas et 
 "Left" and "right" are the picture's, not the person's.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import cv2
@@ -87,20 +88,27 @@ class Face:
 
     ``box`` is (left, top, right, bottom) in pixels, ``landmarks`` (68, 2) float32 in pixels, ``distance`` the
     smallest Euclidean distance of its encoding to the person's (None where nobody was asked for). ``track`` numbers
-    the faces that are followed through consecutive frames of one shot; ``spread`` is how far the landmark predictor's
-    answers for jittered boxes lie apart, in eye distances: where it is large, the landmarks are a guess.
+    the faces that are followed through consecutive frames of one shot (-1: it is not followed); ``spread`` is how far
+    the landmark predictor's answers for jittered boxes lie apart, in eye distances: where it is large, the landmarks
+    are a guess.
     """
 
     box: tuple[int, int, int, int]
     landmarks: np.ndarray
     distance: float | None = None
-    track: int | None = None
+    track: int = -1
     spread: float = 0.0
 
     @property
     def width(self) -> int:
         """Width of the detector's box, pixels."""
         return self.box[2] - self.box[0]
+
+
+def whole_box(box: Iterable[float]) -> tuple[int, int, int, int]:
+    """A box in whole pixels, the nearest ones."""
+    left, top, right, bottom = (round(side) for side in box)
+    return left, top, right, bottom
 
 
 @dataclass(frozen=True)
@@ -266,7 +274,7 @@ def yaw(landmarks: np.ndarray) -> float:
     """A rough turn of the head, -1 (to the picture's left) to 1: where the nose lies between the jaw's ends."""
     left = np.linalg.norm(landmarks[30] - landmarks[0])
     right = np.linalg.norm(landmarks[30] - landmarks[16])
-    return float((left - right) / max(left + right, 1e-6))
+    return float((left - right) / np.maximum(left + right, 1e-6))
 
 
 def head_angles(landmarks: np.ndarray, frame: tuple[int, int]) -> np.ndarray:

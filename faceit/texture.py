@@ -106,7 +106,7 @@ def insides(layout: Layout, size: int) -> np.ndarray:
 
 def moving_areas(layout: Layout, size: int) -> np.ndarray:
     """Where eyes, brows and mouth lie in textures, with what moves about them: (size, size) float32, soft."""
-    area = np.zeros((size, size), np.uint8)
+    area: np.ndarray = np.zeros((size, size), np.uint8)
     for parts in ((LEFT_EYE, LEFT_BROW), (RIGHT_EYE, RIGHT_BROW), (OUTER_LIPS,)):
         points = np.concatenate([layout.points[part] for part in parts]) * size - 0.5
         fill(area, cv2.convexHull(points.astype(np.float32))[:, 0])
@@ -147,7 +147,7 @@ def inverted(field: np.ndarray) -> np.ndarray:
     side, back = field.shape[0], -field
     for _ in range(INVERSIONS):
         at = _pixels(side, side, 1.0) + back * side
-        back = -cv2.remap(field, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        back = -_remapped(field, at, cv2.INTER_LINEAR)
     return back
 
 
@@ -158,7 +158,13 @@ def sampled(picture: np.ndarray, field: np.ndarray, size: int, margin: float) ->
     at = cv2.resize(field, (size, size), interpolation=cv2.INTER_LINEAR)
     at *= side / margin  # pixels of a crop's width
     at += _pixels(size, side, margin)
-    return cv2.remap(picture, at, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    return _remapped(picture, at, cv2.INTER_CUBIC)
+
+
+def _remapped(picture: np.ndarray, at: np.ndarray, interpolation: int) -> np.ndarray:
+    """The picture (h, w, c) looked up at pixels (x, y), (n, m, 2) -> (n, m, c), edges repeated."""
+    # OpenCV's stubs do not know that there is no second map where the first has both coordinates
+    return cv2.remap(picture, at, None, interpolation, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]
 
 
 @lru_cache(maxsize=16)

@@ -17,7 +17,7 @@ from faceit.faces.faceset import spread
 from faceit.faces.follow import STEADY_REACH, steadied
 from faceit.faces.hands import hands_of, judged
 from faceit.faces.identity import Identity, Judgement, Tally
-from faceit.geometry import align, head_angles
+from faceit.geometry import align, head_angles, whole_box
 from faceit.shape import Shape, fit_shape
 from faceit.swap_face import SwapFace
 
@@ -53,7 +53,7 @@ class Cast:
         self.identity, self.parts, self.fps, self.limits = identity, parts, fps, limits or Limits()
         self._load = load
         # of a part, the one before and the one after, each is asked for three times
-        self._numbered = lru_cache(maxsize=3)(self._numbered)
+        self._numbered = lru_cache(maxsize=3)(self._with_numbers)
         self._first: list[int] = []  # of each part: the number of its first frame
         self._numbers: list[dict[int, int]] = []  # of each part: its tracks -> those of the whole video
         self._judged: dict[int, Judgement] = {}  # by track, where a person is looked for
@@ -153,7 +153,7 @@ class Cast:
             out.append(faces)
         return out
 
-    def _numbered(self, part: int) -> list[tuple[int, list[SwapFace]]]:
+    def _with_numbers(self, part: int) -> list[tuple[int, list[SwapFace]]]:
         """The chosen faces of a part with the numbers of their frames in the whole video."""
         return list(enumerate(self._chosen(part), self._first[part]))
 
@@ -164,7 +164,7 @@ class Cast:
         if self.identity is None:
             return faces
         theirs = [face for face in faces if self._judged[face.track].verdict == "theirs"]
-        return [min(theirs, key=lambda face: face.distance)] if theirs else []
+        return [min(theirs, key=lambda face: self._judged[face.track].distance)] if theirs else []
 
 
 class Casts:
@@ -200,7 +200,7 @@ def _shared(frame: list[list[SwapFace]]) -> list[SwapFace]:
     best: dict[int, SwapFace] = {}
     for face in (face for faces in frame for face in faces):
         other = best.get(face.track)
-        if other is None or face.distance < other.distance:
+        if other is None or (face.distance or 0.0) < (other.distance or 0.0):
             best[face.track] = face
     return list(best.values())
 
@@ -261,7 +261,7 @@ def _ends(seen: SeenFaces, frame: int, encodings: dict[int, list[np.ndarray]]) -
     for i in np.flatnonzero(seen.frame == frame):
         track = int(seen.track[i])
         known = np.median(encodings[track], axis=0) if track in encodings else None
-        out[track] = TrackEnd(tuple(map(int, seen.boxes[i])), known)
+        out[track] = TrackEnd(whole_box(seen.boxes[i].tolist()), known)
     return out
 
 

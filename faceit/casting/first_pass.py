@@ -8,7 +8,7 @@ import contextlib
 import io
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field, fields
 from itertools import islice
 from pathlib import Path
@@ -22,6 +22,7 @@ from faceit.faces.follow import Follower
 from faceit.faces.hands import HANDS, HandFinder, HandFollower
 from faceit.faces.identity import encode
 from faceit.files import write_bytes
+from faceit.geometry import Face, whole_box
 from faceit.media.video import read_frames
 from faceit.parallel.workers import Stopped
 from faceit.swap_face import SwapFace
@@ -59,10 +60,9 @@ class SeenFaces:
         """The faces of each frame."""
         out: list[list[SwapFace]] = [[] for _ in range(self.frames)]
         for i, at in enumerate(self.frame):
-            box = tuple(int(side) for side in self.boxes[i])
             light = self.light[i] if np.isfinite(self.light[i]).all() else None
-            out[at].append(SwapFace(box, self.landmarks[i], track=int(self.track[i]), spread=float(self.spread[i]),
-                                light=light))  # fmt: skip
+            out[at].append(SwapFace(whole_box(self.boxes[i].tolist()), self.landmarks[i], track=int(self.track[i]),
+                                    spread=float(self.spread[i]), light=light))  # fmt: skip
         return out
 
 
@@ -71,7 +71,9 @@ def see_faces(frames: Iterable, finder: FaceFinder, identify: bool = True, on_fr
          hands: HandFollower | None = None) -> SeenFaces:  # fmt: skip
     """Follow the faces of (time, frame) pairs. Without ``identify`` none is encoded; ``on_frame()`` follows each;
     ``light_of(frame, landmarks)`` measures a face's light; ``hands`` follows hands as well."""
-    count, rows, encoded, encodings, lights, cuts = 0, [], [], [], [], []
+    count, encoded, encodings, lights = 0, [], [], []
+    rows: list[tuple[int, Face]] = []  # the number of the frame, a face
+    cuts: list[int] = []
     ages: Counter[int] = Counter()
     follower = Follower(finder)
     for _, frame, faces in follower.follow(frames):
@@ -151,7 +153,7 @@ class FirstPass:
         return first_frames(frames, self.count)
 
 
-def first_frames(frames: Iterator, count: int | None) -> Iterator:
+def first_frames(frames: Generator, count: int | None) -> Generator:
     """So many of them, None: all; the reader ends with them."""
     with contextlib.closing(frames):
         yield from islice(frames, count)

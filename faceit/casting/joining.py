@@ -11,7 +11,8 @@ from faceit.geometry import overlap
 # A track that ends with one part of a video goes on in the next where the boxes overlap by so much (intersection over
 # union) and the encodings are no farther apart.
 SAME_PLACE, SAME_FACE = 0.3, 0.5
-Before, After = TypeVar("Before"), TypeVar("After")  # names or numbers of tracks
+Before = TypeVar("Before")  # names or numbers of tracks
+After = TypeVar("After")
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,7 @@ def _candidates(casts: Casts, fps: float) -> list[WeakFace]:
                 if score >= 1:
                     found.append(WeakFace(at, reason, score, face))
                 near = _nearness(casts, face)
-                if near >= 1 and showing(face) > doubtful.get(face.track, (-1.0,))[0]:
+                if near >= 1 and (face.track not in doubtful or showing(face) > doubtful[face.track][0]):
                     doubtful[face.track] = showing(face), WeakFace(at, DOUBTFUL, near, face)
             before, last = last, here
             at += 1

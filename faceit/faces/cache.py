@@ -140,11 +140,11 @@ def _make(path: Path, key: str, pictures: Pictures) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     sums = []
 
-    def parts() -> Iterator[bytes | np.ndarray]:
+    def parts() -> Iterator[bytes | memoryview]:
         yield _header(pictures)
         for block in pictures.blocks():
-            sums.append(zlib.crc32(block))
-            yield block
+            sums.append(zlib.crc32(block.data))
+            yield block.data
 
     mark = f".{os.getpid()}"  # others may make the same one meanwhile
     # by plain writes: where a disk fills up, a write into a memory map kills the process
@@ -171,7 +171,7 @@ def _tidy(place: CachePlace) -> None:
                 _remove(path)
             else:
                 used[size] = max(used.get(size, -math.inf), -age)
-        old = sorted(used, key=used.get)[:-SIZES]
+        old = sorted(used, key=lambda size: used[size])[:-SIZES]
         for path in here:
             if path.name.partition("-")[0] in old:
                 _remove(path)

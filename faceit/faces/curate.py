@@ -75,13 +75,13 @@ class Traits:
 
 def gather(rows: Iterable[FaceRow]) -> Traits:
     """The traits of rows, which are read one by one."""
-    numbers, points, looks = [], [], []
+    measured, points, looks = [], [], []
     for row in rows:
         alone = row.source, row.sharpness, row.spread, row.mouth, row.eyes, row.held_out
-        numbers.append((*alone, *row.pose, *row.light))
+        measured.append((*alone, *row.pose, *row.light))
         points.append(crop_points(row.points()))
         looks.append(look(row).ravel())
-    numbers = np.array(numbers, np.float32).reshape(-1, 12)
+    numbers = np.array(measured, np.float32).reshape(-1, 12)
     source, sharpness, spread, mouth, eyes, held_out = numbers[:, :6].T
     return Traits(
         source, sharpness, spread, numbers[:, 6:9], mouth, eyes, numbers[:, 9:], held_out > 0,
@@ -105,7 +105,7 @@ def curate(
 ) -> Verdict:
     """Judge all faces of one person. ``out`` are reasons that stand already; ``needs`` the faces of those whose swaps
     need this person's face. What is held out is not judged: it measures, and must be as the video is."""
-    reasons = list(out) if out is not None else [None] * len(faces)
+    reasons: list[str | None] = list(out) if out is not None else [None] * len(faces)
     strange, nearest = np.full(len(faces), np.nan, np.float32), np.full(len(faces), np.inf, np.float32)
     here = np.array([reason is None for reason in reasons], bool)
     mine = np.flatnonzero(here & ~faces.held_out)
@@ -278,7 +278,8 @@ def _best(faces: Traits, goodness: np.ndarray, most: int, needs: Traits | None) 
         wanted = np.bincount(wanted[wanted >= 0], minlength=len(counts)).astype(float)
         _choose(chosen, goodness, cells, _shares(counts, round(NEEDED_SHARE * most), wanted, np.zeros_like(counts)))
     light = np.stack([faces.light[:, 0] // CELL_LUMA, (faces.light[:, 1] + CELL_SIDE / 2) // CELL_SIDE], 1)
-    cells, _ = _numbered(np.hstack([_shown(faces), light.astype(int)]))
+    all_shown = np.hstack([_shown(faces), light.astype(int)])
+    cells, _ = _numbered(all_shown, all_shown[:0])
     counts, given = np.bincount(cells), np.bincount(cells[chosen], minlength=cells.max() + 1)
     shares = _shares(counts, most, counts**0.5, given)
     _choose(chosen, goodness, cells, shares - given)
@@ -292,11 +293,9 @@ def _shown(faces: Traits) -> np.ndarray:
     return np.column_stack([turned, np.digitize(faces.mouth, CELL_MOUTH), shut]).astype(int)
 
 
-def _numbered(cells: np.ndarray, others: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray | None]:
+def _numbered(cells: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Cells (n, k) -> their numbers (n,); those of others likewise, -1 where a cell is not among ``cells``."""
     known, numbers = np.unique(cells, axis=0, return_inverse=True)
-    if others is None:
-        return numbers.reshape(-1), None
     names = {tuple(cell): i for i, cell in enumerate(known.tolist())}
     return numbers.reshape(-1), np.array([names.get(tuple(cell), -1) for cell in others.tolist()], int)
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from faceit.faces.detectors import Found, open_detector
 from faceit.faces.weights import weights
-from faceit.geometry import LEFT_EYE, RIGHT_EYE, Face, eye_distance, halved, overlap
+from faceit.geometry import LEFT_EYE, RIGHT_EYE, Face, eye_distance, halved, overlap, whole_box
 
 LEAST_SIDE, MOST_SIDE = 480, 1280  # pixels of the longer side of the picture that is searched as a whole
 USUAL_FACE = 48  # pixels; the smallest faces that are looked for where no size was asked for
@@ -108,7 +108,7 @@ class FaceFinder:
         if found is None:
             return None
         points, spread = _mean_answer(view.picture, found.box)
-        return Face(tuple(round(side) for side in view.back(found.box)), view.points_back(points), spread=spread)
+        return Face(whole_box(view.back(found.box)), view.points_back(points), spread=spread)
 
     def _near_turned(self, frame: np.ndarray, box: tuple, roll: float) -> Found | None:
         view = _View(frame, box, roll)
@@ -141,9 +141,8 @@ class FaceFinder:
 
 def find_face(frame: np.ndarray, found: Found) -> Face:
     """A face with its landmarks, from where a detector saw it; ``frame`` is contiguous."""
-    box = tuple(round(side) for side in found.box)
     landmarks, spread = predict(frame, found.box, found.roll)
-    return Face(box, landmarks, spread=spread)
+    return Face(whole_box(found.box), landmarks, spread=spread)
 
 
 def find_landmarks(frame: np.ndarray, box: tuple, roll: float = 0.0) -> np.ndarray:
@@ -181,9 +180,9 @@ def _mean_answer(view: np.ndarray, box: tuple) -> tuple[np.ndarray, float]:
             round(left + dx - grow), round(top + dy - grow), round(right + dx + grow) - 1, round(bottom + dy + grow) - 1
         )
         answers.append([(p.x, p.y) for p in shape_predictor()(view, rectangle).parts()])
-    answers = np.array(answers, np.float32)
-    points = answers.mean(0)
-    return points, float(answers.std(0).mean() / max(eye_distance(points), 1e-6))
+    shapes = np.array(answers, np.float32)
+    points = shapes.mean(0)
+    return points, float(shapes.std(0).mean() / max(eye_distance(points), 1e-6))
 
 
 class _View:

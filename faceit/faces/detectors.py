@@ -92,9 +92,9 @@ class Yunet:
     def search(self, picture: np.ndarray) -> list[Found]:
         """(h, w, 3) uint8 RGB -> faces."""
         self._net.setInputSize((picture.shape[1], picture.shape[0]))
-        rows = self._net.detect(swapped_channels(picture))[1]
+        found = self._net.detect(swapped_channels(picture))[1]
         # in a strip of three lines it may see a face without end
-        rows = [] if rows is None else [row for row in rows if np.isfinite(row).all() and row[:4].max() < FARTHEST]
+        rows = [] if found is None else [row for row in found if np.isfinite(row).all() and row[:4].max() < FARTHEST]
         return [from_points(row[4:14].reshape(5, 2), float(row[14])) for row in rows]
 
 

@@ -81,7 +81,8 @@ class Follower:
 
     def _again(self, frame: np.ndarray) -> tuple[list[_Track], list[_Track]]:
         """The tracks that go on where they were, and those that do not."""
-        seen, lost = [], []
+        seen: list[_Track] = []
+        lost: list[_Track] = []
         for track in self._tracks:
             face = self.finder.find_near(frame, track.face.box, roll_of(track.face.landmarks))
             if face is not None and any(overlap(face.box, other.face.box) > 0.5 for other in seen):
@@ -199,7 +200,7 @@ def _steady(window: deque, at: int) -> tuple[float, np.ndarray, list[Face]]:
     return time, frame, [_corrected(face, *_mean_change(window, at, face.track)) for face in faces]
 
 
-def _mean_change(window: deque, at: int, track: int | None) -> tuple[float, float]:
+def _mean_change(window: deque, at: int, track: int) -> tuple[float, float]:
     """Weighted mean of (log scale, angle) over a track's neighbours, less those of the frame ``at``."""
     time, _, _, placed = window[at]
     scale, angle = placed[track]

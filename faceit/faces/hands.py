@@ -77,7 +77,7 @@ class HandFinder:
         points, metres = points.reshape(21, 3)[:, :2], metres.reshape(21, 3)[:, :2]
         back = cv2.invertAffineTransform(matrix)
         placed = points @ back[:, :2].T + back[:, 2]
-        scale = np.linalg.norm(placed - placed.mean(0)) / max(np.linalg.norm(metres - metres.mean(0)), 1e-6)
+        scale = np.linalg.norm(placed - placed.mean(0)) / np.maximum(np.linalg.norm(metres - metres.mean(0)), 1e-6)
         return placed, float(scale), float(sure.ravel()[0])
 
 
@@ -111,7 +111,8 @@ def decoded(moves: np.ndarray, scores: np.ndarray, middles: np.ndarray) -> list[
     middle = moves[good, :2] + middles[good] * PALM_SIDE
     boxes = np.concatenate([middle - moves[good, 2:4] / 2, middle + moves[good, 2:4] / 2], 1)
     points = moves[good, 4:].reshape(-1, 7, 2) + middles[good, None] * PALM_SIDE
-    sure, found = sure[good], []
+    sure = sure[good]
+    found: list[tuple[np.ndarray, np.ndarray]] = []
     while len(boxes) and len(found) < MOST_PALMS:
         both = np.minimum(boxes[:, 2:], boxes[0, 2:]) - np.maximum(boxes[:, :2], boxes[0, :2])
         both = np.prod(np.clip(both, 0, None), axis=1)

@@ -241,4 +241,4 @@ class Tally:
         """Count a frame whose faces, with their distances, were none of them the person's."""
         self.no_face += not faces
         self.someone_else += bool(faces)
-        self.nearest = min([self.nearest, *(face.distance for face in faces)])
+        self.nearest = min([self.nearest, *(face.distance for face in faces if face.distance is not None)])

@@ -52,6 +52,7 @@ class FaceSet:
     def appearance(self, components: int) -> Appearance:
         """What is known of a person who has ``textures`` before any training, with so many components of paint."""
         it = self.textures
+        assert it is not None
         return fit_appearance(it.shape, it.layout, it.pictures, it.codes, it.shown, components, self.crop)
 
     def probabilities(self) -> np.ndarray | None:
@@ -172,7 +173,8 @@ def load_appearance(folders: list[Path], size: int, most: int = 6000, held_out: 
     key = _key(found, crop, size, SMOOTH, layout.points.tobytes())
     made = kept(CachePlace(cache, size, "train", key), "textures", pictures) if cache else pictures.in_memory()
     textures = Textures(made, codes, shows(points), shape, layout)
-    return FaceSet(saved[:] if held_out else saved, points, crop, *rest, textures, saved.side)
+    faces = saved[:] if held_out else saved  # both are read by rows
+    return FaceSet(faces, points, crop, *rest, textures, saved.side)  # type: ignore[arg-type]
 
 
 def _all_found(folders: list[Path], held_out: bool) -> list[_Found]:

@@ -39,20 +39,21 @@ def measure(picture: np.ndarray, landmarks: np.ndarray, frame: tuple[int, int], 
     pixels of the ``frame`` (width, height) that it was cut from. 0.7 ms."""
     left, top, length = crop_box(picture.shape[0], crop)
     inner = picture[round(top) : round(top + length), round(left) : round(left + length)]
-    gray = cv2.cvtColor(inner, cv2.COLOR_RGB2GRAY).astype(np.float32)  # whole gray levels would add detail in the dark
+    # whole gray levels would add detail in the dark
+    gray: np.ndarray = cv2.cvtColor(inner, cv2.COLOR_RGB2GRAY).astype(np.float32)
     gray = cv2.resize(gray, (SHARP_SIDE, SHARP_SIDE), interpolation=cv2.INTER_AREA)
     small = cv2.resize(gray, (LOOK_SIDE, LOOK_SIDE), interpolation=cv2.INTER_AREA)
     half = LOOK_SIDE // 2
     light = (small.mean(), small[:, half:].mean() - small[:, :half].mean(), small[:half].mean() - small[half:].mean())
+    mean, across, down = (round(float(value), 1) for value in light)
+    yaw, pitch, roll = (round(float(angle), 1) for angle in head_angles(landmarks, frame))
     grays = np.round(small).astype(np.uint8).tobytes()
     eye = max(eye_distance(landmarks), 1e-6)
     lids = [np.linalg.norm(points[[1, 2]] - points[[5, 4]], axis=1).mean() for points in (
         landmarks[LEFT_EYE], landmarks[RIGHT_EYE])]  # fmt: skip
     return Measures(
-        round(FACE.eyes * eye, 1), round(sharpness(gray), 2),
-        tuple(round(float(angle), 1) for angle in head_angles(landmarks, frame)),
-        round(mouth_opening(landmarks), 4), round(float(np.mean(lids) / eye), 4),
-        tuple(round(float(value), 1) for value in light), base64.b64encode(grays).decode(),
+        round(FACE.eyes * eye, 1), round(sharpness(gray), 2), (yaw, pitch, roll), round(mouth_opening(landmarks), 4),
+        round(float(np.mean(lids) / eye), 4), (mean, across, down), base64.b64encode(grays).decode(),
     )  # fmt: skip
 
 

@@ -62,8 +62,8 @@ class Cascade:
             best = _best(windows, sure[x, y, 1], SAME_HERE)
             boxes.append(_moved(windows, moves[x, y])[best])
             scores.append(sure[x, y, 1][best])
-        boxes, scores = np.concatenate(boxes), np.concatenate(scores)
-        return _squared(boxes[_best(boxes, scores, SAME)[:MOST_PROPOSED]])
+        every, sureness = np.concatenate(boxes), np.concatenate(scores)
+        return _squared(every[_best(every, sureness, SAME)[:MOST_PROPOSED]])
 
 
 def _net(name: str, engine: str = "ENGINE_AUTO"):

@@ -50,7 +50,7 @@ def main(argv: list[str] | None = None) -> int:
                 errno.EEXIST: "a file is where a folder should be: move it away, or name another place",
                 errno.ENOTDIR: "a file is where a folder should be: move it away, or name another place",
                 errno.EISDIR: "a folder is where a file should be: move it away, or name another place",
-                errno.ENAMETOOLONG: "this name is too long for the disk"}.get(error.errno)  # fmt: skip
+                errno.ENAMETOOLONG: "this name is too long for the disk"}.get(error.errno or 0)  # fmt: skip
         if said is None:
             raise
         return _failed(error, args, f"{error.filename or 'Writing'}: {said}.")

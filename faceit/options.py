@@ -136,6 +136,7 @@ def _time(text: str) -> float:
 
 def _minutes(text: str) -> float:
     setting = settings_of(TrainSettings)["minutes"]
+    assert setting.range is not None
     value = float(text) if re.fullmatch(r"[0-9]{1,9}(\.[0-9]*)?|\.[0-9]+", text) else 0.0
     if not setting.range[0] <= value <= setting.range[1]:
         raise argparse.ArgumentTypeError(f"expected {setting.values} minutes, not {text!r}")

@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 import yaml
 
@@ -24,6 +25,7 @@ from faceit.config.settings import (
     CurateSettings,
     ModelSettings,
     PreprocessSettings,
+    Settings,
     TrainSettings,
     check,
     check_value,
@@ -97,7 +99,7 @@ class _Reader:
             near = near.rpartition(".")[0]
         return f"{self.file.name}{f' line {self.lines[near]}' if near else ''}: {place}"
 
-    def fail(self, place: str, text: str):
+    def fail(self, place: str, text: str) -> NoReturn:
         raise ConfigError(f"{self.where(place)}: {text}")
 
     def mapping(self, value, place: str, known=None) -> dict:
@@ -138,7 +140,7 @@ class _Reader:
         self.check_video_names(people)
         return Project(self.file, people, swaps, settings, curate)
 
-    def settings(self, kind, value, place: str):
+    def settings(self, kind: type[Settings], value, place: str) -> Settings:
         return check(kind, self.mapping(value, place), lambda key: self.where(f"{place}.{key}"))
 
     def person(self, name: str, value) -> Person:

@@ -5,7 +5,6 @@ line and the tables of docs/configuration.md are made from what is said there.
 """
 
 import dataclasses
-import functools
 import types
 import typing
 from typing import Any
@@ -54,7 +53,6 @@ def setting(default, help: str, **details) -> Any:
     return dataclasses.field(default=default, metadata={"help": help, **details})
 
 
-@functools.cache
 def settings_of(kind: type) -> dict[str, Setting]:
     """The settings of a dataclass by name, in its order."""
     hints = typing.get_type_hints(kind)

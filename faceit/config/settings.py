@@ -261,6 +261,7 @@ class ConvertSettings:
     )  # fmt: skip
 
 
+Settings = typing.TypeVar("Settings", PreprocessSettings, CurateSettings, ModelSettings, TrainSettings, ConvertSettings)
 Where = typing.Callable[[str], str]  # a key -> "faceit.yaml line 12: swaps.x.train.key"
 
 
@@ -279,7 +280,7 @@ def shown(value) -> str:
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
-def check(kind: type, values: dict, where: Where):
+def check(kind: type[Settings], values: dict, where: Where) -> Settings:
     """A settings dataclass from YAML values; ConfigError names the place and the nearest right key."""
     known = settings_of(kind)
     given = {}
@@ -315,7 +316,7 @@ def _as(wanted: type, value, place: str):
     return value
 
 
-def overridden(settings, **values):
+def overridden(settings: Settings, **values) -> Settings:
     """The settings with every value that is not None put over it (the command line over the YAML), checked."""
     known = settings_of(type(settings))
     values = {name: value for name, value in values.items() if value is not None}

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NoReturn
 
 import yaml
 
@@ -102,7 +103,7 @@ class _Reader:
             for person, videos in self.pairs(self.root, "people")
         })  # fmt: skip
 
-    def fail(self, node, text: str):
+    def fail(self, node, text: str) -> NoReturn:
         raise ConfigError(f"{self.file.name} line {node.start_mark.line + 1}: {text}")
 
     def pairs(self, node, what: str) -> list:
@@ -132,7 +133,7 @@ class _Reader:
         if not TRACK.fullmatch(key.value):
             self.fail(key, f"{shown(key.value)} is no track: they are called as on the page of faces, \"000012350-0\"")
         said = value.value if isinstance(value, yaml.ScalarNode) else None
-        if said not in WORDS:
+        if said is None or said not in WORDS:
             what = "a list or a mapping" if said is None else shown(said)
             self.fail(value, f"expected keep or drop, not {what}{nearest(said, WORDS) if said else ''}")
         return key.value, WORDS[said]

@@ -73,7 +73,7 @@ def _role(request: ConversionRequest, conversion: VideoConversion, track: Tracke
     swap, judged = request.swaps[which], track.judged[which]
     kind = "swapped" if track.swapped else "turned" if track.turned else "other"
     seen, hint = None, ""
-    if judged is not None:
+    if judged is not None and swap.identity is not None:
         seen = TrackFacts("", "", str(track.number), begin, end, track.frames, track.width, judged.distance,
                           swap.identity.tolerance, judged.refused, judged.verdict, judged.doubtful)  # fmt: skip
         hint = _hint(swap.driver.name, swap.name, swap.identity, seen)
@@ -90,8 +90,8 @@ def _nearest_swap(request: ConversionRequest, track: Tracked) -> int:
         return track.swapped.most_common(1)[0][0]
 
     def beyond(i: int) -> float:
-        judged = track.judged[i]
-        return 0.0 if judged is None else judged.distance - request.swaps[i].identity.tolerance
+        judged, identity = track.judged[i], request.swaps[i].identity
+        return 0.0 if judged is None or identity is None else judged.distance - identity.tolerance
 
     return min(range(len(request.swaps)), key=beyond)
 

@@ -38,14 +38,16 @@ def write_comparison(request: ConversionRequest, plain: Path, swapped: Path, out
     """Write two videos as one to ``both``, and beside the result ``output`` a still of the frame that shows the swap
     best. MediaError where the disk refuses."""
     settings, captions, comment = request.settings, captions_of(request, facts), note(facts)
-    side_by_side(plain, swapped, both, way=request.task.compare, captions=captions, label=settings.label,
+    compare = request.task.compare
+    assert compare is not None  # ``both`` is None else, see ``comparison``
+    side_by_side(plain, swapped, both, way=compare, captions=captions, label=settings.label,
                  comment=comment, crf=settings.crf)  # fmt: skip
     at = float(typical(casts) / probe(swapped).fps)
-    pair = frame_at(plain, at), frame_at(swapped, at)
-    if pair[0] is not None and pair[1] is not None:
+    before, after = frame_at(plain, at), frame_at(swapped, at)
+    if before is not None and after is not None:
         still = before_after(output)
-        way = "stacked" if pair[0].shape[1] > VERY_WIDE * pair[0].shape[0] else "side"
-        write_image(still, together(*pair, captions, way), comment=comment)
+        way = "stacked" if before.shape[1] > VERY_WIDE * before.shape[0] else "side"
+        write_image(still, together(before, after, captions, way), comment=comment)
         say(f"Before and after as a picture: {still}")
 
 

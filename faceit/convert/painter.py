@@ -1,7 +1,7 @@
 """Faces swapped in frames whose faces are known: a batch of faces goes through the network at once."""
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from faceit.network.swapmodel import BATCH, SwapModel
 from faceit.planes import Layer, Planes, cut
 from faceit.swap_face import SwapFace
 
-Frame = np.ndarray | Planes  # (h, w, 3) uint8 RGB, or as decoders give it
+Frame = TypeVar("Frame", np.ndarray, Planes)  # (h, w, 3) uint8 RGB, or as decoders give it
 
 
 class Painter:
@@ -44,7 +44,7 @@ class Painter:
                    for i, swapper in enumerate(self.swappers)]  # fmt: skip
         for frame, faces in frames:
             out = frame.copy() if faces else frame
-            layer = Layer.empty(frame.y.shape[1], frame.y.shape[0]) if layers else None
+            layer = Layer.empty(frame.y.shape[1], frame.y.shape[0]) if layers and isinstance(frame, Planes) else None
             for face in faces:
                 drawn = next(swapped[face.swap])
                 swapper = self.swappers[face.swap]
@@ -102,5 +102,6 @@ class Swapper:
         if self.settings.mask != "shared" or there is None:
             return [None] * len(made)
         size = min(made.shape[1], MASK_SIZE)
-        how = {"feather": self.settings.feather, "crop": self.model.crop, "erode": self.settings.erode}
-        return [face_mask(of_crop(each, size), size, **how) for each in there]
+        settings, crop = self.settings, self.model.crop
+        return [face_mask(of_crop(each, size), size, feather=settings.feather, crop=crop, erode=settings.erode)
+                for each in there]  # fmt: skip

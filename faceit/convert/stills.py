@@ -121,8 +121,9 @@ def _convert(request: ConversionRequest, converter: Converter, picture: np.ndarr
     if request.settings.label:
         Label(picture.shape[1], picture.shape[0]).stamp(swapped)
     comment = note(facts)
-    if job.beside:
-        both = together(picture, swapped, captions_of(request, facts), request.task.compare, request.settings.label)
+    compare = request.task.compare
+    if job.beside and compare:
+        both = together(picture, swapped, captions_of(request, facts), compare, request.settings.label)
         write_image(job.beside, both, comment=comment)
     write_image(job.out, swapped, comment=comment)
 
@@ -148,8 +149,8 @@ def _target(request: ConversionRequest, source: Path) -> Path:
     """Where to: a file for a photo; for a folder one of its name, within that which is asked for."""
     task = request.task
     folder, ending = source.is_dir(), "-reverse" if task.reverse else ""
-    usual = Path(source.resolve().name if folder else _name(source))
-    usual = f"{usual}{ending}" if folder else f"{usual.stem}{ending}{usual.suffix}"
+    name = Path(source.resolve().name if folder else _name(source))
+    usual = f"{name}{ending}" if folder else f"{name.stem}{ending}{name.suffix}"
     if task.output is None:
         return request.project.output_dir(task.swap) / usual
     return task.output / usual if folder or task.output.is_dir() else task.output

@@ -11,7 +11,7 @@ import math
 import shutil
 import time as clock
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -35,6 +35,7 @@ from faceit.parallel.queues import BackgroundCalls, ahead
 from faceit.parallel.workers import WorkerPool, outcome
 from faceit.planes import Layer, Planes
 from faceit.progress import Progress, say
+from faceit.swap_face import SwapFace
 
 PART_S = 20.0  # of video, at most: what a kill can lose of either pass
 LEAST_PART_S = 4.0  # a part costs its beginning: a look for faces, a key frame
@@ -240,10 +241,10 @@ class VideoConversion:
             for path, (name, how) in zip(self._files(number), self._lines().items(), strict=True):
                 writer = stack.enter_context(VideoWriter(path, *size, self.info.fps, planes=True, **asdict(how)))
                 lines[name] = stack.enter_context(BackgroundCalls(writer.write, WRITE_BEHIND))
-            frames = ()
+            frames: Iterable[tuple[float, Planes]] = ()
             if self.frames[number]:
-                frames = read_planes(self.source, start=begin, end=end, height=self.settings.height)
-                frames = first_frames(frames, count)
+                every = read_planes(self.source, start=begin, end=end, height=self.settings.height)
+                frames = first_frames(every, count)
             frames = stack.enter_context(contextlib.closing(ahead(frames, READ_AHEAD)))
             black = Planes.black(*size)
             done, pictures = 0, {"part": black, "plain": black, "layer": Layer.empty(*size).data}
@@ -255,7 +256,7 @@ class VideoConversion:
                     line.put(pictures[name])
                 done += 1
                 yield
-            if not last:  # what cannot be read: the sound goes on, so the last picture stays
+            if count is not None and not last:  # what cannot be read: the sound goes on, so the last picture stays
                 for _ in range(count - done):
                     for name, line in lines.items():
                         line.put(pictures[name])
@@ -290,7 +291,8 @@ class VideoConversion:
         write_text(self.folder / STATE, json.dumps(state))
 
 
-def _with_faces(frames, faces: list) -> Iterator:
+def _with_faces(frames: Iterable[tuple[float, Planes]],
+                faces: list[list[SwapFace]]) -> Iterator[tuple[Planes, list[SwapFace]]]:  # fmt: skip
     for i, (_, frame) in enumerate(frames):
         yield frame, faces[i] if i < len(faces) else []
 

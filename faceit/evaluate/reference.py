@@ -67,13 +67,16 @@ def learn(project: Project, person: Person) -> Reference:
     """A person's reference, from their training faces, or from their portraits where there are none."""
     folders = finished(project.face_dirs(person))
     crop = shared_crop(folders)
-    faces, left_out = [], Counter()
+    faces: list[KnownFace] = []
+    left_out: Counter[str] = Counter()
     for folder in folders:
         names = picture_names(folder)
         for row in iterate_table(folder):
-            if row.left_out is None and row.file in names:
+            if row.file not in names:
+                continue
+            if row.left_out is None:
                 faces.append(KnownFace(picture(folder, row), row.points(), row.frame, row.held_out, crop))
-            elif row.file in names:
+            else:
                 left_out[row.left_out] += 1
     train, held = ([face for face in faces if face.held_out == out] for out in (False, True))
     if not train:
@@ -86,9 +89,9 @@ def learn(project: Project, person: Person) -> Reference:
         return _reference(person.name, pictures, [])
     known = _reference(person.name, *([_placed(face) for face in spread(some, most)]
                                       for some, most in ((train, KNOWN_FACES), (held, HELD_FACES))))  # fmt: skip
-    pictures = load_faceset(folders, MEAN_SIZE, most=400).faces
-    first = (pictures.shape[1] - MEAN_SIZE) // 2
-    inner = pictures[:, first : first + MEAN_SIZE, first : first + MEAN_SIZE]
+    loaded = load_faceset(folders, MEAN_SIZE, most=400).faces
+    first = (loaded.shape[1] - MEAN_SIZE) // 2
+    inner = loaded[:, first : first + MEAN_SIZE, first : first + MEAN_SIZE]
     known.mean_face = (inner.astype(np.float32).mean(0) / 255).astype(np.float32)
     known.crop_pixels = median([FACE.eyes * eye_distance(face.points) for face in faces])
     known.faces, known.crop, known.left_out = faces, crop, dict(left_out.most_common())

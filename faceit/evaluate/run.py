@@ -346,7 +346,7 @@ def _codec(videos: list[ConvertedVideo]) -> float | None:
             runs = max(1, CODEC_RUNS // len(videos))
             for i in range(runs):
                 begin = (video.start or 0.0) + length * i / runs
-                span = {"start": begin, "end": video.end, "height": settings.height}
+                span: dict = {"start": begin, "end": video.end, "height": settings.height}
                 with contextlib.closing(read_frames(video.source, **span)) as frames:
                     kept = [frame for _, frame in islice(frames, CODEC_FRAMES)]
                 if not kept:
@@ -366,7 +366,7 @@ def _reconstruction(project: Project, swapped: EvaluatedSwap, load: Callable[[],
     however much of the head the model sees."""
     if swapped.about is None:
         return None
-    said, size, crop = {}, swapped.about["preset"]["size"], about_crop(swapped.about)
+    said, size, crop = dict[str, dict | None](), swapped.about["preset"]["size"], about_crop(swapped.about)
     inside = pixels.within(size, size, crop, margin=1.0)  # of what the model gives
     fine = round(size * crop.eyes / FACE.eyes)  # a picture of this size has ``size`` pixels in the face crop
     for side in SIDES:

@@ -3,7 +3,7 @@
 import contextlib
 import os
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import count, zip_longest
@@ -64,7 +64,7 @@ class _Job:
     driving: np.ndarray
     swapped: np.ndarray
     state: str  # swapped, turned, no_face, someone_else
-    faces: list[Face]  # those that were swapped
+    faces: Sequence[Face]  # those that were swapped
     before: tuple[np.ndarray, np.ndarray] | None  # the frames before, of the same shot
     encoded: bool
     floor: bool
@@ -128,14 +128,16 @@ class VideoMeter:
             done = count(1)
             return see_faces(frames, self.finder, identify, lambda: progress.update(next(done)))
 
-    def _jobs(self, video: ConvertedVideo, states: list[str], chosen: list[list[Face]], every: int) -> Iterator[_Job]:
+    def _jobs(self, video: ConvertedVideo, states: list[str], chosen: Sequence[Sequence[Face]],
+              every: int) -> Iterator[_Job]:  # fmt: skip
         encode_every = max(1, round(float(probe(video.file).fps) / ENCODED_PER_S))
-        before, swaps = None, 0
+        before: tuple[Face, np.ndarray, np.ndarray] | None = None  # a swapped frame's face, and both frames
+        swaps = 0
         for i, (driving, swapped) in enumerate(self._pairs(video)):
             faces = chosen[i] if i < len(chosen) else []
             same = before is not None and faces and overlap(before[0].box, faces[0].box) > SAME_SHOT
             state = "swapped" if faces else states[i] if i < len(states) else "no_face"
-            job = _Job(driving, swapped, state, faces, before[1:] if same else None,
+            job = _Job(driving, swapped, state, faces, before[1:] if before is not None and same else None,
                        bool(faces) and swaps % encode_every == 0, bool(faces) and swaps % every == 0)  # fmt: skip
             before = (faces[0], driving, swapped) if faces else None
             swaps += bool(faces)
@@ -191,15 +193,15 @@ class VideoMeter:
         row, seen, joined = window[-1]
         if not joined or len(window) < 2 or window[-2][1].landmarks is None or seen.landmarks is None:
             return
-        _, before, _ = window[-2]
+        _, last, _ = window[-2]
         for i, name in enumerate(("color_change_driving", "color_change")):
-            self.table.put(row, name, float(np.linalg.norm(seen.colors[i] - before.colors[i])))
+            self.table.put(row, name, float(np.linalg.norm(seen.colors[i] - last.colors[i])))
         if len(window) == 3 and window[1][2] and window[0][1].landmarks is not None:
             middle = window[1]
             scale = max(eye_distance(middle[1].landmarks[0]), 1e-6)
             for i, name in enumerate(("jitter_driving", "jitter")):
-                points = [each[1].landmarks[i] for each in window]
-                self.table.put(middle[0], name, pixels.jitter(*points, scale))
+                before, now, after = (each[1].landmarks[i] for each in window)
+                self.table.put(middle[0], name, pixels.jitter(before, now, after, scale))
 
     # --- one frame ---
 
@@ -215,7 +217,7 @@ class VideoMeter:
         values |= {"background": difference, "sharpness": self._sharpness(job.swapped, swapped)}
         colors = self._edge(job, face, values)
         if job.before:
-            self._warp(job, face, values)
+            self._warp(job, job.before, face, values)
         if job.encoded:
             values |= self._identity(job.swapped, swapped)
         floors = self._floors(job, face, driving) if job.floor else None
@@ -239,6 +241,7 @@ class VideoMeter:
 
     def _sharpness(self, frame: np.ndarray, landmarks: np.ndarray) -> float:
         """As the real faces' is measured that it is compared with."""
+        assert self.size is not None  # the first swapped frame decides it
         return pixels.face_sharpness(frame, landmarks, self.size, self.giver.crop)
 
     def _edge(self, job: _Job, face: Face, values: dict) -> tuple[np.ndarray, np.ndarray]:
@@ -254,12 +257,12 @@ class VideoMeter:
         driving, swapped = (pixels.seam_steps(crop, mask) for crop in crops)
         values |= {"seam": pixels.length_of(swapped), "seam_driving": pixels.length_of(driving),
                    "seam_added": pixels.length_of(swapped - driving)}  # fmt: skip
-        return tuple(pixels.mean_color(crop, mask > 0.5) for crop in crops)
+        return pixels.mean_color(crops[0], mask > 0.5), pixels.mean_color(crops[1], mask > 0.5)
 
-    def _warp(self, job: _Job, face: Face, values: dict) -> None:
+    def _warp(self, job: _Job, before: tuple[np.ndarray, np.ndarray], face: Face, values: dict) -> None:
         place = align(face.landmarks, pixels.FLOW_SIZE)
         now, then = ([pixels.gray(place.warp(frame)) for frame in frames]
-                     for frames in ((job.driving, job.swapped), job.before))  # fmt: skip
+                     for frames in ((job.driving, job.swapped), before))  # fmt: skip
         area = pixels.face_area(place.points(face.landmarks.astype(np.float64)), pixels.FLOW_SIZE)
         flow = pixels.motion(now[0], then[0])
         for i, name in enumerate(("warp_driving", "warp")):
@@ -296,7 +299,7 @@ class VideoMeter:
         return {"unswapped": unswapped, "mean_face": values}
 
 
-def _state(faces: list[Face], chosen: list[Face], seen: list[Face]) -> str:
+def _state(faces: Sequence[Face], chosen: Sequence[Face], seen: Sequence[Face]) -> str:
     """Of a frame's faces, those to be swapped, and of these those that are not turned too far: what became of it."""
     if chosen:
         return "swapped" if seen else "turned"

@@ -39,7 +39,7 @@ class Progress:
         self.count = 0.0
         self._note = ""
         self._began = self._last = time.monotonic()
-        self._first = None  # count at the first update: rate leaves out what a resumed run had already
+        self._first: float | None = None  # count at the first update: rate leaves out what a resumed run had already
         self._bar = None
         if sys.stderr.isatty():
             shape = "{l_bar}{bar}| {n:.0f}/{total:.0f} s{postfix}" if unit == "second" and total else None

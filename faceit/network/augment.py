@@ -58,9 +58,8 @@ def plan(preset: Preset, count: int, rng: np.random.Generator, mirror: bool = Fa
     warp = rng.normal(0, preset.warp, (n, GRID * GRID, 2))
     noise = rng.normal(0, 1, (n, LANDMARKS * 2)) * preset.code_noise
     light = np.exp(rng.normal(0, preset.light, (n, 1)) + rng.normal(0, preset.light / 2, (n, 3)))
-    affine, warp, noise, light, poor = (
-        x.astype(np.float32) for x in (affine, warp, noise, light, _spoilt(preset, rng, n)))  # fmt: skip
-    return Plan(index, affine, warp, noise, light, poor)
+    poor = _spoilt(preset, rng, n)
+    return Plan(index, *(x.astype(np.float32) for x in (affine, warp, noise, light, poor)))
 
 
 def _spoilt(preset: Preset, rng: np.random.Generator, n: int) -> np.ndarray:
@@ -148,7 +147,7 @@ class TextureWarp(layers.Layer):
         shrink = target.shape[1] // self.size
         small = ops.average_pool(target, shrink, strides=shrink) if shrink > 1 else target
         offsets = ops.matmul(ops.transpose(warp, (0, 2, 1)), self.spread) * 2.0
-        still = ops.zeros_like(warp[:, :2, :1]) + np.float32([[1, 0, 0], [0, 1, 0]])
+        still = ops.zeros_like(warp[:, :2, :1]) + np.array([[1, 0, 0], [0, 1, 0]], np.float32)
         return target, sample(small, still, offsets, self.size, 1.0)
 
 
@@ -192,7 +191,7 @@ class PoorVideo(layers.Layer):
 
 def middle(pictures: np.ndarray, size: int, margin: float, batch: int = 64) -> np.ndarray:
     """The unaugmented crops of (n, w, w, 3) uint8 pictures: (n, size, size, 3) float32 in 0..1."""
-    still = np.tile(np.float32([[[1, 0, 0], [0, 1, 0]]]), (batch, 1, 1))
+    still = np.tile(np.array([[[1, 0, 0], [0, 1, 0]]], np.float32), (batch, 1, 1))
     parts = []
     for i in range(0, len(pictures), batch):
         some = ops.convert_to_tensor(pictures[i : i + batch])

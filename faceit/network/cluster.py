@@ -39,7 +39,7 @@ class Cluster:
 
     def __init__(self, count: int = 1, machines: int = 1, rank: int = 0, strategy=None):
         self.count, self.machines, self.rank, self.strategy = count, machines, rank, strategy
-        self._known = None  # a weak reference to the training whose weights all machines have
+        self._known: weakref.ref | None = None  # to the training whose weights all machines have
         self._torn = False  # the others are gone, or wait for a step that they have been told
 
     @property

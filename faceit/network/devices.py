@@ -54,7 +54,7 @@ def has_bfloat16() -> bool:
     return bool(known) and min(known) >= BFLOAT16_FROM
 
 
-def _capabilities() -> list[tuple[int, int]]:
+def _capabilities() -> list[tuple[int, ...]]:
     """The compute capability of each GPU of NVIDIA; (0, 0) for one that has none."""
     import keras
 
@@ -171,10 +171,10 @@ def memory() -> tuple[int | None, int | None]:
     except (OSError, psutil.Error):
         return None, None
     total, free, group = now.total, now.available, Path("/sys/fs/cgroup")
-    try:
+    with contextlib.suppress(OSError, ValueError):  # no Linux, or no limit
         limit, used = (int((group / f"memory.{name}").read_text()) for name in ("max", "current"))
         # files that were read are held as long as nobody needs the room
-        used -= int(re.search(r"^inactive_file (\d+)$", (group / "memory.stat").read_text(), re.MULTILINE)[1])
-        return min(total, limit), min(free, max(0, limit - used))
-    except (OSError, ValueError, TypeError):  # no Linux, or no limit
-        return total, free
+        files = re.search(r"^inactive_file (\d+)$", (group / "memory.stat").read_text(), re.MULTILINE)
+        if files is not None:
+            return min(total, limit), min(free, max(0, limit - used + int(files[1])))
+    return total, free

@@ -16,7 +16,9 @@ def follow(load: Callable) -> None:
 
     ``load`` gives the face sets {"a": ..., "b": ...} for a preset. FaceitError when they are not the chief's, or when
     the chief is gone."""
-    here, network, training, sets = cluster(), None, None, None
+    here, network = cluster(), None
+    training: Training | None = None
+    sets: dict = {}
     while "end" not in (order := here.agree()):
         if "network" in order:
             network = build_to_train(from_json(order["network"]))
@@ -24,10 +26,12 @@ def follow(load: Callable) -> None:
         elif "training" in order:
             training = Training(network, order["training"]["seed"], CROPS[order["training"]["crop"]])
         elif "state" in order:
+            assert training is not None  # it was announced by "training"
             training.preset = replace(training.preset, batch_size=order["state"]["batch"])
             _check_faces(order["state"]["faces"], [len(sets[side]) for side in "ab"])
             training.restore(here.spread(training.state()), "the first machine")
         else:
+            assert training is not None
             training.step(sets, order["step"], order["done"], Attempt(**order["attempt"]))
 
 

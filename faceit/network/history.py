@@ -17,13 +17,13 @@ def read_history(path: Path) -> list[dict]:
         lines = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8", errors="replace"))))
     except (OSError, csv.Error):
         return []
-    rows = []
+    rows: list[dict] = []
     for line in lines:
         with contextlib.suppress(ValueError, TypeError, KeyError):
             row = {key: int(line[key]) if key == "step" else float(line[key]) for key in COLUMNS}
-            row |= {key: float(line[key]) if line.get(key) else None for key in HELD}
+            held = {key: float(line[key]) if line.get(key) else None for key in HELD}
             if not rows or row["step"] > rows[-1]["step"]:
-                rows.append(row)
+                rows.append(row | held)
     return rows
 
 

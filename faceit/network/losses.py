@@ -75,8 +75,8 @@ def of_textures(preset: Preset, target, texture, weights):
         down = ops.abs(off[:, 1:] - off[:, :-1]) * weights[:, 1:]
         total = total + preset.edges * (ops.mean(across) + ops.mean(down)) / 2
     if preset.dssim:
-        halves = (ops.average_pool(x, 2, strides=2) for x in (target, texture))
-        total = total + preset.dssim * dssim(*halves, preset.scales)
+        target, texture = (ops.average_pool(x, 2, strides=2) for x in (target, texture))
+        total = total + preset.dssim * dssim(target, texture, preset.scales)
     return total
 
 

@@ -49,7 +49,7 @@ class PerceptualLoss(keras.layers.Layer):
 
     def features(self, pictures) -> list:
         """What the blocks see at each place, of length 1: (n, s, s, 64), (n, s/2, s/2, 128), (n, s/4, s/4, 256)."""
-        x, seen = ops.cast(pictures, "float32") * 255.0 - ops.convert_to_tensor(np.float32(MEANS)), []
+        x, seen = ops.cast(pictures, "float32") * 255.0 - ops.convert_to_tensor(np.array(MEANS, np.float32)), []
         x = ops.cast(x, self.precision)
         for i, block in enumerate(self.blocks):
             x = ops.max_pool(x, 2, strides=2) if i else x  # JAX wants to be told the strides

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,6 +12,9 @@ from faceit.network.model_file import WEIGHTS, about_crop, about_pictures, read_
 from faceit.network.presets import Preset, from_json
 from faceit.texture import SEEN, folded, unfolded
 
+if TYPE_CHECKING:  # it imports Keras
+    from faceit.network.swapnetwork import SwapNetwork
+
 BATCH = 16  # faces at a time when swapping; one size, so that nothing is compiled twice
 
 
@@ -18,7 +22,7 @@ BATCH = 16  # faces at a time when swapping; one size, so that nothing is compil
 class SwapModel:
     """A network with its weights, ready to swap; ``about`` is what model.json says."""
 
-    network: object
+    network: "SwapNetwork"
     about: dict
     folder: Path
 
@@ -116,14 +120,15 @@ class AppearanceModel(SwapModel):
         """(the landmarks to draw, the codes of the paint) for faces with these landmarks (n, 68, 2)."""
         own, other = (self.network.person(side)[0] for side in (from_side, to_side))
         by = [own if shape is None else shape for shape in shapes or [None] * len(points)]
-        there, codes = np.empty_like(points), [None] * len(points)
+        there = np.empty_like(points)
+        codes: dict[int, np.ndarray] = {}
         for shape in {id(shape): shape for shape in by}.values():
             rows = [i for i, each in enumerate(by) if each is shape]
             poses, expression = shape.read(points[rows])
             there[rows] = other.landmarks(poses, expression)
             for i, code in zip(rows, other.code(poses.turn, expression), strict=True):
                 codes[i] = code
-        return there, np.stack(codes)
+        return there, np.stack([codes[i] for i in range(len(points))])
 
 
 def model_of(network, about: dict, folder: Path) -> SwapModel:

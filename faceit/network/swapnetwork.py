@@ -1,5 +1,6 @@
 """What every network of this package can do: take a face of one person and give it as the other's."""
 
+from collections.abc import Callable
 from functools import partial
 
 import keras
@@ -15,7 +16,7 @@ class SwapNetwork(keras.Model):
     def __init__(self, preset: Preset):
         super().__init__(name=preset.name)
         self.preset = preset
-        self._graphs = {}  # by sides and the shapes that come in
+        self._graphs: dict[tuple, Callable] = {}  # by sides and the shapes that come in
 
     def reconstruct(self, faces, points, from_side: str, to_side: str):
         """Faces (n, s, s, 3) of ``from_side`` in 0..1, and what their landmarks say -> faces of ``to_side``."""

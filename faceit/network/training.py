@@ -3,7 +3,7 @@
 import contextlib
 import math
 import warnings
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import keras
 import numpy as np
@@ -96,15 +96,18 @@ class Training(keras.Model):
         self.paints = self.preset.network == "appearance"  # textures, whose landmarks lie where they always do
         if self.paints:
             self.wobble, self.spoil = TextureWarp(SEEN), PoorVideo(SEEN)
-            self._texture_weights = {}  # by side, once the network knows where the landmarks lie
+            # by side, once the network knows where the landmarks lie
+            self._texture_weights: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         else:
             self.crops, self.spoil = Crops(self.preset.size, ALIGNED_MARGIN), PoorVideo(self.preset.size)
         self._weights_map = losses.detail_weights(self.preset.size, crop, self.preset.eyes_mouth)
         self._terms = self._optional_terms(crop)
-        self._late = frozenset()  # those of the optional terms that have begun
-        self._losses = []  # of every step since they were asked for: Keras' own means begin anew at every batch
+        self._late: frozenset[str] = frozenset()  # those of the optional terms that have begun
+        # of every step since they were asked for: Keras' own means begin anew at every batch
+        self._losses: list[tuple[float, float]] = []
         self._hand = ThreadPoolExecutor(1, "faces")  # gathers the next step's faces while the device is busy
-        self._next, self._shares = None, {}
+        self._next: tuple[tuple[int, int, int], Future] | None = None  # of which sets, step and retries, its faces
+        self._shares: dict[str, tuple] = {}  # by side: its faces, and how often each is shown
         self.loss_a, self.loss_b = keras.metrics.Mean(name="loss_a"), keras.metrics.Mean(name="loss_b")
         self.compile(
             optimizer=AveragingAdam(
@@ -156,10 +159,10 @@ class Training(keras.Model):
                 targets[side], seen[side] = self.crops(pictures, inputs[f"affine_{side}"], warp)
             if self.preset.poor or self.preset.light:
                 seen[side] = self.spoil(seen[side], inputs[f"light_{side}"], inputs[f"poor_{side}"])
-        made = self.network.reconstruct_both(
-            seen["a"], seen["b"], *(inputs.get(f"{name}_{side}") for name in ("points", "noise") for side in SIDES),
-            inputs["free"][:1] if self.preset.freeze_at < 1 else None,
-        )  # fmt: skip
+        points_a, points_b, noise_a, noise_b = (inputs.get(f"{name}_{side}") for name in ("points", "noise")
+                                                for side in SIDES)  # fmt: skip
+        free = inputs["free"][:1] if self.preset.freeze_at < 1 else None
+        made = self.network.reconstruct_both(seen["a"], seen["b"], points_a, points_b, noise_a, noise_b, free)
         return {"target_a": targets["a"], "target_b": targets["b"], "a": made[0], "b": made[1], **shown}
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):

@@ -2,14 +2,14 @@
 
 import contextlib
 import threading
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from queue import Empty, Full, Queue
 
 END = object()
 PATIENCE_S = 0.1  # between two looks at whether the other side is still there
 
 
-def ahead(items: Iterable, depth: int) -> Iterator:
+def ahead(items: Iterable, depth: int) -> Generator:
     """The same items, drawn by a thread of its own up to ``depth`` before they are asked for. Its exception comes in
     its turn; closing this generator ends the thread and closes the source."""
     line: Queue = Queue(depth)
@@ -55,7 +55,8 @@ class BackgroundCalls:
     leaving it waits for the rest, or, after an exception, drops it. What ``do`` raises is raised at the next call."""
 
     def __init__(self, do: Callable, depth: int):
-        self._do, self._line = do, Queue(depth)
+        self._do = do
+        self._line: Queue = Queue(depth)
         self._error: BaseException | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._work, name="behind", daemon=True)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import resource_tracker
-from typing import Protocol
+from typing import Any, Protocol
 
 from faceit.errors import FaceitError
 
@@ -40,8 +40,8 @@ class Job(Protocol):
         """The same work without a result, frame by frame: to see how fast it is."""
 
 
-_stop = None  # in a worker: 1 when the parent wants no more
-_frames = None  # in a worker: the counters of the workers' frames
+_stop: Any = None  # in a worker: 1 when the parent wants no more
+_frames: Any = None  # in a worker: the counters of the workers' frames
 
 
 def cores() -> int:
@@ -59,7 +59,8 @@ class WorkerPool:
         """``on_frame()`` is called after each frame that is done in this process."""
         self.workers = workers or min(MOST_WORKERS, cores())
         self._pool: ProcessPoolExecutor | None = None
-        self._stop = self._counters = None
+        self._stop: Any = None  # both ctypes, once there is a pool
+        self._counters: Any = None
         self._under_way: list[Future] = []
         self._done_here = 0
         self._on_frame = on_frame
@@ -180,7 +181,9 @@ def _begin(stop, frames) -> None:
 def _end_with_parent() -> None:
     from multiprocessing.connection import wait
 
-    wait([multiprocessing.parent_process().sentinel])
+    parent = multiprocessing.parent_process()
+    assert parent is not None  # this is a worker
+    wait([parent.sentinel])
     os._exit(1)
 
 

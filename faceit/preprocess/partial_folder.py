@@ -223,10 +223,13 @@ class PartialFolder:
         """Write the tracks, those that go on over a segment's end as one; returns old names -> new ones."""
         names: dict[str, str] = {}
         whole: dict[str, Track] = {}
-        before, number = [], None  # the segment before: its pieces, its number
+        before: list[TrackPiece] = []  # those of the segment before
+        number: int | None = None  # of that segment
         for segment, group in groupby(self._pieces(), key=itemgetter(0)):
             pieces = [piece for _, piece in group]
-            follows = _continued(before, pieces, fps) if number is not None and segment == number + 1 else {}
+            follows: dict[str, str] = {}
+            if number is not None and segment == number + 1:
+                follows = _continued(before, pieces, fps)
             for piece in pieces:
                 track = piece.track
                 if track.name in follows:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+from collections.abc import Collection
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -76,7 +77,8 @@ def take_photos(folder: Path, person: Person, identity: Identity, settings: Prep
     return len(seen), counts.nearest, failed
 
 
-def _photo(folder, finder, identity, photo: str, path, settings, counts: FaceCounts, gone: set[str]) -> FaceRow | None:
+def _photo(folder, finder, identity, photo: str, path, settings, counts: FaceCounts,
+           gone: Collection[str]) -> FaceRow | None:  # fmt: skip
     frame = read_image(path)
     counts.frames += 1
     faces = finder.find(frame)

@@ -237,7 +237,7 @@ def _commands(project: Project, person: Person) -> dict[str, str]:
 
 def _poses(on_disk: _OnDisk, other: _OnDisk | None) -> dict:
     """The heatmaps: the person's, and beside it that of whom they shall stand in for."""
-    said = {"to": {"name": on_disk.name}, "faces": {"b": on_disk.coverage()},
+    said: dict = {"to": {"name": on_disk.name}, "faces": {"b": on_disk.coverage()},
             "bins": {axis: list(map(float, BINS[axis])) for axis in ("yaw", "pitch")}}  # fmt: skip
     if other is not None and other.kept:
         said["from"], said["faces"]["a"] = {"name": other.name}, other.coverage()

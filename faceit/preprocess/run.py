@@ -78,9 +78,8 @@ def preprocess(project: Project, people: list[Person]) -> list[PersonReport]:
         pick(project, people)
         problems = [_conclude(project, person, reports[person.name], choices, identities[person.name].tolerance)
                     for person in people]  # fmt: skip
-    problems = [problem for problem in problems if problem]
-    if problems:
-        raise FaceitError("\n".join(problems))
+    if any(problems):
+        raise FaceitError("\n".join(filter(None, problems)))
     return list(reports.values())
 
 
@@ -247,13 +246,12 @@ class Extraction:
         names = frozenset(track.name for track in self.ticked)
         self.done = recover(self.folder, key, names)
         self.work = None if self.done else PartialFolder(self.folder, key, names)
-        self.total = None if self.stop is None else frame_count(info, self.fps, self.start, self.stop)
-        if self.done:
-            self.total = 0
-        self.segments = None
+        frames = None if self.stop is None else frame_count(info, self.fps, self.start, self.stop)
+        self.total = 0 if self.done else frames
+        self.segments: int | None = None
         if self.stop is not None:
             self.segments = max(1, math.ceil((self.stop - self.start - 0.5 / self.fps) / self.step))
-        self._handed = 0 if self.done else self.work.segments
+        self._handed = 0 if self.work is None else self.work.segments
         self._early: dict[int, SegmentResult] = {}  # what was done before its turn
         self._holes: list[tuple[float, str]] = []
         self._ended = False  # of a video of unknown length
@@ -268,7 +266,7 @@ class Extraction:
 
     def next(self) -> Segment | None:
         """The next segment to be done; None when there is none now."""
-        if self.complete or (self.segments is not None and self._handed >= self.segments):
+        if self.work is None or self.complete or (self.segments is not None and self._handed >= self.segments):
             return None
         if self.segments is None and self._handed > self.work.segments:
             return None  # one at a time: the first empty one is the end
@@ -282,16 +280,18 @@ class Extraction:
 
     def put(self, found: SegmentResult) -> None:
         """Take in what a segment gave; it is written down when all before it are."""
+        assert self.work is not None  # ``next`` has handed out a segment of it
         self._early[found.number] = found
-        while (found := self._early.pop(self.work.segments, None)) is not None:
-            if found.problem:
-                self._holes.append((self.start + found.number * self.step, found.problem))
-            self._ended = self.segments is None and not found.frames
-            self.work.take(found)
+        while (first := self._early.pop(self.work.segments, None)) is not None:
+            if first.problem:
+                self._holes.append((self.start + first.number * self.step, first.problem))
+            self._ended = self.segments is None and not first.frames
+            self.work.take(first)
 
     def finish(self) -> FaceCounts:
         """Put the folder in its place and hold out the end; MediaError when there was no picture in the video."""
         if self.work is None:
+            assert self.done is not None  # by an earlier run
             self._hold_out()
             return FaceCounts(**self.done["counts"])
         if not self.work.counts.frames:
@@ -394,7 +394,7 @@ def _say_what_to_look_at(person: Person, folders: list[Path], choices: TrackChoi
                         for track in tracks)  # fmt: skip
         astray += len(unmatched(choices, person.name, folder.name, tracks))
     if doubtful:
-        tracks = f"{doubtful:,} tracks lie" if doubtful > 1 else "1 track lies"
-        say(f"{person.name}: {tracks} near the tolerance: `python faceit.py faces {person.name}` shows whose they are.")
+        lie = f"{doubtful:,} tracks lie" if doubtful > 1 else "1 track lies"
+        say(f"{person.name}: {lie} near the tolerance: `python faceit.py faces {person.name}` shows whose they are.")
     if astray:
         say(f"{person.name}: {astray:,} of the choices in faces.yaml fit no track that is there now, and wait for it.")

@@ -102,7 +102,7 @@ def _original_of_today(values: dict) -> dict:
 
 def from_json(values: dict) -> Preset:
     """A preset as saved with a model. WeightsError when it is not one that this version can build."""
-    known = PRESETS.get(values.get("name")) if isinstance(values.get("name"), str) else None
+    known = PRESETS.get(name) if isinstance(name := values.get("name"), str) else None
     if known is None:
         raise WeightsError(f"the model's preset {values.get('name')!r:.60} is not known here: update faceit.")
     try:

@@ -29,7 +29,7 @@ def write_page(request: ConversionRequest, conversion: VideoConversion) -> Path:
     with conversion.opened():
         with conversion.first_pass(**request.first_pass):
             pass
-        casts = request.casts(conversion.cast, frame_size(conversion.info, request.settings.height))
+        casts = conversion.casts(request.rules(frame_size(conversion.info, request.settings.height)))
         counts = ConvertCounts()
         counts.swapped = casts.count(counts)
         tracks = roster(casts)

@@ -69,7 +69,7 @@ def convert(project: Project, task: ConvertTask, settings: ConvertSettings | Non
     with conversion.opened():
         with conversion.first_pass(**request.first_pass):
             painter = request.painter()
-        casts = request.casts(conversion.cast, frame_size(info, settings.height))
+        casts = conversion.casts(request.rules(frame_size(info, settings.height)))
         counts.swapped = casts.count(counts)
         if counts.swapped:
             facts = request.facts()

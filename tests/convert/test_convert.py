@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from faceit import packaged
-from faceit.casting.cast import Casts, Limits
+from faceit.casting.cast import Limits, SwapRule
 from faceit.cli import main
 from faceit.config.project_file import load_project
 from faceit.config.settings import ConvertSettings
@@ -162,7 +162,7 @@ def test_reverse_swaps_the_other_person_and_only_them(project, people, capsys):
 def converter(model, identity, finder=None) -> Converter:
     """For one swap, whose faces never fade."""
     painter = Painter(Swapper(model, ConvertSettings()))
-    return Converter(painter, lambda cast, size: Casts(cast(identity, Limits())), finder or FaceFinder(),
+    return Converter(painter, lambda size: [SwapRule(identity, Limits())], finder or FaceFinder(),
                      identity is not None)  # fmt: skip
 
 

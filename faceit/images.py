@@ -72,7 +72,7 @@ def comment_of(path: Path) -> str:
         return text[len(PNG_COMMENT) :].decode(errors="replace") if text.startswith(PNG_COMMENT) else ""
     if data[2:4] == JPEG_COMMENT:
         return data[6 : 4 + int.from_bytes(data[4:6], "big")].decode(errors="replace")
-    if path.suffix.lower() in (".gif", ".webp"):
+    if data.startswith(b"GIF8") or data[8:12] == b"WEBP":
         return _told(path)
     return ""
 

@@ -17,7 +17,7 @@ import numpy as np
 from faceit.errors import MediaError
 from faceit.media.container import open_to_read
 from faceit.media.ffmpeg import ffmpeg_exe, last_line
-from faceit.media.mux import mux, part_path
+from faceit.media.mux import mux, picture_path
 from faceit.media.provenance import Label
 from faceit.media.video import SCALING, VideoInfo, probe
 
@@ -58,7 +58,7 @@ def side_by_side(
     videos = probe(left), probe(right)
     rate = Fraction(fps or videos[1].fps).limit_denominator(1001)
     frames = max(1, round(min(video.duration for video in videos) * rate))
-    picture = part_path(out, "picture")
+    picture = picture_path(out)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         _write_picture(videos, _drawing(way, captions, label), picture, rate, frames, ["-crf", str(crf)], preset)

@@ -10,7 +10,7 @@ import numpy as np
 from faceit.errors import MediaError
 from faceit.media import process
 from faceit.media.formats import CONTAINERS, Encoding
-from faceit.media.mux import check_sound, mux, part_path
+from faceit.media.mux import check_sound, mux, picture_path
 from faceit.media.video import AS_BT709, rate_of
 from faceit.planes import Planes
 
@@ -58,7 +58,7 @@ class VideoWriter:
         self.start, self.duration = start, duration
         self.comment, self.title, self.planes, self.encoding = comment, title, planes, Encoding(**how)
         self.frames_written = 0
-        self._picture = part_path(self.path, "picture", self.encoding.part)
+        self._picture = picture_path(self.path, self.encoding.part)
         self._encoder: subprocess.Popen | None = None
         self._log = None
 

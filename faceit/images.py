@@ -14,7 +14,6 @@ PNG, PNG_HEAD = b"\x89PNG\r\n\x1a\n", 25  # its first bytes, and how long its fi
 PNG_COMMENT = b"Comment\0\0\0\0\0"  # keyword; not compressed, no language, no translation
 JPEG_COMMENT, LONGEST_COMMENT = b"\xff\xfe", 65533
 DESCRIPTION = 0x010E  # EXIF's number of it
-PICTURE_ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 
 
 def read_image(path: Path) -> np.ndarray:

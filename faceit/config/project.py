@@ -26,6 +26,7 @@ from faceit.config.settings import (
 )
 from faceit.config.yaml_text import composed
 from faceit.errors import ConfigError, FaceitError
+from faceit.picture_files import pictures_in
 
 MOST_NODES = 100_000  # of a YAML file, aliases counted each time; ten thousand videos are half of it
 # of people, videos and swaps; CON and its like are devices on Windows, in every folder
@@ -62,9 +63,7 @@ class RefusedPerson:
         """The picture, or those in the folder, by name. FaceitError for a folder without any."""
         if not self.path.is_dir():
             return [self.path]
-        from faceit.images import PICTURE_ENDINGS  # and OpenCV with it, which nobody else needs here
-
-        inside = sorted(p for p in self.path.iterdir() if p.suffix.lower() in PICTURE_ENDINGS and p.name[0] != ".")
+        inside = pictures_in(self.path)
         if not inside:
             raise FaceitError(f"{self.path}, under `not:`, holds no picture that can be read: use JPEG or PNG.")
         return inside

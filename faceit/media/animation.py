@@ -9,9 +9,10 @@ from pathlib import Path
 
 from faceit.errors import MediaError
 from faceit.files import new_folder, replacing
-from faceit.images import comment_of, commented, write_image
+from faceit.images import write_image
 from faceit.media import process
 from faceit.media.video import probe, read_frames
+from faceit.picture_files import comment_of, commented
 
 FASTEST_GIF = 34  # frames a second; its clock has hundredths, and browsers slow down what is shorter than two of them
 WEBP_QUALITY = 80

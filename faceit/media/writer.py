@@ -1,5 +1,6 @@
 """Videos out: pictures go to an encoder first and then, when their length is known, into a file with the rest."""
 
+import contextlib
 import subprocess
 import tempfile
 from fractions import Fraction
@@ -135,7 +136,8 @@ class VideoWriter:
         if self._log is not None:
             self._log.close()
             self._log = None
-        self._picture.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # also that there is no such folder
+            self._picture.unlink(missing_ok=True)
 
     def _command(self) -> list[str]:
         import ffmpeg

@@ -443,7 +443,7 @@ def _ffmpeg() -> list[Finding]:
 
 
 def _downloads(tried: Future, project, reported: set[str]) -> list[Finding]:
-    from faceit.media.fetch import UPGRADE
+    from faceit.media.fetch_errors import UPGRADE
 
     upgrade = f"run {_pip(*UPGRADE.split()[1:])}"
     try:

@@ -19,7 +19,7 @@ from faceit.checkup.remaining_work import RemainingSource, model_bytes, preproce
 from faceit.config.project import Project, Swap
 from faceit.convert.painter import Painter, Swapper
 from faceit.convert.video_parts import FirstPass
-from faceit.demo.talking_head import portraits
+from faceit.demo.portraits import portraits
 from faceit.errors import MediaError, WeightsError
 from faceit.faces.detect import FaceFinder
 from faceit.faces.identity import Identity, encode

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from faceit.config.project import Person, Project, Video
-from faceit.demo.talking_head import portraits
+from faceit.demo.portraits import portraits
 from faceit.errors import MediaError
 from faceit.faces.faceset import DONE, SHEET, finished, write_face
 from faceit.files import read_json

@@ -60,7 +60,8 @@ def demo(folder: Path, minutes: float) -> None:
 
 def make_clips(folder: Path) -> Path:
     """Portraits and clips of the demo; those that are there are kept."""
-    from faceit.demo.talking_head import make_clip, portraits
+    from faceit.demo.clip import make_clip
+    from faceit.demo.portraits import portraits
 
     persons, clips = folder / "data" / "persons", folder / "clips"
     persons.mkdir(parents=True, exist_ok=True)

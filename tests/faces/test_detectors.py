@@ -10,7 +10,7 @@ import skimage.data
 
 from faceit import packaged
 from faceit.config.settings import CHOICES, PreprocessSettings
-from faceit.demo.talking_head import portraits
+from faceit.demo.portraits import portraits
 from faceit.errors import FaceitError
 from faceit.faces.detect import find_landmarks
 from faceit.faces.detectors import DETECTORS, Found, Yunet, from_points, open_detector

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from faceit.demo.talking_head import portraits
+from faceit.demo.portraits import portraits
 from faceit.errors import FaceitError
 from faceit.faces import hands as module
 from faceit.faces.cast import Cast

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from faceit.config.project import RefusedPerson
-from faceit.demo.talking_head import portraits
+from faceit.demo.portraits import portraits
 from faceit.errors import FaceitError
 from faceit.faces.detect import FaceFinder
 from faceit.faces.identity import (

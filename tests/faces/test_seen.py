@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from faceit.demo.talking_head import portraits
+from faceit.demo.portraits import portraits
 from faceit.faces import seen as module
 from faceit.faces.cast import Cast, Casts
 from faceit.faces.detect import FaceFinder

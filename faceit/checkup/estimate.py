@@ -26,8 +26,9 @@ from faceit.faces.identity import Identity, encode
 from faceit.faces.seen import look
 from faceit.images import resize
 from faceit.media.formats import encoding_of, target
+from faceit.media.probe import VideoInfo, frame_size, probe, used_range
 from faceit.media.provenance import Label
-from faceit.media.video import VideoInfo, frame_size, probe, read_frames, read_planes, used_range
+from faceit.media.video import read_frames, read_planes
 from faceit.media.writer import VideoWriter
 from faceit.network.backend import start_backend
 from faceit.network.model_file import MODEL, STATE, about_crop, read_about

@@ -14,7 +14,7 @@ from faceit.faces.faceset import DONE, SHEET, finished, write_face
 from faceit.files import read_json
 from faceit.images import PICTURE_ENDINGS, read_image, resize
 from faceit.media.fetch import find_video
-from faceit.media.video import VideoInfo, frame_count, probe, used_seconds
+from faceit.media.probe import VideoInfo, frame_count, probe, used_seconds
 from faceit.network.model_file import STATE, WEIGHTS
 
 LOADED_BYTES_S = 600_000  # of a video at 1080 lines: 4 to 6 Mbit/s are usual for H.264 on YouTube

@@ -34,7 +34,8 @@ from faceit.measure.table import FrameTable
 from faceit.measure.words import summary as words
 from faceit.media.fetch import find_video
 from faceit.media.formats import CONTAINERS, encoding_of
-from faceit.media.video import probe, read_frames, read_planes
+from faceit.media.probe import probe
+from faceit.media.video import read_frames, read_planes
 from faceit.media.writer import VideoWriter
 from faceit.network.model_file import SIDES, about_crop, read_about, turns_of
 from faceit.network.swapmodel import SwapModel, load_model

@@ -10,8 +10,9 @@ import numpy as np
 
 from faceit.errors import MediaError
 from faceit.images import fit_within, resize
+from faceit.media.probe import probe
 from faceit.media.provenance import Label
-from faceit.media.video import probe, read_frames
+from faceit.media.video import read_frames
 from faceit.pages.render import picture
 from faceit.pages.values import number, part, text
 

@@ -18,8 +18,9 @@ from faceit.errors import MediaError
 from faceit.media.container import open_to_read
 from faceit.media.ffmpeg import ffmpeg_exe, last_line
 from faceit.media.mux import mux, part_path
+from faceit.media.probe import VideoInfo, probe
 from faceit.media.provenance import Label
-from faceit.media.video import SCALING, VideoInfo, probe
+from faceit.media.video import SCALING
 
 CAPTION_HEIGHT = 0.045  # of a letter's em, as a part of the picture's height
 SMALLEST_EM = 16  # px

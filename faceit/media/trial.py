@@ -90,10 +90,11 @@ def try_videos() -> dict:
 
     from faceit.media.container import open_to_read
     from faceit.media.join import join
+    from faceit.media.probe import probe
     from faceit.media.provenance import Label
     from faceit.media.server import serve_folder
     from faceit.media.side_by_side import side_by_side
-    from faceit.media.video import probe, read_frames
+    from faceit.media.video import read_frames
     from faceit.media.writer import VideoWriter
 
     side, grey = 2 * SIDE, 120

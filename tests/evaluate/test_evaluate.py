@@ -12,7 +12,7 @@ from faceit.evaluate.run import _face_crops
 from faceit.geometry import WHOLEFACE
 from faceit.measure.expression import EXPRESSIONS
 from faceit.measure.table import COLUMNS
-from faceit.media.video import frame_count, probe
+from faceit.media.probe import frame_count, probe
 
 from ..conftest import copied
 from ..drawn import drawn_set

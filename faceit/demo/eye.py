@@ -12,7 +12,7 @@ _LASH = np.array([38, 24, 20], np.float32)
 class Eye:
     """One eye of the portrait, drawn before anything else moves. ``points`` are its landmarks, (6, 2) pixels."""
 
-    def __init__(self, picture, points):
+    def __init__(self, picture: np.ndarray, points: np.ndarray):
         left, right = points[:, 0].min(), points[:, 0].max()
         self.width = width = right - left
         self.box = box = box_around(points, 0.55 * width, picture.shape)
@@ -42,7 +42,7 @@ class Eye:
         shade = 1 - 0.10 * smooth_step(depth, 0.2, 1.0)  # the lid is round: its lower part looks down
         return np.where(hole[..., None], soft, skin).astype(np.float32) * shade[..., None].astype(np.float32)
 
-    def draw(self, picture, blink, gaze_x, gaze_y):
+    def draw(self, picture: np.ndarray, blink: float, gaze_x: float, gaze_y: float) -> None:
         """Draw the eye into ``picture`` (float32 RGB), in place."""
         patch = picture[self.box]
         if gaze_x or gaze_y:

@@ -34,6 +34,7 @@ class TalkingHead:
 
     def frame(self, pose: Pose) -> np.ndarray:
         """The talking head in a pose: (h, w, 3) uint8 RGB."""
+        # the eyes, then mouth and brows over them, then the whole head moves: each works on what is drawn already
         picture = self._picture.copy()
         for eye, blink in zip(self._eyes, (pose.blink_left, pose.blink_right), strict=True):
             eye.draw(picture, blink, pose.gaze_x, pose.gaze_y)
@@ -57,7 +58,7 @@ def _fill_frame(portrait, points, size):
 class _Head:
     """The head in front of its background: turn, tilt, shift, zoom and light."""
 
-    def __init__(self, picture, points):
+    def __init__(self, picture: np.ndarray, points: np.ndarray):
         h, w = picture.shape[:2]
         self.width = points[16, 0] - points[0, 0]  # of the face, pixels
         eyes = points[36:48, 1].mean()
@@ -104,7 +105,7 @@ class _Head:
         sway_y = np.sin(roll) * rx + np.cos(roll) * ry - ry + pose.shift_y * self.width
         return np.dstack([dx + self.weight * sway_x, dy + self.weight * sway_y]).astype(np.float32)
 
-    def render(self, picture, pose):
+    def render(self, picture: np.ndarray, pose: Pose) -> np.ndarray:
         """Portrait with its expression (float32 RGB) -> the frame, (h, w, 3) uint8."""
         cx, cy = self.centre
         bx = (self.grid[0] - cx) / np.float32(pose.zoom) + cx

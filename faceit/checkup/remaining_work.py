@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from faceit.config.project import Person, Project, Video
-from faceit.demo.talking_head import portraits
+from faceit.demo.portraits import portraits
 from faceit.errors import MediaError
 from faceit.faces.faceset import DONE, SHEET, finished, write_face
 from faceit.files import read_json
 from faceit.images import read_image, resize
-from faceit.media.fetch import find_video
-from faceit.media.video import VideoInfo, frame_count, probe, used_seconds
+from faceit.media.fetch_record import find_video
+from faceit.media.probe import VideoInfo, frame_count, probe, used_seconds
 from faceit.network.model_file import STATE, WEIGHTS
 from faceit.picture_files import pictures_in
 

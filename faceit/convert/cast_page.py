@@ -11,7 +11,7 @@ from faceit.faces.identity import Identity, fitted_tolerance
 from faceit.files import write_text
 from faceit.geometry import align
 from faceit.media.frame_at import frame_at
-from faceit.media.video import frame_size
+from faceit.media.probe import frame_size
 from faceit.pages.cast_rows import Role, groups, time_line, totals
 from faceit.pages.render import link, picture, render
 from faceit.pages.tracks import TrackFacts, count

@@ -26,8 +26,9 @@ from faceit.media.animation import write_moving, write_sequence
 from faceit.media.formats import Encoding, Target
 from faceit.media.join import join
 from faceit.media.mux import check_sound, mux
+from faceit.media.probe import VideoInfo, frame_count, frame_size
 from faceit.media.provenance import Label
-from faceit.media.video import VideoInfo, frame_count, frame_size, read_frames, read_planes
+from faceit.media.video import read_frames, read_planes
 from faceit.media.writer import VideoWriter
 from faceit.parallel.lock import only_one
 from faceit.parallel.queues import BackgroundCalls, ahead

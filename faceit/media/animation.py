@@ -11,7 +11,8 @@ from faceit.errors import MediaError
 from faceit.files import new_folder, replacing
 from faceit.images import write_image
 from faceit.media import process
-from faceit.media.video import probe, read_frames
+from faceit.media.probe import probe
+from faceit.media.video import read_frames
 from faceit.picture_files import comment_of, commented
 
 FASTEST_GIF = 34  # frames a second; its clock has hundredths, and browsers slow down what is shorter than two of them

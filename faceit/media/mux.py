@@ -8,8 +8,9 @@ from faceit.errors import MediaError
 from faceit.files import replacing
 from faceit.media import process
 from faceit.media.formats import CONTAINERS, Container
+from faceit.media.probe import clock_jumps, decodable, late_by, opened
 from faceit.media.subtitles import cut_subtitles
-from faceit.media.video import SEEK_MARGIN_S, clock_jumps, decodable, late_by, opened, seek
+from faceit.media.video import SEEK_MARGIN_S, seek
 
 SOUND_BITRATE = "192k"
 TRIED_S = 2.0  # of a sound, before hours of work

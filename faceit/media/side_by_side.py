@@ -16,8 +16,9 @@ import numpy as np
 from faceit.errors import MediaError
 from faceit.media import process
 from faceit.media.ffmpeg import ffmpeg_exe
+from faceit.media.probe import VideoInfo, probe
 from faceit.media.provenance import Label
-from faceit.media.video import SCALING, VideoInfo, probe
+from faceit.media.video import SCALING
 from faceit.media.writer import VideoWriter
 
 CAPTION_HEIGHT = 0.045  # of a letter's em, as a part of the picture's height

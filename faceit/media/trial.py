@@ -111,7 +111,7 @@ def try_videos() -> dict:
 def _try_writing(folder: Path, picture) -> tuple[Path, Path]:
     """Two videos of the picture, without sound and with it."""
     from faceit.media.container import open_to_read
-    from faceit.media.video import probe
+    from faceit.media.probe import probe
     from faceit.media.writer import VideoWriter
 
     height, width = picture.shape[:2]

@@ -12,7 +12,8 @@ from faceit.errors import MediaError
 from faceit.media import process
 from faceit.media.formats import CONTAINERS, Encoding
 from faceit.media.mux import check_sound, mux, picture_path
-from faceit.media.video import AS_BT709, rate_of
+from faceit.media.probe import rate_of
+from faceit.media.video import AS_BT709
 from faceit.planes import Planes
 
 

@@ -19,8 +19,9 @@ from faceit.faces.hands import HandFinder
 from faceit.faces.identity import Identity, encode, learn_identity
 from faceit.geometry import CROPS, align, crop_points
 from faceit.images import read_image
+from faceit.media.probe import frame_size, probe
 from faceit.media.provenance import read_note
-from faceit.media.video import frame_size, probe, read_frames
+from faceit.media.video import read_frames
 from faceit.media.writer import VideoWriter
 from faceit.network.model_file import MODEL, about_turns, read_about
 from faceit.network.presets import ORIGINAL

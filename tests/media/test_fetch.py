@@ -15,7 +15,8 @@ import pytest
 
 from faceit.errors import MediaError
 from faceit.media import fetch_ytdlp
-from faceit.media.fetch import Download, fetch, fetch_all, find_video
+from faceit.media.fetch import fetch, fetch_all
+from faceit.media.fetch_record import Download, find_video
 from faceit.media.ffmpeg import ffmpeg_exe
 from faceit.media.server import serve_folder
 

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from faceit.errors import MediaError
+from faceit.media.probe import probe
 from faceit.media.provenance import Label
 from faceit.media.side_by_side import side_by_side
-from faceit.media.video import probe, read_frames
+from faceit.media.video import read_frames
 from faceit.media.writer import VideoWriter
 
 from .flash_beep import flashes_and_beeps, make_flash_beep

@@ -24,7 +24,8 @@ import numpy as np
 from benchmarks.pairs import pair_1, write_project
 from benchmarks.preprocess import command, make_clip
 from faceit.cli import main as faceit
-from faceit.media.video import probe, read_planes
+from faceit.media.probe import probe
+from faceit.media.video import read_planes
 from faceit.media.writer import VideoWriter
 
 HELD = 120  # frames in memory

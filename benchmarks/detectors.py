@@ -23,7 +23,8 @@ from faceit.faces.detect import FaceFinder, find_face
 from faceit.faces.detectors import DETECTORS, Found
 from faceit.geometry import eye_distance, overlap
 from faceit.images import resize
-from faceit.media.video import probe, read_frames
+from faceit.media.probe import probe
+from faceit.media.video import read_frames
 
 JUDGES = ("yunet", "hog", "mtcnn")  # two of them make a face
 SAME = 0.35  # overlap of two detectors' boxes of one face

@@ -25,7 +25,8 @@ from faceit.compose.hands import SIZE, hands_before
 from faceit.faces.detect import FaceFinder
 from faceit.faces.hands import HandFinder, HandFollower
 from faceit.geometry import FACE, Face, align, filled_outline
-from faceit.media.video import probe, read_frames
+from faceit.media.probe import probe
+from faceit.media.video import read_frames
 
 HAND = "robust/pyfeat_WolfgangLanger_Pexels.mp4"
 CLIPS = {  # the frames in which a hand is before the face, the last of them too

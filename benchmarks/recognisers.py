@@ -19,7 +19,8 @@ from faceit.faces import recogniser
 from faceit.faces.detect import FaceFinder
 from faceit.faces.follow import followed
 from faceit.faces.identity import encode
-from faceit.media.video import probe, read_frames
+from faceit.media.probe import probe
+from faceit.media.video import read_frames
 
 
 def people(clips: Path) -> dict[str, list[Path]]:

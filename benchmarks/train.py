@@ -18,7 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
-from faceit.faces.load import FaceSet, Textures, work_size
+from faceit.faces.load import FaceSet, Textures
+from faceit.geometry import work_size
 from faceit.network.backend import start_backend
 from faceit.network.presets import Preset, choose
 from faceit.shape import CODE

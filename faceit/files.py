@@ -1,37 +1,61 @@
-"""Files that are whole or as they were, whenever the process ends: written beside their place and moved there last."""
+"""Files and folders that are whole or as they were, whenever the process ends: made beside their place under a hidden
+name, and moved there last."""
 
 import contextlib
 import json
 import os
+import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from faceit.errors import FaceitError
 
-STEP = "free some space and run it again"
+
+@contextlib.contextmanager
+def replacing(path: Path, mark: str = "", error: type[FaceitError] | None = None) -> Iterator[Path]:
+    """A path beside ``path`` to write to; what is there at the end of the block becomes ``path``. After an exception
+    ``path`` is as it was. ``mark`` is for names that several processes may write at once. An OSError in the block
+    becomes ``error``, a sentence; without one it is the caller's to put into words."""
+    part = path.with_name(f".{path.name}{mark}.part")
+    with _in_words(path, error):
+        try:
+            yield part
+            os.replace(part, path)
+        finally:
+            with contextlib.suppress(OSError):
+                part.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
-def replacing(path: Path, mark: str = "") -> Iterator[Path]:
-    """A path beside ``path`` to write to; what is there at the end of the block becomes ``path``. After an exception
-    ``path`` is as it was, and OSError is the caller's to put into words. ``mark`` is for names that several processes
-    may write at once."""
-    part = path.with_name(f".{path.name}{mark}.part")
+def new_folder(path: Path, error: type[FaceitError] = FaceitError) -> Iterator[Path]:
+    """An empty folder beside ``path`` to fill, which becomes ``path`` at the end of the block: nothing may be there by
+    then. After an exception there is none. An OSError in the block becomes ``error``."""
+    part = path.with_name(f".{path.name}.part")
+    with _in_words(path, error):
+        shutil.rmtree(part, ignore_errors=True)
+        try:
+            part.mkdir(parents=True)
+            yield part
+            os.replace(part, path)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _in_words(path: Path, error: type[FaceitError] | None) -> Iterator[None]:
+    """OSError as ``error``, with the next step."""
     try:
-        yield part
-        os.replace(part, path)
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
+        yield
+    except OSError as e:
+        if error is None:
+            raise
+        raise error(f"{path} cannot be written ({e.strerror or e}): free some space and run it again.") from None
 
 
 def write_bytes(path: Path, data: bytes, error: type[FaceitError] = FaceitError) -> None:
     """Write a file; whole or as it was. ``error`` where the disk refuses."""
-    try:
-        with replacing(path) as part:
-            part.write_bytes(data)
-    except OSError as e:
-        raise error(f"{path} cannot be written ({e.strerror}): {STEP}.") from None
+    with replacing(path, error=error) as part:
+        part.write_bytes(data)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -42,11 +66,8 @@ def write_text(path: Path, text: str) -> None:
 def write_lines(path: Path, lines: Iterable[str]) -> None:
     """Write a text file of lines with their ends, which may come one by one; whole or as it was. FaceitError where the
     disk refuses."""
-    try:
-        with replacing(path) as part, part.open("w", encoding="utf-8", newline="\n") as file:
-            file.writelines(lines)
-    except OSError as e:
-        raise FaceitError(f"{path} cannot be written ({e.strerror}): {STEP}.") from None
+    with replacing(path, error=FaceitError) as part, part.open("w", encoding="utf-8", newline="\n") as file:
+        file.writelines(lines)
 
 
 def read_json(path: Path) -> dict | None:

@@ -1,7 +1,6 @@
 """Pictures: reading, writing, resizing, contact sheets and grids. The one place that knows OpenCV's BGR."""
 
 import io
-import zlib
 from pathlib import Path
 
 import cv2
@@ -9,12 +8,9 @@ import numpy as np
 
 from faceit.errors import MediaError
 from faceit.files import write_bytes
+from faceit.picture_files import commented
 
-PNG, PNG_HEAD = b"\x89PNG\r\n\x1a\n", 25  # its first bytes, and how long its first chunk is
-PNG_COMMENT = b"Comment\0\0\0\0\0"  # keyword; not compressed, no language, no translation
-JPEG_COMMENT, LONGEST_COMMENT = b"\xff\xfe", 65533
-DESCRIPTION = 0x010E  # EXIF's number of it
-PICTURE_ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
+LONGEST_COMMENT = 65_000  # bytes, of a JPEG's; Pillow needs it and the file's head in one block of 65,536
 
 
 def read_image(path: Path) -> np.ndarray:
@@ -49,86 +45,24 @@ def write_image(path: Path, image: np.ndarray, quality: int = 95, comment: str =
     """Write RGB (or gray) pixels as JPEG or PNG by the name's ending, with a comment that programs find (in a JPEG
     COM, in a PNG iTXt); the file is whole or absent."""
     ending = path.suffix.lower()
+    if ending in (".jpg", ".jpeg"):
+        write_bytes(path, jpeg(image, quality, comment), MediaError)
+        return
     if image.ndim == 3:
         image = image[:, :, ::-1]
-    options = [cv2.IMWRITE_JPEG_QUALITY, quality] if ending in (".jpg", ".jpeg") else []
-    ok, data = cv2.imencode(ending, np.ascontiguousarray(image), options)
+    ok, data = cv2.imencode(ending, np.ascontiguousarray(image))
     if not ok:
         raise ValueError(f"cannot encode a picture as {ending}")
     write_bytes(path, commented(data.tobytes(), comment) if comment else data.tobytes(), MediaError)
 
 
-def comment_of(path: Path) -> str:
-    """The comment that ``write_image`` put into a picture; empty where there is none. MediaError for what cannot be
-    read."""
-    try:
-        data = Path(path).read_bytes()
-    except OSError as e:
-        raise MediaError(f"{path} cannot be read ({e.strerror}): name a picture file.") from None
-    if data.startswith(PNG):
-        at = len(PNG) + PNG_HEAD
-        length = int.from_bytes(data[at : at + 4], "big")
-        text = data[at + 8 : at + 8 + length]
-        return text[len(PNG_COMMENT) :].decode(errors="replace") if text.startswith(PNG_COMMENT) else ""
-    if data[2:4] == JPEG_COMMENT:
-        return data[6 : 4 + int.from_bytes(data[4:6], "big")].decode(errors="replace")
-    if path.suffix.lower() in (".gif", ".webp"):
-        return _told(path)
-    return ""
+def jpeg(image: np.ndarray, quality: int = 95, comment: str = "") -> bytes:
+    """RGB (or gray) pixels as a JPEG file's content, with a comment."""
+    from PIL import Image
 
-
-def _told(path: Path) -> str:
-    """The comment in a GIF, the description in a WebP."""
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        with Image.open(path) as image:
-            said = image.info.get("comment", b"") if image.format == "GIF" else image.getexif().get(DESCRIPTION, "")
-    except (OSError, UnidentifiedImageError, ValueError) as e:
-        raise MediaError(f"{path} cannot be read ({e}): name a picture file.") from None
-    # EXIF's texts are meant to be ASCII, so Pillow takes their bytes for Latin-1
-    return (said if isinstance(said, bytes) else said.encode("latin-1", "replace")).decode(errors="replace")
-
-
-def commented(data: bytes, comment: str) -> bytes:
-    """An encoded PNG, JPEG, GIF or animated WebP with a comment; others as they are."""
-    text = comment.encode()
-    if data.startswith(PNG):
-        at, chunk = len(PNG) + PNG_HEAD, b"iTXt" + PNG_COMMENT + text
-        return (data[:at] + (len(chunk) - 4).to_bytes(4, "big") + chunk + zlib.crc32(chunk).to_bytes(4, "big")
-                + data[at:])  # fmt: skip
-    if data.startswith(b"\xff\xd8"):
-        text = text[:LONGEST_COMMENT]
-        return data[:2] + JPEG_COMMENT + (len(text) + 2).to_bytes(2, "big") + text + data[2:]
-    if data.startswith(b"GIF89a"):
-        at = 13 + (3 * 2 ** ((data[10] & 7) + 1) if data[10] & 0x80 else 0)  # behind the palette
-        blocks = b"".join(bytes([len(block)]) + block for i in range(0, len(text), 255) if (block := text[i : i + 255]))
-        return data[:at] + b"\x21\xfe" + blocks + b"\0" + data[at:]
-    if data[8:16] in (b"WEBPVP8 ", b"WEBPVP8L"):  # a single picture comes without the chunk that tells of others
-        from PIL import Image
-
-        with Image.open(io.BytesIO(data)) as image:
-            size = b"".join((side - 1).to_bytes(3, "little") for side in image.size)
-        data = data[:12] + b"VP8X" + (10).to_bytes(4, "little") + bytes(4) + size + data[12:]
-    if data[8:16] == b"WEBPVP8X":
-        flags = bytes([data[20] | 0x08])  # it has EXIF data
-        chunk = _exif(comment)
-        chunk = b"EXIF" + len(chunk).to_bytes(4, "little") + chunk + b"\0" * (len(chunk) % 2)
-        body = data[8:20] + flags + data[21:] + chunk
-        return b"RIFF" + len(body).to_bytes(4, "little") + body
-    return data
-
-
-def _exif(description: str) -> bytes:
-    """EXIF data with an ImageDescription, as a TIFF in memory."""
-    text = description.encode() + b"\0"
-    entry = b"\x0e\x01\x02\0" + len(text).to_bytes(4, "little") + (26).to_bytes(4, "little")  # the text's place
-    return b"II*\0\x08\0\0\0" + b"\x01\0" + entry + b"\0\0\0\0" + text
-
-
-def jpeg(image: np.ndarray, quality: int = 95) -> bytes:
-    """RGB pixels as a JPEG file's content."""
-    return cv2.imencode(".jpg", swapped_channels(image), [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
+    content, text = io.BytesIO(), comment.encode()[:LONGEST_COMMENT]
+    Image.fromarray(image).save(content, "JPEG", quality=quality, subsampling="4:2:0", comment=text)
+    return content.getvalue()
 
 
 def swapped_channels(image: np.ndarray) -> np.ndarray:

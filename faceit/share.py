@@ -9,7 +9,6 @@ import hashlib
 import io
 import json
 import os
-import shutil
 import struct
 import unicodedata
 import zipfile
@@ -19,7 +18,7 @@ from pathlib import Path
 from faceit import __version__
 from faceit.config.project import NAME, Project
 from faceit.errors import FaceitError, MediaError, WeightsError
-from faceit.files import replacing
+from faceit.files import new_folder, replacing
 from faceit.images import read_image
 from faceit.network.model_file import MODEL, WEIGHTS, check_about, read_about
 from faceit.network.swapmodel import load_model
@@ -79,24 +78,17 @@ def import_model(project: Project, file: Path, name: str | None = None) -> Path:
     folder = project.model_dir(name)
     if folder.exists():
         raise FaceitError(f"models/{name} is there already: give another name with --as NAME.")
-    part = folder.with_name(f".{name}.part")
-    shutil.rmtree(part, ignore_errors=True)
     try:
-        part.mkdir(parents=True)
-        for inside, content in contents.items():
-            (part / inside).write_bytes(content)
-        if PREVIEW in contents:
-            _check_preview(part / PREVIEW)
-        load_model(part)  # the weights must fit the network that model.json names
-        os.replace(part, folder)
+        with new_folder(folder) as part:
+            for inside, content in contents.items():
+                (part / inside).write_bytes(content)
+            if PREVIEW in contents:
+                _check_preview(part / PREVIEW)
+            load_model(part)  # the weights must fit the network that model.json names
     except MediaError:
         raise WeightsError(f"{file} is damaged: its preview is no picture.") from None
     except WeightsError as e:
         raise WeightsError(str(e).replace(f"{part}{os.sep}", f"{file}: ")) from None
-    except OSError as e:
-        raise FaceitError(f"{folder} cannot be written ({e.strerror or e}): free some space and try again.") from None
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
     people = about["people"]
     say(f"models/{name}: {people['a']['name']} to {people['b']['name']}, step {about.get('step', 0)}.")
     for side in ("a", "b"):

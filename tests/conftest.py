@@ -60,7 +60,8 @@ def people(tmp_path_factory) -> Path:
 
 
 def make_people(folder: Path) -> None:
-    from faceit.demo.talking_head import make_clip, portraits
+    from faceit.demo.clip import make_clip
+    from faceit.demo.portraits import portraits
     from faceit.faces.detect import FaceFinder
     from faceit.images import write_image
 

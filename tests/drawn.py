@@ -10,8 +10,8 @@ import yaml
 
 from faceit.faces.appearance import fit_person, shows
 from faceit.faces.faceset import DONE, cut_face, write_table
-from faceit.faces.load import FaceSet, Textures, work_size
-from faceit.geometry import ALIGNED_MARGIN, FACE, Crop, Face, crop_points
+from faceit.faces.load import FaceSet, Textures
+from faceit.geometry import ALIGNED_MARGIN, FACE, Crop, Face, crop_points, work_size
 from faceit.images import resize, write_image
 
 SKIN = {"ann": (214, 170, 140), "bob": (120, 84, 60), "cyd": (230, 200, 190)}

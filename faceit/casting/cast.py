@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import ceil
+from typing import NamedTuple
 
 import numpy as np
 
@@ -40,6 +41,13 @@ class Limits:
     yaw: tuple[float, float] | None = None
     size: tuple[int, int] = (0, 0)
     strangers: bool = False
+
+
+class SwapRule(NamedTuple):
+    """Whose faces a swap takes (None: everyone's), and when it is only partly seen."""
+
+    identity: Identity | None
+    limits: Limits
 
 
 class Cast:

@@ -19,14 +19,15 @@ from faceit.checkup.disk_space import Disk, disks, size
 from faceit.checkup.remaining_work import RemainingSource, model_bytes, preprocess_bytes, sources
 from faceit.config.project import Project, Swap
 from faceit.convert.painter import Painter, Swapper
-from faceit.demo.talking_head import portraits
+from faceit.demo.portraits import portraits
 from faceit.errors import MediaError, WeightsError
 from faceit.faces.detect import FaceFinder
 from faceit.faces.identity import Identity, encode
 from faceit.images import resize
 from faceit.media.formats import encoding_of, target
+from faceit.media.probe import VideoInfo, frame_size, probe, used_range
 from faceit.media.provenance import Label
-from faceit.media.video import VideoInfo, frame_size, probe, read_frames, read_planes, used_range
+from faceit.media.video import read_frames, read_planes
 from faceit.media.writer import VideoWriter
 from faceit.network.backend import start_backend
 from faceit.network.model_file import MODEL, STATE, about_crop, read_about

@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from faceit.config.project import Person, Project, Video
-from faceit.demo.talking_head import portraits
+from faceit.demo.portraits import portraits
 from faceit.errors import MediaError
 from faceit.faces.faceset import DONE, SHEET, finished, write_face
 from faceit.files import read_json
-from faceit.images import PICTURE_ENDINGS, read_image, resize
-from faceit.media.fetch import find_video
-from faceit.media.video import VideoInfo, frame_count, probe, used_seconds
+from faceit.images import read_image, resize
+from faceit.media.fetch_record import find_video
+from faceit.media.probe import VideoInfo, frame_count, probe, used_seconds
 from faceit.network.model_file import STATE, WEIGHTS
+from faceit.picture_files import pictures_in
 
 LOADED_BYTES_S = 600_000  # of a video at 1080 lines: 4 to 6 Mbit/s are usual for H.264 on YouTube
 ROW_BYTES = 2_000  # of a face's line in the table
@@ -75,10 +76,7 @@ def _video(project: Project, person: Person, video: Video) -> RemainingSource:
 
 def _photos(project: Project, person: Person) -> RemainingSource:
     done = read_json(project.faces_dir(person, "photos") / DONE) is not None
-    count = 0
-    for place in person.photos:
-        inside = [p for p in place.iterdir() if p.suffix.lower() in PICTURE_ENDINGS] if place.is_dir() else [place]
-        count += len(inside)
+    count = sum(len(pictures_in(place)) if place.is_dir() else 1 for place in person.photos)
     return RemainingSource(person.name, "photos", 0.0, 0 if done else count, done=done)
 
 

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from faceit.config.project import Person, Project
+from faceit.config.project import Person, Project, Video
 from faceit.config.project_file import load_project
 from faceit.errors import FaceitError, WeightsError
 from faceit.faces.faceset import DONE, present_names
 from faceit.files import read_json, write_text
-from faceit.media.fetch import find_video
+from faceit.media.fetch_record import find_video
 from faceit.network.model_file import MODEL, read_about
 from faceit.progress import duration
 
@@ -78,22 +78,26 @@ def _person(project: Project, person: Person) -> list[str]:
     lines = [f"{person.name}: {portrait}; consent: {person.consent}"]
     total = 0
     for video in person.videos:
-        folder = project.faces_dir(person, video.name)
-        if read_json(folder / DONE):
-            count = len(present_names(folder))
-            total += count
-            state = f"{count:,} faces"
-        elif video.file is not None:
-            state = "file there, no faces yet" if video.file.is_file() else "file missing"
-        else:
-            state = "downloaded, no faces yet" if find_video(project.video_stem(video)) else "not downloaded"
-        lines.append(f"    {video.name}: {state}")
+        count = _faces(project.faces_dir(person, video.name))
+        total += count or 0
+        lines.append(f"    {video.name}: {_without_faces(project, video) if count is None else f'{count:,} faces'}")
     if person.photos:
-        folder = project.faces_dir(person, "photos")
-        count = len(present_names(folder)) if read_json(folder / DONE) else None
+        count = _faces(project.faces_dir(person, "photos"))
         total += count or 0
         lines.append(f"    photos: {'no faces yet' if count is None else f'{count:,} faces'}")
     return [*lines, f"    {total:,} faces in all", ""]
+
+
+def _faces(folder: Path) -> int | None:
+    """How many faces a finished folder holds; None while it is not finished."""
+    return len(present_names(folder)) if read_json(folder / DONE) else None
+
+
+def _without_faces(project: Project, video: Video) -> str:
+    """What is there of a video whose faces are not."""
+    if video.file is not None:
+        return "file there, no faces yet" if video.file.is_file() else "file missing"
+    return "downloaded, no faces yet" if find_video(project.video_stem(video)) else "not downloaded"
 
 
 def _model(project: Project, swap: str) -> str:

@@ -12,7 +12,7 @@ SIDE = 64  # pixels of a face
 
 def try_portrait(detector: str) -> dict:
     """``faces.trial.try_face`` on a portrait that comes with the libraries."""
-    from faceit.demo.talking_head import portraits
+    from faceit.demo.portraits import portraits
     from faceit.faces.trial import try_face
 
     trying("skimage", "give its portrait")

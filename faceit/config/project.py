@@ -20,6 +20,7 @@ from faceit.config.settings import (
     nearest,
 )
 from faceit.errors import FaceitError
+from faceit.picture_files import pictures_in
 
 # of people, videos and swaps; CON and its like are devices on Windows, in every folder
 NAME = re.compile(r"(?!(?i:con|prn|aux|nul|com[0-9]|lpt[0-9])\Z)[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -55,9 +56,7 @@ class RefusedPerson:
         """The picture, or those in the folder, by name. FaceitError for a folder without any."""
         if not self.path.is_dir():
             return [self.path]
-        from faceit.images import PICTURE_ENDINGS  # and OpenCV with it, which nobody else needs here
-
-        inside = sorted(p for p in self.path.iterdir() if p.suffix.lower() in PICTURE_ENDINGS and p.name[0] != ".")
+        inside = pictures_in(self.path)
         if not inside:
             raise FaceitError(f"{self.path}, under `not:`, holds no picture that can be read: use JPEG or PNG.")
         return inside

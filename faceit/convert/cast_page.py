@@ -11,7 +11,7 @@ from faceit.faces.identity import Identity, fitted_tolerance
 from faceit.files import write_text
 from faceit.geometry import align
 from faceit.media.frame_at import frame_at
-from faceit.media.video import frame_size
+from faceit.media.probe import frame_size
 from faceit.pages.cast_rows import Role, groups, time_line, totals
 from faceit.pages.render import link, picture, render
 from faceit.pages.tracks import TrackFacts, count
@@ -29,7 +29,7 @@ def write_page(request: ConversionRequest, conversion: VideoConversion) -> Path:
     with conversion.opened():
         with conversion.first_pass(**request.first_pass):
             pass
-        casts = request.casts(conversion.cast, frame_size(conversion.info, request.settings.height))
+        casts = conversion.casts(request.rules(frame_size(conversion.info, request.settings.height)))
         counts = ConvertCounts()
         counts.swapped = casts.count(counts)
         tracks = roster(casts)

@@ -10,9 +10,9 @@ from faceit.convert.output_names import beside
 from faceit.convert.request import ConversionRequest
 from faceit.images import with_caption, write_image
 from faceit.media.frame_at import frame_at
+from faceit.media.probe import probe
 from faceit.media.provenance import Label, note
 from faceit.media.side_by_side import VERY_WIDE, WAYS, side_by_side, split
-from faceit.media.video import probe
 from faceit.progress import say
 
 CAPTION = 1 / 18  # of a still's height

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from faceit import __version__
-from faceit.casting.cast import Cast, Casts, Limits
+from faceit.casting.cast import Cast, Casts, Limits, SwapRule
 from faceit.casting.first_pass import see_faces
 from faceit.compose.blend import face_light
 from faceit.config.project import Person, Project
@@ -148,12 +148,12 @@ class ConversionRequest:
 
     def converter(self) -> "Converter":
         finder = FaceFinder(self.project.preprocess.detector)
-        return Converter(self.painter(), self.casts, finder, not self.task.everyone, hands=self.hands)
+        return Converter(self.painter(), self.rules, finder, not self.task.everyone, hands=self.hands)
 
-    def casts(self, cast: Callable, size: tuple[int, int]) -> Casts:
-        """Who is swapped by which in frames of ``size``; ``cast(identity, limits)`` gives a swap's."""
-        return Casts(*(cast(swap.identity, limits_of(swap.settings, swap.turns, size, self.strangers))
-                       for swap in self.swaps))  # fmt: skip
+    def rules(self, size: tuple[int, int]) -> list[SwapRule]:
+        """Whose faces each swap takes, in frames of ``size``."""
+        return [SwapRule(swap.identity, limits_of(swap.settings, swap.turns, size, self.strangers))
+                for swap in self.swaps]  # fmt: skip
 
     def yaw(self) -> tuple[float, float] | None:
         """How far a head may be turned for the first swap to be seen, degrees; None: as far as it likes."""
@@ -206,12 +206,12 @@ class ConversionRequest:
 
 
 class Converter:
-    """Swaps faces in frames that are in memory; ``counts`` says what became of them. ``casts`` are those of a
+    """Swaps faces in frames that are in memory; ``counts`` says what became of them. ``rules`` are those of a
     ``ConversionRequest``."""
 
-    def __init__(self, painter: Painter, casts: Callable, finder: FaceFinder, identify: bool = True, fps: float = 25.0,
-                 hands: bool = False):  # fmt: skip
-        self.painter, self.casts, self.finder, self.identify, self.fps = painter, casts, finder, identify, fps
+    def __init__(self, painter: Painter, rules: Callable[[tuple[int, int]], list[SwapRule]], finder: FaceFinder,
+                 identify: bool = True, fps: float = 25.0, hands: bool = False):  # fmt: skip
+        self.painter, self.rules, self.finder, self.identify, self.fps = painter, rules, finder, identify, fps
         self.counts = ConvertCounts()
         self._hands = HandFinder() if hands else None
 
@@ -221,7 +221,7 @@ class Converter:
         hands = HandFollower(self._hands) if self._hands else None
         seen = see_faces(timed, self.finder, self.identify, light_of=face_light, hands=hands)
         height, width = frames[0].shape[:2]
-        casts = self.casts(lambda *who: Cast(lambda part: seen, 1, self.fps, *who), (width, height))
+        casts = Casts(*(Cast(lambda part: seen, 1, self.fps, *rule) for rule in self.rules((width, height))))
         self.counts.swapped += casts.count(self.counts)
         return [swapped for _, swapped, _ in self.painter.painted(zip(frames, casts.faces(0), strict=True))]
 

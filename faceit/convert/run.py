@@ -25,8 +25,8 @@ from faceit.media.downloads import DownloadProgress, cookie_options, fetch_job
 from faceit.media.fetch import fetch
 from faceit.media.formats import LONGEST_MOVING, MOVING, Target
 from faceit.media.frame_at import frame_at
+from faceit.media.probe import VideoInfo, frame_size, probe, used_seconds
 from faceit.media.provenance import Label, note, read_note
-from faceit.media.video import VideoInfo, frame_size, probe, used_seconds
 from faceit.pages.values import clock
 from faceit.progress import Progress, duration, say
 
@@ -69,7 +69,7 @@ def convert(project: Project, task: ConvertTask, settings: ConvertSettings | Non
     with conversion.opened():
         with conversion.first_pass(**request.first_pass):
             painter = request.painter()
-        casts = request.casts(conversion.cast, frame_size(info, settings.height))
+        casts = conversion.casts(request.rules(frame_size(info, settings.height)))
         counts.swapped = casts.count(counts)
         if counts.swapped:
             facts = request.facts()

@@ -10,9 +10,10 @@ from faceit.convert.comparison import captions_of, together
 from faceit.convert.request import ConversionRequest, ConvertCounts, Converter
 from faceit.errors import FaceitError, MediaError
 from faceit.files import write_text
-from faceit.images import PICTURE_ENDINGS, read_image, resize, write_image
+from faceit.images import read_image, resize, write_image
 from faceit.media.provenance import Label, note, read_note
 from faceit.media.side_by_side import WAYS
+from faceit.picture_files import is_picture, pictures_in
 from faceit.progress import Progress, say
 
 WRITTEN = {".jpg", ".jpeg", ".png"}  # others become .png
@@ -22,12 +23,8 @@ STORY = "faceit.json"  # of a folder
 def stills_in(source: Path) -> list[Path] | None:
     """The photos that ``source`` is or, a folder, holds, sorted; None where it is neither."""
     if source.is_dir():
-        return sorted(path for path in source.iterdir() if _is_photo(path))
-    return [source] if _is_photo(source) else None
-
-
-def _is_photo(path: Path) -> bool:
-    return path.suffix.lower() in PICTURE_ENDINGS and not path.name.startswith(".") and path.is_file()
+        return pictures_in(source)
+    return [source] if is_picture(source) else None
 
 
 @dataclass(frozen=True)

@@ -11,24 +11,24 @@ import math
 import shutil
 import time as clock
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from faceit.casting.cast import Cast, Casts, Limits
+from faceit.casting.cast import Cast, Casts, SwapRule
 from faceit.casting.first_pass import FirstPass, SeenFaces, first_frames, load_seen, nothing_seen
 from faceit.config.settings import ConvertSettings
 from faceit.convert.painter import Painter
 from faceit.errors import MediaError
-from faceit.faces.identity import Identity
 from faceit.files import read_json, write_text
 from faceit.media.animation import write_moving, write_sequence
 from faceit.media.formats import Encoding, Target
 from faceit.media.join import join
 from faceit.media.mux import check_sound, mux
+from faceit.media.probe import VideoInfo, frame_count, frame_size
 from faceit.media.provenance import Label
-from faceit.media.video import VideoInfo, frame_count, frame_size, read_frames, read_planes
+from faceit.media.video import read_frames, read_planes
 from faceit.media.writer import VideoWriter
 from faceit.parallel.lock import only_one
 from faceit.parallel.queues import BackgroundCalls, ahead
@@ -160,9 +160,9 @@ class VideoConversion:
                 break
             raise MediaError(f"{self.source} has no picture in the part asked for.")
 
-    def cast(self, identity: Identity | None, limits: Limits) -> Cast:
-        """Who is who in all that was seen."""
-        return Cast(self._seen, len(self.frames), float(self.info.fps), identity, limits)
+    def casts(self, rules: Sequence[SwapRule]) -> Casts:
+        """Who is who in all that was seen, and which swap takes whom."""
+        return Casts(*(Cast(self._seen, len(self.frames), float(self.info.fps), *rule) for rule in rules))
 
     def _count(self) -> int:
         if not self.info.duration:  # nobody knows how long it is
@@ -200,7 +200,7 @@ class VideoConversion:
 
     # --- the second pass: pixels ---
 
-    def paint(self, painter: Painter, cast: Cast | Casts) -> None:
+    def paint(self, painter: Painter, casts: Casts) -> None:
         """Encode all parts that are not there yet. MediaError where the disk refuses; what was done stays."""
         began, before = clock.monotonic(), self.seconds
         width, height = frame_size(self.info, self.settings.height)
@@ -212,7 +212,7 @@ class VideoConversion:
                     done += frames
                     progress.resume_at(done)
                     continue
-                with contextlib.closing(self._painted(number, painter, cast, label, (width, height))) as painted:
+                with contextlib.closing(self._painted(number, painter, casts, label, (width, height))) as painted:
                     for _ in painted:
                         done += 1
                         progress.update(done)
@@ -231,11 +231,11 @@ class VideoConversion:
     def _files(self, number: int) -> list[Path]:
         return [self.folder / f"{name}-{number:04d}{how.part}" for name, how in self._lines().items()]
 
-    def _painted(self, number: int, painter: Painter, cast: Cast | Casts, label: Label | None, size: tuple[int, int]):
+    def _painted(self, number: int, painter: Painter, casts: Casts, label: Label | None, size: tuple[int, int]):
         """Paint and encode a part; yields once a frame."""
         begin, end, count = self._span(number)
         last = number + 1 == len(self.frames)
-        faces = cast.faces(number)
+        faces = casts.faces(number)
         with contextlib.ExitStack() as stack:
             lines = {}
             for path, (name, how) in zip(self._files(number), self._lines().items(), strict=True):

@@ -10,8 +10,8 @@ from faceit.convert.output_names import beside
 from faceit.geometry import FACE, eye_distance
 from faceit.images import grid, resize, with_caption, write_image
 from faceit.media.frame_at import frame_at
+from faceit.media.probe import probe
 from faceit.media.provenance import Label, read_note
-from faceit.media.video import probe
 from faceit.pages.values import clock
 
 SIDE, COLUMNS = 300, 4  # pixels of a picture; pictures in a row

@@ -7,6 +7,8 @@ real downloader, detector, training and conversion. This chapter tells the other
 import json
 import os
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -56,12 +58,13 @@ def demo(folder: Path, minutes: float) -> None:
         if not _converted(project, output):
             convert(project, task)
     _still(folder / "demo.jpg", output)
-    _tell(folder, project, output, time.monotonic() - began)
+    _say_where(folder, project, output, time.monotonic() - began)
 
 
 def make_clips(folder: Path) -> Path:
     """Portraits and clips of the demo; those that are there are kept."""
-    from faceit.demo.talking_head import make_clip, portraits
+    from faceit.demo.clip import make_clip
+    from faceit.demo.portraits import portraits
 
     persons, clips = folder / "data" / "persons", folder / "clips"
     persons.mkdir(parents=True, exist_ok=True)
@@ -82,38 +85,28 @@ def make_clips(folder: Path) -> Path:
     return clips
 
 
-class _served:
+@contextmanager
+def _served(folder: Path, clips: Path) -> Iterator[Project]:
     """The clips on a local server while the block runs; gives the project whose YAML names their URLs."""
+    file = folder / "faceit.yaml"
+    with ExitStack() as stack:
+        write_text(file, _yaml(_serve(stack, clips, _port(file))))
+        yield load_project(file)
 
-    def __init__(self, folder: Path, clips: Path):
-        self.folder, self.clips = folder, clips
 
-    def __enter__(self) -> Project:
-        file = self.folder / "faceit.yaml"
-        self.server, base = self._serve(_port(file))
+def _serve(stack: ExitStack, clips: Path, port: int) -> str:
+    """Serve until the stack ends: on the port of the first run, so that its URLs stay true, or on any when that is
+    taken. Returns the URL of the folder."""
+    for choice in (port, 0):
         try:
-            write_text(file, _yaml(base))
-            return load_project(file)
-        except BaseException:
-            self.server.__exit__(None, None, None)
-            raise
-
-    def _serve(self, port: int):
-        """On the port of the first run, so that its URLs stay true; on any when that is taken."""
-        for choice in (port, 0):
-            server = serve_folder(self.clips, port=choice)
-            try:
-                return server, server.__enter__()
-            except OSError:
-                if choice == 0:
-                    raise FaceitError("No local port can be opened for the demo's server.") from None
-        raise AssertionError("unreachable")
-
-    def __exit__(self, *exc) -> None:
-        self.server.__exit__(*exc)
+            return stack.enter_context(serve_folder(clips, port=choice))
+        except OSError:
+            continue
+    raise FaceitError("No local port can be opened for the demo's server.")
 
 
 def _port(file: Path) -> int:
+    """The port in the URLs of an earlier run's YAML; 0, which means any, where there is none."""
     try:
         return int(file.read_text(encoding="utf-8").split("http://127.0.0.1:")[1].split("/")[0])
     except (OSError, IndexError, ValueError):
@@ -144,7 +137,7 @@ def _still(path: Path, output: Path) -> None:
     write_image(path, grid(frames, columns=2), quality=88)
 
 
-def _tell(folder: Path, project: Project, output: Path, seconds: float) -> None:
+def _say_where(folder: Path, project: Project, output: Path, seconds: float) -> None:
     def short(path: Path) -> str:
         return os.path.relpath(path)
 

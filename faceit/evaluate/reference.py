@@ -67,17 +67,7 @@ def learn(project: Project, person: Person) -> Reference:
     """A person's reference, from their training faces, or from their portraits where there are none."""
     folders = finished(project.face_dirs(person))
     crop = shared_crop(folders)
-    faces: list[KnownFace] = []
-    left_out: Counter[str] = Counter()
-    for folder in folders:
-        names = picture_names(folder)
-        for row in iterate_table(folder):
-            if row.file not in names:
-                continue
-            if row.left_out is None:
-                faces.append(KnownFace(picture(folder, row), row.points(), row.frame, row.held_out, crop))
-            else:
-                left_out[row.left_out] += 1
+    faces, left_out = _known_faces(folders, crop)
     train, held = ([face for face in faces if face.held_out == out] for out in (False, True))
     if not train:
         pictures = [face_in_portrait(path, person.name, project.preprocess.detector) for path in person.portraits]
@@ -89,13 +79,31 @@ def learn(project: Project, person: Person) -> Reference:
         return _reference(person.name, pictures, [])
     known = _reference(person.name, *([_placed(face) for face in spread(some, most)]
                                       for some, most in ((train, KNOWN_FACES), (held, HELD_FACES))))  # fmt: skip
-    loaded = load_faceset(folders, MEAN_SIZE, most=400).faces
-    first = (loaded.shape[1] - MEAN_SIZE) // 2
-    inner = loaded[:, first : first + MEAN_SIZE, first : first + MEAN_SIZE]
-    known.mean_face = (inner.astype(np.float32).mean(0) / 255).astype(np.float32)
+    known.mean_face = _mean_face(folders)
     known.crop_pixels = median([FACE.eyes * eye_distance(face.points) for face in faces])
     known.faces, known.crop, known.left_out = faces, crop, dict(left_out.most_common())
     return known
+
+
+def _known_faces(folders: list[Path], crop: Crop) -> tuple[list[KnownFace], Counter]:
+    """The faces that training may take, and how many were left out for which reason."""
+    faces, left_out = [], Counter()
+    for folder in folders:
+        names = picture_names(folder)
+        for row in iterate_table(folder):
+            if row.left_out is None and row.file in names:
+                faces.append(KnownFace(picture(folder, row), row.points(), row.frame, row.held_out, crop))
+            elif row.file in names:
+                left_out[row.left_out] += 1
+    return faces, left_out
+
+
+def _mean_face(folders: list[Path]) -> np.ndarray:
+    """(64, 64, 3) float32 in 0..1: the mean of the training faces, without the room around them for augmentation."""
+    pictures = load_faceset(folders, MEAN_SIZE, most=400).faces
+    first = (pictures.shape[1] - MEAN_SIZE) // 2
+    inner = pictures[:, first : first + MEAN_SIZE, first : first + MEAN_SIZE]
+    return (inner.astype(np.float32).mean(0) / 255).astype(np.float32)
 
 
 def _reference(name: str, known: list, held: list) -> Reference:

@@ -26,8 +26,9 @@ from faceit.geometry import FACE, Crop, Face, align, crop_points, eye_distance, 
 from faceit.measure import pixels
 from faceit.measure.expression import ANGLES, expressions, shift_between
 from faceit.measure.table import FrameTable
+from faceit.media.probe import frame_count, probe
 from faceit.media.provenance import Label
-from faceit.media.video import frame_count, probe, read_frames
+from faceit.media.video import read_frames
 from faceit.progress import Progress
 
 ENCODED_PER_S = 5  # faces a second whose identity is measured: encoding takes 0.1 s

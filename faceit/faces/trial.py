@@ -80,9 +80,10 @@ def try_face(picture: np.ndarray, detector: str) -> dict:
         return {"problem": "dlib's recogniser gives no numbers"}
     trying("cv2", "align a face")
     face = align(found[0].landmarks, ALIGNED).warp(np.ascontiguousarray(picture))
-    trying("cv2", "save a picture")
+    trying("PIL", "save a picture")
     with tempfile.TemporaryDirectory(prefix="faceit-") as folder:
         write_image(Path(folder) / "face.jpg", face)
+        trying("cv2", "read a picture")
         if read_image(Path(folder) / "face.jpg").shape != face.shape:
             return {"problem": "a picture that was saved is not read as it was"}
     return {}

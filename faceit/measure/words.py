@@ -23,22 +23,22 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{whole % 60:02d}" if hours else f"{minutes}:{whole % 60:02d}"
 
 
-def summary(said: dict) -> list[str]:
+def summary(evaluation: dict) -> list[str]:
     """Sentences on an evaluation (as in evaluation.json), the most important first."""
     parts = (_seen, _likeness, _coverage, _beside_floors, _pose, _sharpness, _time, _place, _reconstruction, _heads,
              _lacking, _worst)  # fmt: skip
-    return [line for line in (part(said) for part in parts) if line]
+    return [line for line in (part(evaluation) for part in parts) if line]
 
 
-def _seen(said: dict) -> str:
-    if not said.get("seen"):
+def _seen(evaluation: dict) -> str:
+    if not evaluation.get("seen"):
         return ""
     return ("Careful: the network has trained on faces that are held out now, so figures on held-out material are "
             "better than they should be; train under another name to know.")  # fmt: skip
 
 
-def _coverage(said: dict) -> str:
-    counts = said.get("coverage")
+def _coverage(evaluation: dict) -> str:
+    counts = evaluation.get("coverage")
     if not counts or not counts["frames"]:
         return ""
     rest = [f"{counts[key]:,} {text}" for key, text in (
@@ -48,27 +48,27 @@ def _coverage(said: dict) -> str:
     return f"{counts['swapped']:,} of {counts['frames']:,} frames are swapped{others}."
 
 
-def _likeness(said: dict) -> str:
+def _likeness(evaluation: dict) -> str:
     """Identity and expression in one sentence: a still mean face would pass the one alone."""
-    identity, expression = said.get("identity"), said.get("expression")
+    identity, expression = evaluation.get("identity"), evaluation.get("expression")
     if not identity or identity["nearer_to"] is None or not expression:
         return ""
-    text = f"Reads as {said['to']['name']} in {identity['nearer_to']:.0%} of frames"
+    text = f"Reads as {evaluation['to']['name']} in {identity['nearer_to']:.0%} of frames"
     text += f"; {_following('the mouth', expression['mouth_opening']['r'])}"
     eyes = [expression[key]["r"] for key in ("left_eye", "right_eye") if expression[key]["r"] is not None]
     return text + (f", {_following('the eyes', sum(eyes) / len(eyes))}." if eyes else ".")
 
 
-def _beside_floors(said: dict) -> str:
+def _beside_floors(evaluation: dict) -> str:
     """The distance that is behind it, beside that of real footage, and what a still face would reach."""
-    if not _likeness(said):
+    if not _likeness(evaluation):
         return ""
-    dlib, second, to = said["identity"]["dlib"], said["identity"]["second"], said["to"]["name"]
+    dlib, second, to = evaluation["identity"]["dlib"], evaluation["identity"]["second"], evaluation["to"]["name"]
     own = dlib["floors"]["real_to"]
     real = f"{to}'s own unseen faces: {own:.2f}; " if own is not None else ""
     text = f"{dlib['to']:.2f} away from {to} ({real}below 0.6 is the same person)"
     text += f", {second['name']} {second['to']:.2f}" if second["to"] is not None else ""
-    still, still_r = dlib["floors"]["mean_face"], said["expression"]["mouth_opening"]["floors"]["mean_face"]["r"]
+    still, still_r = dlib["floors"]["mean_face"], evaluation["expression"]["mouth_opening"]["floors"]["mean_face"]["r"]
     if still is not None:
         mouth = f", but its mouth at r = {still_r:.2f}" if still_r is not None else ""
         text += f"; a still mean face would be {still:.2f} away{mouth}"
@@ -85,8 +85,8 @@ def _following(what: str, r: float | None) -> str:
     return f"{what} {word} (r = {r:.2f})"
 
 
-def _pose(said: dict) -> str:
-    pose = said.get("pose")
+def _pose(evaluation: dict) -> str:
+    pose = evaluation.get("pose")
     if not pose or pose["angle"] is None:
         return ""
     r = {what: pose["r"][name] for name, what in (("yaw", "turns"), ("pitch", "nods"))}
@@ -103,21 +103,21 @@ def _pose(said: dict) -> str:
 
 def _further(angles: dict[str, float]) -> str:
     """How far a head is turned beyond another, from degrees by angle."""
-    said = [WAYS[name][beyond > 0].format(f"{abs(beyond):.0f} degrees") for name, beyond in angles.items()]
-    return " and ".join(filter(None, (", ".join(said[:-1]), said[-1])))
+    turns = [WAYS[name][beyond > 0].format(f"{abs(beyond):.0f} degrees") for name, beyond in angles.items()]
+    return " and ".join(filter(None, (", ".join(turns[:-1]), turns[-1])))
 
 
-def _sharpness(said: dict) -> str:
-    sharp = said.get("sharpness")
+def _sharpness(evaluation: dict) -> str:
+    sharp = evaluation.get("sharpness")
     if not sharp or sharp["ratio"] is None:
         return ""
     ratio = sharp["ratio"]
     word = "As sharp as real" if ratio >= 0.85 else "A little soft" if ratio >= 0.6 else "Soft"
-    return f"{word}: {ratio:.0%} of {said['to']['name']}'s real sharpness at {sharp['size']} pixels."
+    return f"{word}: {ratio:.0%} of {evaluation['to']['name']}'s real sharpness at {sharp['size']} pixels."
 
 
-def _time(said: dict) -> str:
-    time = said.get("time")
+def _time(evaluation: dict) -> str:
+    time = evaluation.get("time")
     if not time or time["jitter"] is None or time["flicker"] is None:
         return ""
     calm = time["jitter"] <= 1.25 and time["flicker"] <= 1.25
@@ -125,8 +125,8 @@ def _time(said: dict) -> str:
     return f"{word}: {time['jitter']:.2f} times the driving face's jitter, {time['flicker']:.2f} times its flicker."
 
 
-def _place(said: dict) -> str:
-    seam, background = said.get("seam"), said.get("background")
+def _place(evaluation: dict) -> str:
+    seam, background = evaluation.get("seam"), evaluation.get("background")
     parts = []
     if seam and seam["swapped"] is not None:
         more = seam["swapped"] - seam["driving"]
@@ -141,35 +141,37 @@ def _place(said: dict) -> str:
     return text[:1].upper() + text[1:] + "." if text else ""
 
 
-def _reconstruction(said: dict) -> str:
+def _reconstruction(evaluation: dict) -> str:
+    sides = (evaluation.get("reconstruction") or {}).values()
     parts = [f"{side['name']} {side['psnr']:.1f} dB, {side['gain']:+.1f} over the mean face"
-             for side in (said.get("reconstruction") or {}).values() if side and side["psnr"] is not None]  # fmt: skip
+             for side in sides if side and side["psnr"] is not None]  # fmt: skip
     return f"Unseen faces as themselves: {'; '.join(parts)}." if parts else ""
 
 
-def _heads(said: dict) -> str:
-    heads = said.get("heads")
+def _heads(evaluation: dict) -> str:
+    heads = evaluation.get("heads")
     apart = {name: heads[name]["from"] - heads[name]["to"] for name in ("yaw", "pitch")} if heads else {}
     apart = {name: beyond for name, beyond in apart.items() if abs(beyond) > HEADS_APART}
     if not apart:
         return ""
-    to = said["to"]["name"]
-    return (f"{said['from']['name']} holds the head {_further(apart)} than {to}: swaps will show angles that "
+    to = evaluation["to"]["name"]
+    return (f"{evaluation['from']['name']} holds the head {_further(apart)} than {to}: swaps will show angles that "
             f"{to}'s videos have little of.")  # fmt: skip
 
 
-def _lacking(said: dict) -> str:
-    lacking = said.get("lacking")
+def _lacking(evaluation: dict) -> str:
+    lacking = evaluation.get("lacking")
     if not lacking:
         return ""
     share = sum(each["share"] for each in lacking)
-    return f"{share:.0%} of {said['from']['name']}'s faces are in poses that {said['to']['name']}'s videos lack."
+    driver, giver = evaluation["from"]["name"], evaluation["to"]["name"]
+    return f"{share:.0%} of {driver}'s faces are in poses that {giver}'s videos lack."
 
 
-def _worst(said: dict) -> str:
-    worst = said.get("worst")
+def _worst(evaluation: dict) -> str:
+    worst = evaluation.get("worst")
     if not worst or worst[0]["trouble"] < 1:
         return ""
-    first = worst[0]
-    place = f" of {said['videos'][first['video']]['file'].rsplit('/', 1)[-1]}" if len(said["videos"]) > 1 else ""
-    return f"Worst at {clock(first['time'])}{place}: {WHY[first['why']].format(to=said['to']['name'])}."
+    first, videos = worst[0], evaluation["videos"]
+    place = f" of {videos[first['video']]['file'].rsplit('/', 1)[-1]}" if len(videos) > 1 else ""
+    return f"Worst at {clock(first['time'])}{place}: {WHY[first['why']].format(to=evaluation['to']['name'])}."

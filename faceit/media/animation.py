@@ -1,17 +1,19 @@
 """Videos as pictures: a GIF or an animated WebP, or a folder with one picture a frame."""
 
 import contextlib
-import os
 import re
 import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 from faceit.errors import MediaError
-from faceit.images import comment_of, commented, write_image
+from faceit.files import new_folder, replacing
+from faceit.images import write_image
 from faceit.media import process
-from faceit.media.mux import part_path
-from faceit.media.video import probe, read_frames
+from faceit.media.probe import probe
+from faceit.media.video import read_frames
+from faceit.picture_files import comment_of, commented
 
 FASTEST_GIF = 34  # frames a second; its clock has hundredths, and browsers slow down what is shorter than two of them
 WEBP_QUALITY = 80
@@ -21,34 +23,29 @@ NUMBERED = re.compile(r"[0-9]{6,}\.(png|jpg)")
 def write_moving(video: Path, out: Path, comment: str) -> None:
     """Write the pictures of a short video as ``out``, a .gif or .webp that begins again at its end, with a comment that
     programs find. It is whole or as it was. MediaError where ffmpeg fails."""
-    part, palette = part_path(out), part_path(out, "palette", ".png")
-    try:
+    with replacing(out, error=MediaError) as part:
         if out.suffix.lower() == ".gif":
-            _gif(video, part, palette)
+            _gif(video, part)
         else:
             _run(video, part, lambda picture: picture, "webp", vcodec="libwebp_anim", quality=WEBP_QUALITY, loop=0)
         part.write_bytes(commented(part.read_bytes(), comment))
         if comment_of(part) != comment:
             raise MediaError(f"{out} cannot be written: its note does not go in.")
-        os.replace(part, out)
-    except OSError as error:
-        raise MediaError(f"{out} cannot be written: {error.strerror or error}.") from error
-    finally:
-        for path in (part, palette):
-            path.unlink(missing_ok=True)
 
 
-def _gif(video: Path, part: Path, palette: Path) -> None:
+def _gif(video: Path, out: Path) -> None:
     """In two runs: with the palette in one, ffmpeg would keep all pictures in memory."""
     import ffmpeg
 
     fps = probe(video).fps
     rate = str(fps if fps <= FASTEST_GIF else fps / -(-fps // FASTEST_GIF))
-    _run(video, palette, lambda picture: picture.filter("fps", rate).filter("palettegen", stats_mode="diff"), "image2",
-         update=1)  # fmt: skip
-    colours = ffmpeg.input(process.file_name(palette))
-    _run(video, part, lambda picture: ffmpeg.filter([picture.filter("fps", rate), colours], "paletteuse",
-                                                    diff_mode="rectangle"), "gif", loop=0)  # fmt: skip
+    with tempfile.TemporaryDirectory(prefix="faceit-") as folder:
+        palette = Path(folder) / "palette.png"
+        _run(video, palette, lambda picture: picture.filter("fps", rate).filter("palettegen", stats_mode="diff"),
+             "image2", update=1)  # fmt: skip
+        colours = ffmpeg.input(process.file_name(palette))
+        _run(video, out, lambda picture: ffmpeg.filter([picture.filter("fps", rate), colours], "paletteuse",
+                                                       diff_mode="rectangle"), "gif", loop=0)  # fmt: skip
 
 
 def _run(video: Path, out: Path, changed: Callable, muxer: str, **options) -> None:
@@ -76,20 +73,12 @@ def write_sequence(video: Path, folder: Path, kind: str, comment: str, on_frame:
     and so on, each with the comment; how many. ``on_frame(count)`` follows each. MediaError for a folder that holds
     anything else."""
     check_sequence(folder)
-    part = folder.with_name(f".{folder.name}.part")
     count = 0
-    shutil.rmtree(part, ignore_errors=True)
-    try:
-        part.mkdir(parents=True)
+    with new_folder(folder, MediaError) as part:
         with contextlib.closing(read_frames(video)) as frames:
             for count, (_, frame) in enumerate(frames, 1):
                 write_image(part / f"{count:06d}.{kind}", frame, comment=comment)
                 on_frame(count)
         if folder.is_dir():
             shutil.rmtree(folder)
-        os.replace(part, folder)
-    except OSError as error:
-        raise MediaError(f"{folder} cannot be written: {error.strerror or error}.") from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
     return count

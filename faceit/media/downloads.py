@@ -5,7 +5,7 @@ from pathlib import Path
 from threading import Lock
 
 from faceit.config.project import Project, Video
-from faceit.media.fetch import Download
+from faceit.media.fetch_record import Download
 from faceit.progress import PLAIN_EVERY_S, say
 
 

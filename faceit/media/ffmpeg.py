@@ -12,6 +12,7 @@ from pathlib import Path
 from platformdirs import user_cache_path
 
 from faceit.errors import MediaError
+from faceit.files import replacing
 
 # what ffmpeg adds below the line that gives the reason
 SAYS_NOTHING = (
@@ -118,15 +119,11 @@ def _link(exe: Path, link: Path) -> None:
             return
     elif link.is_symlink() and os.readlink(link) == str(exe):
         return
-    fresh = link.with_name(f".{link.name}.{os.getpid()}.{threading.get_ident()}")
-    try:
+    with replacing(link, mark=f".{os.getpid()}.{threading.get_ident()}") as part:
         if os.name == "nt":
-            shutil.copy2(exe, fresh)
+            shutil.copy2(exe, part)
         else:
-            fresh.symlink_to(exe)
-        os.replace(fresh, link)
-    finally:
-        fresh.unlink(missing_ok=True)
+            part.symlink_to(exe)
 
 
 _temp_folder: Path | None = None

@@ -1,15 +1,16 @@
 """The rest of a source beside its new pictures: its sound, subtitles, chapters and metadata, in one file with them."""
 
-import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from faceit.errors import MediaError
+from faceit.files import replacing
 from faceit.media import process
 from faceit.media.formats import CONTAINERS, Container
+from faceit.media.probe import clock_jumps, decodable, late_by, opened
 from faceit.media.subtitles import cut_subtitles
-from faceit.media.video import SEEK_MARGIN_S, clock_jumps, decodable, late_by, opened, seek
+from faceit.media.video import SEEK_MARGIN_S, seek
 
 SOUND_BITRATE = "192k"
 TRIED_S = 2.0  # of a sound, before hours of work
@@ -42,28 +43,21 @@ def mux(
     sounds = [s for s in streams if s.kind == "audio"]
     texts = [s for s in streams if s.kind == "subtitle" and (s.codec in kind.texts or s.codec in TEXTS)]
     tags = [f"{key}={value}" for key, value in (("title", title), ("comment", comment)) if value]
-    part = part_path(out)
-    try:
-        with tempfile.TemporaryDirectory(prefix="faceit-") as folder:
-            cut = _cut(rest, texts, Path(folder))
-            for copy, words in _attempts(kind, sounds, [] if cut is None else texts):
-                problem = _written(picture, sounds, words, cut or {}, rest, kind, part, tags, copy=copy)
-                if problem is None and _sounds_in(part) != len(sounds):
-                    problem = "the sound is missing in the result"
-                if problem is None:
-                    os.replace(part, out)
-                    left = len(streams) - len(sounds) - len(words)
-                    return [f"{left} of its subtitles do not fit into {out.suffix} files"] if left else []
+    with replacing(out, error=MediaError) as part, tempfile.TemporaryDirectory(prefix="faceit-") as folder:
+        cut = _cut(rest, texts, Path(folder))
+        for copy, words in _attempts(kind, sounds, [] if cut is None else texts):
+            problem = _written(picture, sounds, words, cut or {}, rest, kind, part, tags, copy=copy)
+            if problem is None and _sounds_in(part) != len(sounds):
+                problem = "the sound is missing in the result"
+            if problem is None:
+                left = len(streams) - len(sounds) - len(words)
+                return [f"{left} of its subtitles do not fit into {out.suffix} files"] if left else []
         raise MediaError(f"{out} cannot be written: {problem}.")
-    except OSError as error:
-        raise MediaError(f"{out} cannot be written: {error.strerror or error}.") from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
-def part_path(path: Path, what: str | None = None, ending: str | None = None) -> Path:
-    """The hidden name beside ``path`` under which it is written until it is whole."""
-    return path.with_name(f".{path.stem}.{what + '.' if what else ''}part{ending or path.suffix}")
+def picture_path(path: Path, ending: str = ".mp4") -> Path:
+    """The hidden file beside the video ``path`` in which its pictures are gathered, before ``mux``."""
+    return path.with_name(f".{path.stem}.picture.part{ending}")
 
 
 def check_sound(path: Path, start: float | None = None, ending: str = ".mp4") -> None:

@@ -11,8 +11,8 @@ import numpy as np
 
 from faceit import __version__
 from faceit.errors import MediaError
-from faceit.images import PICTURE_ENDINGS, comment_of
 from faceit.media.container import open_to_read, tags
+from faceit.picture_files import PICTURE_ENDINGS, comment_of
 from faceit.planes import TO_YUV, Layer, Planes
 
 LABEL_TEXT = "AI MODIFIED"

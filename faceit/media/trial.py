@@ -14,13 +14,14 @@ from fractions import Fraction
 from pathlib import Path
 
 from faceit.errors import MediaError
-from faceit.media.fetch import JS_RUNTIMES, fetch
+from faceit.media.fetch import fetch
+from faceit.media.fetch_ytdlp import JS_RUNTIMES
 from faceit.media.ffmpeg import last_line
 from faceit.trying import trying
 
 NEEDED = ("libx264", "aac")  # what videos are written with
 HARDWARE = ("nvenc", "videotoolbox", "qsv", "vaapi", "amf")
-SIDE, FRAMES, RATE = 64, 5, 25  # of the pictures that are encoded for a try
+SIDE, FRAMES, RATE, GREY = 64, 5, 25, 120  # of the pictures that are encoded for a try
 SOUND_RATE = 44100
 TIME_LIMIT_S = 20.0
 NEAR_LEVELS = 24.0  # mean difference that encoding a smooth picture never makes
@@ -88,51 +89,72 @@ def try_videos() -> dict:
     """
     import numpy as np  # only here: ffmpeg alone is tried by doctor's own process, which NumPy must not be able to stop
 
-    from faceit.media.container import open_to_read
     from faceit.media.join import join
     from faceit.media.provenance import Label
-    from faceit.media.server import serve_folder
     from faceit.media.side_by_side import side_by_side
-    from faceit.media.video import probe, read_frames
-    from faceit.media.writer import VideoWriter
 
-    side, grey = 2 * SIDE, 120
-    picture = np.full((side, side, 3), grey, np.uint8)
+    picture = np.full((2 * SIDE, 2 * SIDE, 3), GREY, np.uint8)
     trying("PIL", "write on a picture")
-    Label(side, side).stamp(picture)
+    Label(2 * SIDE, 2 * SIDE).stamp(picture)
     with tempfile.TemporaryDirectory(prefix="faceit-") as name:
         folder = Path(name)
-        with wave.open(str(folder / "sound.wav"), "wb") as sound:
-            sound.setnchannels(1)
-            sound.setsampwidth(2)
-            sound.setframerate(SOUND_RATE)
-            sound.writeframes(bytes(2 * SOUND_RATE * FRAMES // RATE))
-        trying("av", "open a file")
-        with open_to_read(folder / "sound.wav") as container:
-            _expect(len(container.streams.audio) == 1, "it finds no sound in a sound")
-        trying("ffmpeg", "write a video")
-        silent = _written(VideoWriter(folder / "silent.mp4", side, side, RATE), picture)
-        trying("av", "look into a video")
-        _expect(probe(silent).width == side, "it reads another width than the video has")
-        trying("ffmpeg", "write a video with its sound")
-        heard = _written(VideoWriter(folder / "heard.mp4", side, side, RATE, sound_from=folder / "sound.wav"), picture)
-        trying("av", "find the sound of a video")
-        _expect(probe(heard).has_sound, "it finds none")
-        trying("ffmpeg", "read a video")
-        frames = [frame for _, frame in read_frames(heard)]
-        _expect(len(frames) == FRAMES, f"{FRAMES} pictures were written, and {len(frames)} came back")
-        differs = np.abs(frames[0].astype(float) - picture).mean()
-        _expect(differs < NEAR_LEVELS, "other pictures came back than were written")
+        silent, heard = _try_writing(folder, picture)
+        _try_reading(heard, picture)
         trying("av", "join two videos")
         _expect(join([silent, silent], folder / "joined.mp4", Fraction(RATE)) == 2 * FRAMES, "pictures are missing")
         trying("moviepy", "put two videos side by side")
         side_by_side(silent, heard, folder / "both.mp4", preset="ultrafast")
-        trying("yt_dlp", "download a video from a server on this machine")
-        os.environ["NO_PROXY"] = "*"
-        with serve_folder(folder) as address:
-            loaded = fetch(f"{address}/heard.mp4", folder / "loaded")
-        _expect(loaded.read_bytes() == heard.read_bytes(), "another file arrived than was served")
+        _try_downloading(heard)
     return {}
+
+
+def _try_writing(folder: Path, picture) -> tuple[Path, Path]:
+    """Two videos of the picture, without sound and with it."""
+    from faceit.media.container import open_to_read
+    from faceit.media.probe import probe
+    from faceit.media.writer import VideoWriter
+
+    height, width = picture.shape[:2]
+    silence = folder / "silence.wav"
+    with wave.open(str(silence), "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(SOUND_RATE)
+        sound.writeframes(bytes(2 * SOUND_RATE * FRAMES // RATE))
+    trying("av", "open a file")
+    with open_to_read(silence) as container:
+        _expect(len(container.streams.audio) == 1, "it finds no sound in a sound")
+    trying("ffmpeg", "write a video")
+    silent = _written(VideoWriter(folder / "silent.mp4", width, height, RATE), picture)
+    trying("av", "look into a video")
+    _expect(probe(silent).width == width, "it reads another width than the video has")
+    trying("ffmpeg", "write a video with its sound")
+    heard = _written(VideoWriter(folder / "heard.mp4", width, height, RATE, sound_from=silence), picture)
+    trying("av", "find the sound of a video")
+    _expect(probe(heard).has_sound, "it finds none")
+    return silent, heard
+
+
+def _try_reading(video: Path, picture) -> None:
+    import numpy as np
+
+    from faceit.media.video import read_frames
+
+    trying("ffmpeg", "read a video")
+    frames = [frame for _, frame in read_frames(video)]
+    _expect(len(frames) == FRAMES, f"{FRAMES} pictures were written, and {len(frames)} came back")
+    differs = np.abs(frames[0].astype(float) - picture).mean()
+    _expect(differs < NEAR_LEVELS, "other pictures came back than were written")
+
+
+def _try_downloading(video: Path) -> None:
+    from faceit.media.server import serve_folder
+
+    trying("yt_dlp", "download a video from a server on this machine")
+    os.environ["NO_PROXY"] = "*"
+    with serve_folder(video.parent) as address:
+        loaded = fetch(f"{address}/{video.name}", video.with_name("loaded"))
+    _expect(loaded.read_bytes() == video.read_bytes(), "another file arrived than was served")
 
 
 def _written(writer, picture) -> Path:

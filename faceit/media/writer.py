@@ -1,5 +1,6 @@
 """Videos out: pictures go to an encoder first and then, when their length is known, into a file with the rest."""
 
+import contextlib
 import subprocess
 import tempfile
 from fractions import Fraction
@@ -10,8 +11,9 @@ import numpy as np
 from faceit.errors import MediaError
 from faceit.media import process
 from faceit.media.formats import CONTAINERS, Encoding
-from faceit.media.mux import check_sound, mux, part_path
-from faceit.media.video import AS_BT709, rate_of
+from faceit.media.mux import check_sound, mux, picture_path
+from faceit.media.probe import rate_of
+from faceit.media.video import AS_BT709
 from faceit.planes import Planes
 
 
@@ -58,7 +60,7 @@ class VideoWriter:
         self.start, self.duration = start, duration
         self.comment, self.title, self.planes, self.encoding = comment, title, planes, Encoding(**how)
         self.frames_written = 0
-        self._picture = part_path(self.path, "picture", self.encoding.part)
+        self._picture = picture_path(self.path, self.encoding.part)
         self._encoder: subprocess.Popen | None = None
         self._log = None
 
@@ -135,7 +137,8 @@ class VideoWriter:
         if self._log is not None:
             self._log.close()
             self._log = None
-        self._picture.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # also that there is no such folder
+            self._picture.unlink(missing_ok=True)
 
     def _command(self) -> list[str]:
         import ffmpeg

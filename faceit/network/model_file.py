@@ -27,11 +27,18 @@ def read_about(folder: Path) -> dict:
 
 
 def check_about(about, source: str) -> dict:
-    """The checks of model.json, wherever it came from."""
+    """model.json, wherever it came from, as it is: WeightsError where something in it cannot be."""
     if not isinstance(about, dict) or not _is_count(about.get("format")):
         raise WeightsError(f"{source} is not a model of faceit.")
     if about["format"] > FORMAT:
         raise WeightsError(f"{source} was written by a newer faceit ({about.get('faceit')!r:.40}): update faceit.")
+    _check_people(about, source)
+    _check_preset(about, source)
+    _check_training(about, source)
+    return about
+
+
+def _check_people(about: dict, source: str) -> None:
     people = about.get("people")
     if not isinstance(people, dict) or any(not isinstance(people.get(side), dict) for side in ("a", "b")):
         raise WeightsError(f"{source} does not say whose faces it knows.")
@@ -41,6 +48,9 @@ def check_about(about, source: str) -> dict:
             raise WeightsError(f"{source} does not name person {side} and their consent.")
         if not NAME.fullmatch(name):
             raise WeightsError(f"{source} gives person {side} the name {name!r:.80}, which cannot be a person's name.")
+
+
+def _check_preset(about: dict, source: str) -> None:
     preset = about.get("preset")
     if not isinstance(preset, dict):
         raise WeightsError(f"{source} does not say which network it is.")
@@ -53,6 +63,9 @@ def check_about(about, source: str) -> dict:
         from_json(preset)
     except WeightsError as e:
         raise WeightsError(f"{source}: {e}") from None
+
+
+def _check_training(about: dict, source: str) -> None:
     if not _is_count(about.get("step", 0)) or not _is_time(about.get("seconds", 0)):
         raise WeightsError(f"{source} does not say how long it was trained: it is damaged.")
     align = about.get("align", FACE.name)
@@ -60,7 +73,6 @@ def check_about(about, source: str) -> dict:
         raise WeightsError(f"{source} was trained with align: {align!r:.40}, which is not known here: update faceit.")
     if not isinstance(about.get("saved", ""), str):
         raise WeightsError(f"{source} does not say when it was saved: it is damaged.")
-    return about
 
 
 def _model_of(source: str) -> str:

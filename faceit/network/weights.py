@@ -7,24 +7,21 @@ from pathlib import Path
 import numpy as np
 
 from faceit.errors import WeightsError
+from faceit.files import replacing
 
 
 def save_tensors(path: Path, tensors: dict[str, np.ndarray], about: dict[str, str]) -> None:
     """Write named arrays and a few strings; the file before survives until the new one is on the disk."""
+    from safetensors import SafetensorError
     from safetensors.numpy import save_file
 
-    part = path.with_name(f".{path.name}.part")
     try:
-        save_file({k: np.asarray(v, order="C") for k, v in tensors.items()}, part, metadata=about)
-        with open(part, "rb+") as f:
-            os.fsync(f.fileno())
-        part.chmod(0o666 & ~_umask())  # safetensors writes files that only their owner may read
-        os.replace(part, path)
-    except BaseException as e:  # safetensors wraps the system's error in one of its own
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
-        if not isinstance(e, OSError) and type(e).__name__ != "SafetensorError":
-            raise
+        with replacing(path) as part:
+            save_file({k: np.asarray(v, order="C") for k, v in tensors.items()}, part, metadata=about)
+            with open(part, "rb+") as f:
+                os.fsync(f.fileno())
+            part.chmod(0o666 & ~_umask())  # safetensors writes files that only their owner may read
+    except (OSError, SafetensorError) as e:  # safetensors wraps the system's error in one of its own
         reason = getattr(e, "strerror", None) or str(e)
         raise WeightsError(f"{path} cannot be written ({reason}): free some space; the last save is intact.") from None
 

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from faceit.pages.charts import Lane, Mark, lanes, shares, slim_bar
+from faceit.pages.axes import Mark
+from faceit.pages.bars import shares, slim_bar
+from faceit.pages.lanes import Lane, lanes
 from faceit.pages.timelines import second_word
 from faceit.pages.tracks import FARTHEST, TrackFacts, TrackGroup, count, why
 from faceit.pages.values import clock, shown

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from markupsafe import Markup
 
-from faceit.pages.charts import heatmap, histograms
+from faceit.pages.distributions import heatmap, histograms
 from faceit.pages.figures import people
 from faceit.pages.values import items, number, numbers, part, percent, shown, text, whose
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from markupsafe import Markup
 
-from faceit.pages.charts import Mark, bar, shares, slim_bar
+from faceit.pages.axes import Mark
+from faceit.pages.bars import bar, shares, slim_bar
 from faceit.pages.values import number, part, percent, shown, text
 
 EXPRESSIONS = {

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from markupsafe import Markup
 
-from faceit.pages.charts import Line, Mark, Stretch, lines
+from faceit.pages.axes import Mark
 from faceit.pages.figures import People, floors, people
+from faceit.pages.line_charts import Line, Stretch, lines
 from faceit.pages.values import number, part, text
 
 SHADED = {"no_face": "no face", "someone_else": "only someone else", "turned": "turned too far",

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 
 from markupsafe import Markup
 
-from faceit.pages.charts import Mark, slim_bar
+from faceit.pages.axes import Mark
+from faceit.pages.bars import slim_bar
 from faceit.pages.values import clock, shown
 
 MOST_KEPT, MOST_OTHERS = 800, 120  # rows, those nearest to the line; of the doubtful ones all are shown

@@ -22,7 +22,7 @@ from faceit.faces.tracks import BEST, TRACKS, Track, read_tracks
 from faceit.files import read_json, write_text
 from faceit.images import fit_within, read_image
 from faceit.measure.coverage import BINS, lacking, pose_counts
-from faceit.media.fetch import find_video
+from faceit.media.fetch_record import find_video
 from faceit.pages import facesets
 from faceit.pages.render import link, picture, render, script
 from faceit.pages.tracks import TrackFacts, count, groups

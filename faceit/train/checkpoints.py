@@ -16,7 +16,7 @@ import numpy as np
 from faceit import __version__
 from faceit.config.project import Project
 from faceit.errors import FaceitError, WeightsError
-from faceit.files import write_text
+from faceit.files import new_folder, replacing, write_text
 from faceit.network.attempt import FIRST, Attempt
 from faceit.network.history import HELD, HISTORY, history_text, read_history
 from faceit.network.model_file import FORMAT, MODEL, STATE, WEIGHTS, check_about, read_about
@@ -178,17 +178,10 @@ def snapshot(folder: Path, best: bool = False) -> str:
             return name
         number += 1
         name = f"{int(said['step'])}-{number}"
-    part = folder / SNAPSHOTS / f".{name}.part"
-    shutil.rmtree(part, ignore_errors=True)
-    try:
-        part.mkdir(parents=True)
+    with new_folder(folder / SNAPSHOTS / name) as part:
         for file in (*WHOLE, *(BEST,) * best):
             if (folder / file).exists():
                 _same_file(folder / file, part / file)
-        os.replace(part, folder / SNAPSHOTS / name)
-    except OSError as e:
-        shutil.rmtree(part, ignore_errors=True)
-        raise FaceitError(f"{part} cannot be written ({e.strerror}): free some space and run it again.") from e
     return name
 
 
@@ -215,11 +208,9 @@ def put_back(folder: Path, name: str) -> str | None:
 
 def _same_file(source: Path, target: Path) -> None:
     """Have ``target`` be the same file as ``source``, at once; a copy where the disk knows no hard links."""
-    part = target.with_name(f".{target.name}.part")
-    part.unlink(missing_ok=True)
-    try:
-        os.link(source, part)
-    except OSError:
-        shutil.copyfile(source, part)
-    os.replace(part, target)
-    part.unlink(missing_ok=True)  # rename leaves it where both names are one file already
+    with replacing(target) as part:
+        part.unlink(missing_ok=True)
+        try:
+            os.link(source, part)
+        except OSError:
+            shutil.copyfile(source, part)

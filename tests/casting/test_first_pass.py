@@ -6,7 +6,7 @@ import pytest
 from faceit.casting import first_pass as module
 from faceit.casting.cast import Cast, Casts
 from faceit.casting.first_pass import ENCODED_AT, ENCODED_EVERY, see_faces
-from faceit.demo.talking_head import portraits
+from faceit.demo.portraits import portraits
 from faceit.faces.detect import FaceFinder
 from faceit.faces.identity import Identity, Tally, encode
 from faceit.images import resize

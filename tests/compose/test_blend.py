@@ -10,7 +10,7 @@ from faceit.compose.blend import face_light, put_back
 from faceit.compose.detail import sharpened
 from faceit.compose.masks import face_mask, skin_area
 from faceit.config.settings import ConvertSettings
-from faceit.demo.talking_head import portraits
+from faceit.demo.portraits import portraits
 from faceit.faces.detect import FaceFinder
 from faceit.geometry import (
     ALIGNED_MARGIN,

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from faceit.compose.masks import face_mask, kept_mask, skin_area
-from faceit.demo.talking_head import portraits
+from faceit.demo.portraits import portraits
 from faceit.faces.detect import FaceFinder
 from faceit.geometry import CROPS, FACE, LEFT_EYE, NOSE_BASE, OUTER_LIPS, RIGHT_EYE, WHOLEFACE, align, outline
 

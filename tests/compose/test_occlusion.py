@@ -10,7 +10,7 @@ from faceit.compose.blend import put_back
 from faceit.compose.occlusion import occluded
 from faceit.config.settings import ConvertSettings
 from faceit.convert.painter import Swapper
-from faceit.demo.talking_head import portraits
+from faceit.demo.portraits import portraits
 from faceit.faces.detect import FaceFinder
 from faceit.geometry import FACE, align, filled_outline
 from faceit.swap_face import SwapFace

@@ -8,8 +8,9 @@ import pytest
 from faceit.cli import main
 from faceit.convert.comparison import together
 from faceit.images import read_image
+from faceit.media.probe import probe
 from faceit.media.provenance import Label, read_note
-from faceit.media.video import probe, read_frames
+from faceit.media.video import read_frames
 
 from .conftest import convert, results
 

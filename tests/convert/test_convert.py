@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from faceit import packaged
-from faceit.casting.cast import Casts, Limits
+from faceit.casting.cast import Limits, SwapRule
 from faceit.cli import main
 from faceit.config.project_file import load_project
 from faceit.config.settings import ConvertSettings
@@ -19,8 +19,9 @@ from faceit.faces.hands import HandFinder
 from faceit.faces.identity import Identity, encode, learn_identity
 from faceit.geometry import CROPS, align, crop_points
 from faceit.images import read_image
+from faceit.media.probe import frame_size, probe
 from faceit.media.provenance import read_note
-from faceit.media.video import frame_size, probe, read_frames
+from faceit.media.video import read_frames
 from faceit.media.writer import VideoWriter
 from faceit.network.model_file import MODEL, about_turns, read_about
 from faceit.network.presets import ORIGINAL
@@ -162,7 +163,7 @@ def test_reverse_swaps_the_other_person_and_only_them(project, people, capsys):
 def converter(model, identity, finder=None) -> Converter:
     """For one swap, whose faces never fade."""
     painter = Painter(Swapper(model, ConvertSettings()))
-    return Converter(painter, lambda cast, size: Casts(cast(identity, Limits())), finder or FaceFinder(),
+    return Converter(painter, lambda size: [SwapRule(identity, Limits())], finder or FaceFinder(),
                      identity is not None)  # fmt: skip
 
 

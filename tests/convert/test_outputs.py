@@ -10,8 +10,9 @@ from PIL import Image
 
 from faceit.cli import main
 from faceit.convert import video_parts
+from faceit.media.probe import probe
 from faceit.media.provenance import Label, read_note
-from faceit.media.video import probe, read_frames
+from faceit.media.video import read_frames
 
 from ..media.flash_beep import make_flash_beep, offsets, run_ffmpeg
 from .conftest import convert, result

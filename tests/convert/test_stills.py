@@ -7,7 +7,7 @@ import pytest
 
 from faceit.convert import stills
 from faceit.errors import MediaError
-from faceit.images import comment_of, read_image, write_image
+from faceit.images import read_image, write_image
 from faceit.media.provenance import read_note
 
 from .conftest import convert, results
@@ -119,19 +119,3 @@ def test_what_cannot_be_is_a_sentence(project, people, tmp_path, capsys):
         write_image(twins / name, read_image(photo))
     assert "Two of these photos would become a.png" in complaint(twins)
     assert not results(project).exists() or not list(results(project).glob("*.png"))
-
-
-@pytest.mark.parametrize("ending", ["png", "jpg"])
-def test_a_comment_comes_back_and_the_picture_stays(tmp_path, ending):
-    picture = np.random.default_rng(0).integers(0, 255, (20, 30, 3), np.uint8)
-    for text in ("plain", "é and 漢字", "x" * 5000):
-        write_image(tmp_path / f"a.{ending}", picture, comment=text)
-        assert comment_of(tmp_path / f"a.{ending}") == text
-    write_image(tmp_path / f"b.{ending}", picture)
-    np.testing.assert_array_equal(read_image(tmp_path / f"a.{ending}"), read_image(tmp_path / f"b.{ending}"))
-    assert comment_of(tmp_path / f"b.{ending}") == "" and read_note(tmp_path / f"b.{ending}") is None
-    import PIL.Image
-
-    info = PIL.Image.open(tmp_path / f"a.{ending}").info
-    said = info.get("Comment") or info.get("comment")
-    assert (said.decode() if isinstance(said, bytes) else said) == "x" * 5000

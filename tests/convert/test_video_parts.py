@@ -16,7 +16,8 @@ from faceit.cli import main
 from faceit.convert import video_parts
 from faceit.convert.video_parts import VideoConversion
 from faceit.errors import MediaError
-from faceit.media.video import probe, read_frames
+from faceit.media.probe import probe
+from faceit.media.video import read_frames
 from faceit.media.writer import VideoWriter
 from faceit.parallel.lock import only_one
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from faceit.cli import main
-from faceit.evaluate.run import _face_crops
+from faceit.evaluate.reconstruction import face_crops
 from faceit.geometry import WHOLEFACE
 from faceit.measure.expression import EXPRESSIONS
 from faceit.measure.table import COLUMNS
-from faceit.media.video import frame_count, probe
+from faceit.media.probe import frame_count, probe
 
 from ..conftest import copied
 from ..drawn import drawn_set
@@ -181,7 +181,7 @@ def test_nothing_held_out_says_what_to_do(trained, tmp_path, capfd):
 
 
 def test_faces_are_compared_in_the_face_crop_however_much_of_the_head_is_seen():
-    near, whole = _face_crops(drawn_set("ann", 3), 64), _face_crops(drawn_set("ann", 3, 82, crop=WHOLEFACE), 64)
+    near, whole = face_crops(drawn_set("ann", 3), 64), face_crops(drawn_set("ann", 3, 82, crop=WHOLEFACE), 64)
     assert near.shape == whole.shape == (3, 64, 64, 3) and near.max() <= 1
     beside = np.roll(near, 1, axis=2)  # a pixel
     assert np.abs(near - whole).mean() < 0.5 * np.abs(near - beside).mean()

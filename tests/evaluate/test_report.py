@@ -14,9 +14,8 @@ import pytest
 
 from faceit.config.project_file import load_project
 from faceit.errors import FaceitError
-from faceit.evaluate.report import _changed, report
+from faceit.evaluate.report import report
 
-from ..drawn import draw
 from ..windows import BEYOND, COLORS, EMPTY_CHARTS, HEADINGS, OVERLAPS, opened
 from .sample_evaluation import evaluation, frame_rows, table, write_sample
 
@@ -49,15 +48,6 @@ class Page(HTMLParser):
 
 def read(path: Path) -> Page:
     return Page(path.read_text(encoding="utf-8"))
-
-
-@pytest.fixture(scope="module")
-def sample(tmp_path_factory) -> tuple[Path, Path]:
-    """(faceit.yaml, talk.evaluation.json) of a project with everything there, and its report. Read only."""
-    root = tmp_path_factory.mktemp("sample")
-    file, said = write_sample(root)
-    report(load_project(file), said)
-    return file, said
 
 
 @pytest.fixture
@@ -139,32 +129,6 @@ def test_links_lead_into_the_converted_video_and_to_sources(sample):
     assert "./talk.mp4#t=6.4" in videos and "https://www.example.org/watch?v=def456" in links
     assert all((path.parent / unquote(link.partition("#")[0])).is_file() for link in videos)
     assert all(link.startswith(("#", "./talk.mp4#t=", "https://www.example.org/")) for link in links)
-
-
-def test_the_source_is_shown_at_the_time_of_the_swapped_frame(sample):
-    """Both frames differ in the face only: one frame off, Ann's outline would be elsewhere."""
-    from faceit.evaluate.report import _Pair
-
-    said = evaluation()
-    pair = _Pair(sample[1].parent, said["videos"][0], said)
-    for n in (0, 1, 77, 238, 239):
-        source = pair._frame("source.mp4", 0.4 + n / 25, "source video").astype(int)
-        expected, _ = draw("ann", 0.5 + 0.5 * math.sin(n / 3), math.sin(n / 40))
-        assert abs(source - expected).mean() < 4, n
-        swapped = pair._frame("talk.mp4", n / 25, "converted video")
-        assert abs(swapped.astype(int) - source).mean() > 4
-
-
-def test_the_changed_part_is_the_face_and_not_the_label():
-    from faceit.media.provenance import Label
-
-    frame, _ = draw("ann", 0.5, 0)
-    other = frame.copy()
-    other[60:120, 80:130] = 40
-    Label(200, 200).stamp(other)
-    left, top, side = _changed(frame, other, has_label=True)
-    assert left <= 80 and left + side >= 130 and top <= 60 and top + side >= 120 and side < 140
-    assert _changed(frame, frame, has_label=True) is None
 
 
 def test_the_same_files_give_the_same_page(sample):

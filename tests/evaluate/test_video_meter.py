@@ -11,7 +11,7 @@ import pytest
 from faceit.compose.blend import put_back
 from faceit.config.project_file import load_project
 from faceit.config.settings import ConvertSettings
-from faceit.demo.talking_head import make_clip
+from faceit.demo.clip import make_clip
 from faceit.errors import FaceitError
 from faceit.evaluate.reference import learn
 from faceit.evaluate.video_meter import ConvertedVideo, VideoMeter

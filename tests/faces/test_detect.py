@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import skimage.data
 
-from faceit.demo.talking_head import portraits
+from faceit.demo.portraits import portraits
 from faceit.errors import FaceitError
 from faceit.faces.detect import FaceFinder, find_landmarks, predict, roll_of
 from faceit.faces.detectors import Hog

@@ -11,7 +11,7 @@ import skimage.data
 from faceit import packaged
 from faceit.config.setting import settings_of
 from faceit.config.settings import PreprocessSettings
-from faceit.demo.talking_head import portraits
+from faceit.demo.portraits import portraits
 from faceit.errors import FaceitError
 from faceit.faces.detect import find_landmarks
 from faceit.faces.detectors import DETECTORS, Found, Yunet, from_points, open_detector

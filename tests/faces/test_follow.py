@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from faceit.demo.talking_head import portraits
+from faceit.demo.portraits import portraits
 from faceit.errors import FaceitError
 from faceit.faces.detect import FaceFinder
 from faceit.faces.follow import QUIET_LOOK, STEADY_REACH, Follower, followed, likeness, look_of, steadied

@@ -9,7 +9,7 @@ import pytest
 
 from faceit.casting.cast import Cast
 from faceit.casting.first_pass import load_seen, save_seen, see_faces
-from faceit.demo.talking_head import portraits
+from faceit.demo.portraits import portraits
 from faceit.errors import FaceitError
 from faceit.faces import hands as module
 from faceit.faces.detect import FaceFinder

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from faceit.config.project import RefusedPerson
-from faceit.demo.talking_head import portraits
+from faceit.demo.portraits import portraits
 from faceit.errors import FaceitError
 from faceit.faces.detect import FaceFinder
 from faceit.faces.identity import (
@@ -16,9 +16,9 @@ from faceit.faces.identity import (
     encode,
     fitted_tolerance,
     learn_identity,
-    overlap,
     portrait_face,
 )
+from faceit.geometry import overlap
 from faceit.images import resize, write_image
 from faceit.media.video import read_frames
 

@@ -10,9 +10,9 @@ import pytest
 from faceit.config.project_file import load_project
 from faceit.errors import FaceitError, MediaError
 from faceit.faces.faceset import DONE, cut_face, read_table, write_table
-from faceit.faces.load import MOST_SHOWN, FaceSet, load_appearance, load_faceset, work_size
+from faceit.faces.load import MOST_SHOWN, FaceSet, load_appearance, load_faceset
 from faceit.faces.split import Split, write_split
-from faceit.geometry import ALIGNED_MARGIN, FACE, WHOLEFACE, crop_points
+from faceit.geometry import ALIGNED_MARGIN, FACE, WHOLEFACE, crop_points, work_size
 from faceit.images import write_image
 from faceit.shape import CODE
 from tests.drawn import draw, drawn_faces, drawn_folder

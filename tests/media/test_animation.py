@@ -5,10 +5,11 @@ import pytest
 from PIL import Image
 
 from faceit.errors import MediaError
-from faceit.images import comment_of, read_image
+from faceit.images import read_image
 from faceit.media.animation import write_moving, write_sequence
 from faceit.media.provenance import note, read_note
 from faceit.media.writer import VideoWriter
+from faceit.picture_files import comment_of
 
 NOTE = note({"from": "Žofie", "to": "Ben", "consent": "yes " * 200})
 

@@ -6,9 +6,9 @@ import pytest
 from faceit.errors import MediaError
 from faceit.media.container import open_to_read, tags
 from faceit.media.fetch import fetch
+from faceit.media.probe import probe
 from faceit.media.provenance import read_note
 from faceit.media.server import serve_folder
-from faceit.media.video import probe
 
 from .flash_beep import run_ffmpeg
 

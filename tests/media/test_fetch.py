@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from faceit.errors import MediaError
-from faceit.media import fetch as fetching
-from faceit.media.fetch import Download, fetch, fetch_all, find_video
+from faceit.media import fetch_ytdlp
+from faceit.media.fetch import fetch, fetch_all
+from faceit.media.fetch_record import Download, find_video
 from faceit.media.ffmpeg import ffmpeg_exe
 from faceit.media.server import serve_folder
 
@@ -67,7 +68,7 @@ def log():
 def base(site, log, monkeypatch):
     """The address of the site; ``/status/403/x.mp4`` answers 403."""
     monkeypatch.setenv("NO_PROXY", "*")
-    monkeypatch.setattr(fetching, "RETRY_SLEEP_S", (0,))
+    monkeypatch.setattr(fetch_ytdlp, "RETRY_SLEEP_S", (0,))
     with serve_folder(site, log=log, status=status_of) as url:
         yield url
 
@@ -165,7 +166,7 @@ def test_hls_with_a_hole_is_refused(base, site, tmp_path):
 
 
 def test_a_fragment_that_fails_behind_another_is_told_of_by_its_own_name(base, site, tmp_path, monkeypatch):
-    real, asked = fetching._download, []
+    real, asked = fetch_ytdlp._download, []
 
     def download(*arguments):
         asked.append(arguments[-1])
@@ -173,9 +174,9 @@ def test_a_fragment_that_fails_behind_another_is_told_of_by_its_own_name(base, s
             raise ValueError("write to closed file")
         return real(*arguments)
 
-    monkeypatch.setattr(fetching, "_download", download)
+    monkeypatch.setattr(fetch_ytdlp, "_download", download)
     assert fetch(f"{base}/list.m3u8", tmp_path / "talk").is_file()
-    assert asked == [fetching.FRAGMENTS, 1]
+    assert asked == [fetch_ytdlp.FRAGMENTS, 1]
 
 
 def test_webm_keeps_its_extension_and_is_found(base, tmp_path):
@@ -378,7 +379,7 @@ def youtube(base, monkeypatch):
         ydl.add_info_extractor(Played(ydl))
         return ydl
 
-    monkeypatch.setattr(fetching, "_downloader", downloader)
+    monkeypatch.setattr(fetch_ytdlp, "_downloader", downloader)
     return play
 
 
@@ -487,19 +488,18 @@ def test_interrupt_stops_the_threads_and_their_ffmpeg(site, tmp_path, monkeypatc
     started = threading.Event()
     with serve_folder(site, bytes_per_second=20_000) as url:  # "big" would take a minute
         jobs = [Download(f"{url}/big.mp4", tmp_path / f"big{i}", start=1 if i == 0 else None) for i in range(4)]
-        running = fetch_all(jobs, workers=2, on_progress=lambda *_: started.set())
 
-        def interrupt(*_):
+        def interrupt():
             assert started.wait(20)
-            wait_until(lambda: any(child.poll() is None for child in fetching._children.values()))
+            wait_until(lambda: any(child.poll() is None for child in fetch_ytdlp._children.values()))
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(fetching, "_wait_for", interrupt)
+        running = fetch_all(jobs, workers=2, on_progress=lambda *_: started.set(), meanwhile=interrupt)
         before = threading.active_count()
         with pytest.raises(KeyboardInterrupt):
             next(running)
         began = time.monotonic()
-        wait_until(lambda: not any(t.name.endswith("(work)") for t in threading.enumerate()), 5)
+        wait_until(lambda: not any(t.name.startswith("fetch-") for t in threading.enumerate()), 5)
         assert time.monotonic() - began < 5 and threading.active_count() <= before + 3
     assert [p.name for p in tmp_path.iterdir()] == [".part"]
 

@@ -13,7 +13,8 @@ from faceit.errors import FaceitError, MediaError
 from faceit.media.formats import CODECS, CONTAINERS, SPEEDS, Encoding, Target, encoding_of, target
 from faceit.media.join import join
 from faceit.media.mux import mux
-from faceit.media.video import probe, read_frames
+from faceit.media.probe import probe
+from faceit.media.video import read_frames
 from faceit.media.writer import VideoWriter
 
 BT709 = 1  # ITU-T H.273

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from faceit.media.mux import check_sound, mux
+from faceit.media.probe import probe
 from faceit.media.subtitles import cut_text
-from faceit.media.video import probe
 from faceit.media.writer import VideoWriter
 
 from .flash_beep import run_ffmpeg

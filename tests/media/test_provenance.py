@@ -7,8 +7,9 @@ import pytest
 
 from faceit import __version__
 from faceit.errors import MediaError
+from faceit.media.probe import probe
 from faceit.media.provenance import Label, note, read_note
-from faceit.media.video import probe, read_frames
+from faceit.media.video import read_frames
 from faceit.media.writer import VideoWriter
 
 from .flash_beep import run_ffmpeg

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from faceit.errors import MediaError
+from faceit.media.probe import probe
 from faceit.media.provenance import Label
 from faceit.media.side_by_side import side_by_side
-from faceit.media.video import probe, read_frames
+from faceit.media.video import read_frames
 from faceit.media.writer import VideoWriter
 
 from .flash_beep import flashes_and_beeps, make_flash_beep
@@ -123,6 +124,16 @@ def test_the_sound_is_the_rights_and_in_step(tmp_path):
     assert got[0] == pytest.approx(expected[0], abs=0.001) and got[1] == pytest.approx(expected[1], abs=0.001)
 
 
+def test_a_rate_that_moviepy_rounds_moves_no_frame(tmp_path):
+    """It takes 100/7 for 14.29, by which the 2,000th frame would be another one."""
+    from faceit.media.side_by_side import _clip
+
+    clip = video(tmp_path / "clip.mp4", LEFT, size=(48, 48), count=20, rate=Fraction(100, 7))
+    with _clip(probe(clip), (48, 48), 10**6) as read:
+        assert read.fps == 14.29
+        assert all(read.reader.get_frame_number((n + 0.5) / read.fps) == n for n in (0, 19, 3_000, 200_000, 10**6))
+
+
 def test_no_sound_stays_no_sound(tmp_path):
     out = side_by_side(*both(tmp_path, count=3), tmp_path / "out.mp4", preset="ultrafast")
     assert not probe(out).has_sound
@@ -131,25 +142,27 @@ def test_no_sound_stays_no_sound(tmp_path):
 def test_a_failure_leaves_nothing_behind(tmp_path, monkeypatch):
     left, right = both(tmp_path, count=3)
     with pytest.raises(MediaError, match="out.mp4 cannot be written"):
-        side_by_side(left, right, tmp_path / "out.mp4", preset="no-such-preset")
+        side_by_side(left, right, tmp_path / "out.mp4", crf=-5)  # which ffmpeg refuses
+    with pytest.raises(MediaError, match="out.mp4 cannot be written"):
+        side_by_side(left, right, left / "out.mp4")
     with pytest.raises(MediaError, match="does not exist"):
         side_by_side(left, tmp_path / "gone.mp4", tmp_path / "out.mp4")
 
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("faceit.media.side_by_side._Canvas.draw", interrupted)
+    monkeypatch.setattr(VideoWriter, "write", interrupted)
     with pytest.raises(KeyboardInterrupt):
         side_by_side(left, right, tmp_path / "out.mp4")
     assert sorted(os.listdir(tmp_path)) == ["left.mp4", "right.mp4"]
 
 
 def test_the_letters_of_a_caption_are_whole():
-    from faceit.media.side_by_side import _caption, _moviepy
+    from faceit.media.side_by_side import _caption
 
     heights = {}
     for text in ("as aoc", "gjpqy", "Ágnes"):
-        ink = _caption(_moviepy(), text, 512)
+        ink = _caption(text, 512)
         rows = np.flatnonzero(ink.max(axis=(1, 2)) > 0.5)
         assert rows[0] > 0 and rows[-1] < len(ink) - 1
         heights[text] = rows[-1] - rows[0]

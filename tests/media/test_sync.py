@@ -2,7 +2,8 @@
 
 import pytest
 
-from faceit.media.video import probe, read_frames
+from faceit.media.probe import probe
+from faceit.media.video import read_frames
 from faceit.media.writer import VideoWriter
 
 from .flash_beep import KINDS, LATE_SOUND, LATE_VIDEO, SECONDS, flashes_and_beeps, make_flash_beep, offsets

@@ -6,7 +6,7 @@ import pytest
 from keras import ops
 
 from faceit import packaged
-from faceit.demo.talking_head import portraits
+from faceit.demo.portraits import portraits
 from faceit.errors import FaceitError
 from faceit.faces import recogniser
 from faceit.faces.detect import FaceFinder

@@ -19,7 +19,7 @@ from faceit.faces.faceset import DONE, SHEET, TABLE, finished, present_names, re
 from faceit.faces.tracks import read_tracks
 from faceit.geometry import eye_distance
 from faceit.images import read_image, write_image
-from faceit.media import fetch as fetching
+from faceit.media import fetch_ytdlp
 from faceit.media.server import serve_folder
 from faceit.media.video import read_frames
 from faceit.media.writer import VideoWriter
@@ -169,7 +169,7 @@ def test_two_people_of_one_portrait_get_the_same_faces(people, frames, tmp_path)
 @pytest.fixture
 def site(people, monkeypatch):
     monkeypatch.setenv("NO_PROXY", "*")
-    monkeypatch.setattr(fetching, "RETRY_SLEEP_S", (0,))
+    monkeypatch.setattr(fetch_ytdlp, "RETRY_SLEEP_S", (0,))
     log = []
     with serve_folder(people, log=log) as base:
         yield base, log

@@ -5,8 +5,9 @@ import pytest
 
 from faceit.errors import MediaError
 from faceit.images import read_image, write_image
+from faceit.media.probe import probe
 from faceit.media.provenance import read_note
-from faceit.media.video import probe, read_frames
+from faceit.media.video import read_frames
 from faceit.train import timelapse
 from faceit.train.timelapse import FOLDER, MOMENTS, STRIP, VIDEO, Timelapse, film
 

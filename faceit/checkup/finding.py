@@ -1,0 +1,36 @@
+"""A line of doctor's report, and how an error reads in one."""
+
+from dataclasses import dataclass
+
+from faceit.errors import FaceitError
+from faceit.trying import last_try
+
+OK, WORSE, FAIL = "ok", "!", "FAIL"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One check: ``mark`` is OK, WORSE or FAIL; ``text`` what was found and, if it is not ok, what to do."""
+
+    mark: str
+    subject: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.mark:<4}  {self.subject:<10}  {' '.join(self.text.split())}"
+
+
+class Broken(Exception):
+    """What was tried does not work: ``problem`` says why. ``library`` and ``step``, as in ``faceit.trying``, are the
+    last in what its process ``printed``; None where nothing was tried yet."""
+
+    def __init__(self, problem: str, printed: str = ""):
+        super().__init__(problem)
+        self.library, self.step = last_try(printed) or (None, None)
+
+
+def words(error: Exception) -> str:
+    """An error as part of a sentence, without a full stop."""
+    if isinstance(error, Broken | FaceitError):
+        return str(error).rstrip(".")
+    return f"{type(error).__name__}: {error}".rstrip(".")

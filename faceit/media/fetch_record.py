@@ -1,0 +1,134 @@
+"""A download: what is asked for, and what is on disk of it: the parts while it grows, the video and its facts after."""
+
+import hashlib
+import json
+import os
+import shutil
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from faceit.errors import MediaError
+from faceit.files import read_json, replacing
+from faceit.media.fetch_errors import short_address
+
+WHOLE, DONE = "whole", "done.json"  # in the folder of the parts: the checked video, and its facts
+
+
+@dataclass(frozen=True)
+class Download:
+    """One video to fetch: its address, where to (``stem``: the path without ``.mp4``), and how much of it.
+
+    ``height`` bounds the smaller side in pixels; ``start`` and ``end`` are seconds, None for the video's own.
+    """
+
+    url: str
+    stem: Path
+    height: int = 1080
+    start: float | None = None
+    end: float | None = None
+
+    @property
+    def ranged(self) -> bool:
+        """Whether only a part of the video is asked for."""
+        return self.start is not None or self.end is not None
+
+
+def find_video(stem: Path) -> Path | None:
+    """The whole video that ``fetch`` left at ``stem``, whatever its extension; None when there is none."""
+    facts = _facts_of(stem)
+    name = facts.get("file")
+    if not isinstance(name, str) or Path(name).name != name:
+        return None
+    path = Path(stem).with_name(name)
+    return path if path.is_file() and path.stat().st_size == facts.get("size") else None
+
+
+def find_download(job: Download) -> Path | None:
+    """The video that is there of just this address, height and range; None when there is none."""
+    facts = _facts_of(job.stem)
+    same = all(facts.get(key) == getattr(job, key) for key in ("url", "height", "start", "end"))
+    return find_video(job.stem) if same else None
+
+
+def parts_folder(job: Download) -> Path:
+    """Where the parts of a download are kept until it is whole: the same for the same job, so that it goes on there."""
+    asked = (job.stem.name, job.url, job.height, *(None if t is None else float(t) for t in (job.start, job.end)))
+    key = hashlib.sha256(repr(asked).encode()).hexdigest()[:16]
+    return job.stem.parent.resolve() / ".part" / key
+
+
+def refuse_foreign_file(job: Download) -> None:
+    """MediaError where a user put a file of that name, which has no JSON of ours: it is never written over."""
+    video = _beside(job.stem, ".mp4")
+    if video.exists() and not _beside(job.stem, ".json").exists():
+        raise MediaError(
+            f"{short_address(job.url)}: {video} is there already and was not downloaded by faceit: "
+            "move it away, or give this video another name."
+        )
+
+
+def keep(job: Download, parts: Path, path: Path, suffix: str, info: dict) -> Path:
+    """Put the checked file ``path`` of the folder ``parts`` in its place, which is returned; ``info`` is yt-dlp's."""
+    facts = _facts(job, info, path, job.stem.name + suffix)
+    os.replace(path, parts / WHOLE)
+    with replacing(parts / DONE) as part:
+        part.write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8", errors="replace")
+    put_in_place(job, parts)
+    return job.stem.with_name(facts["file"])
+
+
+def put_in_place(job: Download, parts: Path) -> bool:
+    """Move a checked download out of ``parts``, its JSON last; also what a kill left between those two moves. False
+    when there is none."""
+    facts = read_json(parts / DONE)
+    if not facts:
+        return False
+    video, whole, sheet = job.stem.with_name(facts["file"]), parts / WHOLE, _beside(job.stem, ".json")
+    if whole.is_file():
+        old = find_video(job.stem)
+        sheet.unlink(missing_ok=True)
+        os.replace(whole, video)
+        if old is not None and old != video:
+            old.unlink()
+    elif not (video.is_file() and video.stat().st_size == facts["size"]):
+        return False
+    os.replace(parts / DONE, sheet)
+    shutil.rmtree(parts, ignore_errors=True)
+    with suppress(OSError):
+        parts.parent.rmdir()
+    return True
+
+
+def _facts(job: Download, info: dict, path: Path, name: str) -> dict[str, Any]:
+    from yt_dlp.version import __version__ as version
+
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return {
+        "file": name,
+        "url": job.url,
+        "id": info.get("id"),
+        "title": info.get("title"),
+        "uploader": info.get("uploader") or info.get("channel"),
+        "licence": info.get("license"),
+        "extractor": info.get("extractor"),
+        "duration": info.get("duration"),
+        "start": job.start,
+        "end": job.end,
+        "height": job.height,
+        "sha256": digest,
+        "size": path.stat().st_size,
+        "fetched": datetime.now(UTC).isoformat(timespec="seconds"),
+        "yt_dlp": version,
+    }
+
+
+def _facts_of(stem: Path) -> dict:
+    return read_json(_beside(Path(stem), ".json")) or {}
+
+
+def _beside(stem: Path, suffix: str) -> Path:
+    return stem.with_name(stem.name + suffix)  # with_suffix would cut a name at its last dot

@@ -1,0 +1,233 @@
+"""One video by yt-dlp: its options, its hooks, and the second try that some errors are worth."""
+
+import io
+import re
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from faceit.errors import MediaError
+from faceit.media.fetch_errors import sentence, short_address
+from faceit.media.fetch_record import Download
+from faceit.media.ffmpeg import ffmpeg_on_path
+
+SOCKET_TIMEOUT_S = 20
+RETRY_SLEEP_S = (1, 2, 4, 8)  # before the second, third ... try after a dropped connection or a server error
+CUT_CRF = 17  # ranges are encoded again to be exact; this is close to lossless to the eye
+FRAGMENTS = 4  # of a streamed video, loaded at a time
+JS_RUNTIMES = ("deno", "node", "quickjs", "bun")  # for YouTube's challenges, in yt-dlp's order
+
+OnProgress = Callable[[int, int | None], None]  # of bytes done, and bytes in all where they are known
+
+
+@dataclass(frozen=True)
+class Cookies:
+    """Where the cookies for a site come from: a Netscape cookies file, or a browser's ``name`` or ``name:profile``."""
+
+    file: Path | None = None
+    browser: str | None = None
+
+
+class Stopped(Exception):
+    """The caller has gone; not an error."""
+
+
+@dataclass
+class Hooks:
+    """What yt-dlp calls while it works: with bytes, with warnings, and before it loads; each may stop it."""
+
+    job: Download
+    on_progress: OnProgress | None = None
+    stop: threading.Event | None = None
+    warnings: list[str] = field(default_factory=list)
+    counts: dict[str, tuple[int, int | None]] = field(default_factory=dict)  # file -> bytes done, bytes in all
+
+    def check(self) -> None:
+        """Raise Stopped when nobody waits for the video any more."""
+        if self.stop is not None and self.stop.is_set():
+            raise Stopped
+
+    def progress(self, event: dict) -> None:
+        """yt-dlp's progress hook; the picture and the sound are files of their own, so their bytes are summed."""
+        self.check()
+        done = event.get("downloaded_bytes")
+        if done is None:
+            return
+        total = event.get("total_bytes") or event.get("total_bytes_estimate")
+        self.counts[event.get("filename") or ""] = int(done), None if total is None else max(int(total), int(done))
+        if self.on_progress is not None:
+            totals = [total for _, total in self.counts.values()]
+            self.on_progress(sum(done for done, _ in self.counts.values()), None if None in totals else sum(totals))
+
+    def filter(self, info: dict, *, incomplete: bool = False) -> None:
+        """yt-dlp's match filter, called before anything is loaded; raises what cannot be fetched."""
+        self.check()
+        short = short_address(self.job.url)
+        if info.get("is_live") or info.get("live_status") == "is_live":
+            raise MediaError(f"{short}: it is being broadcast live: fetch it when the broadcast has ended.")
+        if info.get("live_status") == "is_upcoming":
+            raise MediaError(f"{short}: it has not been shown yet: fetch it later, or take it out of the YAML.")
+        length, start = info.get("duration"), self.job.start
+        if length and start is not None and start >= length:
+            raise MediaError(f"{short}: the video ends at {length:g} s: set start ({start:g} s) to an earlier time.")
+
+    # yt-dlp's logger: nothing is printed; warnings may explain a failure later
+    def debug(self, message: str) -> None:
+        self.check()
+
+    info = error = debug
+
+    def warning(self, message: str, **_: Any) -> None:
+        self.warnings.append(message)
+
+
+def download(url: str, hooks: Hooks, cookies: Cookies, parts: Path) -> tuple[Path, dict]:
+    """Load the video of ``hooks.job`` from ``url`` into the folder ``parts``: (its file, yt-dlp's information on it).
+    Raises MediaError, one sentence, or Stopped."""
+    _load_libraries()
+    fragments = FRAGMENTS
+    for last_try in (False, True):
+        try:
+            return _download(url, hooks, cookies, parts, fragments)
+        except (MediaError, Stopped):
+            raise
+        except Exception as error:
+            hooks.check()
+            if not last_try and "closed file" in str(error):
+                # of several fragments at a time one failed, and another told of it: ask again, one by one
+                fragments = 1
+                continue
+            # the addresses of the media expire: asking the page again gives fresh ones
+            if not last_try and re.search("unable to download video data: HTTP Error 403|exited with code", str(error)):
+                continue
+            raise MediaError(sentence(error, hooks.job.url, hooks.warnings, parts)) from error
+    raise AssertionError("unreachable")
+
+
+_load_lock = threading.Lock()
+
+
+def _load_libraries() -> None:
+    """Import what the threads share: modules that import one another break when two threads load them at once."""
+    with _load_lock:
+        import av  # noqa: F401
+        import yt_dlp.extractor.generic
+        import yt_dlp.extractor.youtube  # noqa: F401
+        from yt_dlp.downloader import external
+
+        if not issubclass(external.Popen, _Child):
+            external.Popen = type("Popen", (_Child, external.Popen), {})
+
+
+_children: dict[int | None, Any] = {}  # thread -> the ffmpeg that it waits for
+
+
+class _Child:
+    """Mixed into yt-dlp's Popen, which keeps its ffmpeg to itself: a thread that waits for it could not be stopped."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        _children[threading.get_ident()] = self
+
+
+def kill_ffmpeg_of(thread: threading.Thread) -> None:
+    """End the ffmpeg that a thread waits for, where there is one."""
+    child = _children.pop(thread.ident, None)
+    if child is not None and child.poll() is None:
+        child.kill()
+
+
+def _download(url: str, hooks: Hooks, cookies: Cookies, parts: Path, fragments: int) -> tuple[Path, dict]:
+    """One try; raises whatever yt-dlp raises."""
+    options = _options(hooks, parts) | _cookie_options(cookies) | {"concurrent_fragment_downloads": fragments}
+    with _downloader(options) as ydl:
+        info = ydl.extract_info(url)
+    while info and info.get("_type", "video") != "video":
+        info = next((entry for entry in info.get("entries") or () if entry), None)
+    files = [d.get("filepath") for d in (info or {}).get("requested_downloads") or ()]
+    path = Path(files[0]).resolve() if files and files[0] else None
+    if path is None or path.parent != parts or not path.is_file():
+        raise MediaError(f"{short_address(hooks.job.url)}: no video came of it: give the page of one video.")
+    return path, info
+
+
+def _downloader(options: dict[str, Any]):
+    """A YoutubeDL; tests put a fake YouTube into it."""
+    from yt_dlp import YoutubeDL
+
+    return YoutubeDL(options)
+
+
+def _options(hooks: Hooks, parts: Path) -> dict[str, Any]:
+    ffmpeg_on_path()  # yt-dlp cuts ranges only with a program that is called ffmpeg
+    return {
+        "quiet": True,
+        "noprogress": True,
+        "logger": hooks,
+        "color": "no_color",
+        # the sort bounds the size: the largest that is not above the height, else the smallest above it;
+        # "res" is the smaller side, so an upright video is not mistaken for a large one
+        "format": "bv*+ba/b/bv*",
+        "format_sort": ["lang", f"res:{hooks.job.height}", "vcodec:h264", "acodec:aac", "ext:mp4:m4a"],
+        "merge_output_format": "mp4/mkv",
+        # stable names let a killed download resume; the format is in them, so that two are never mixed
+        "outtmpl": {"default": "video-%(format_id).40s.%(ext)s"},
+        "paths": {"home": str(parts)},
+        "restrictfilenames": True,
+        "continuedl": True,
+        "updatetime": False,
+        "retries": 4,
+        "fragment_retries": 4,
+        "extractor_retries": 3,
+        "file_access_retries": 3,
+        "retry_sleep_functions": {kind: _retry_sleep for kind in ("http", "fragment", "extractor")},
+        "skip_unavailable_fragments": False,  # a video with holes is not the video
+        "socket_timeout": SOCKET_TIMEOUT_S,
+        "sleep_interval_requests": 0.75,  # yt-dlp's own advice against being blocked
+        "noplaylist": True,
+        "playlist_items": "1",
+        "match_filter": hooks.filter,
+        "progress_hooks": [hooks.progress],
+        "js_runtimes": {name: {} for name in JS_RUNTIMES},
+        **(_range_options(hooks.job) if hooks.job.ranged else {}),
+    }
+
+
+def _range_options(job: Download) -> dict[str, Any]:
+    from yt_dlp.utils import download_range_func
+
+    span = (job.start or 0.0, float("inf") if job.end is None else job.end)
+    return {
+        "download_ranges": download_range_func(None, [span]),
+        "force_keyframes_at_cuts": True,
+        "external_downloader_args": {"ffmpeg_o": ["-crf", str(CUT_CRF)]},
+    }
+
+
+def _cookie_options(cookies: Cookies) -> dict[str, Any]:
+    options: dict[str, Any] = {}
+    if cookies.file is not None:
+        # yt-dlp ignores a file that is not there, and writes to the one that is: give it the text only
+        try:
+            text = Path(cookies.file).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            why = getattr(error, "strerror", None) or "it is not a text file"
+            raise MediaError(
+                f"The cookies file {cookies.file} cannot be read ({why}): correct its path, or leave it out."
+            ) from error
+        options["cookiefile"] = io.StringIO(text)
+    if cookies.browser is not None:
+        name, _, profile = cookies.browser.partition(":")
+        from yt_dlp.cookies import SUPPORTED_BROWSERS
+
+        if name.lower() not in SUPPORTED_BROWSERS:
+            known = ", ".join(sorted(SUPPORTED_BROWSERS))
+            raise MediaError(f"cookies_from_browser: {name!r} is not a browser that yt-dlp can read: use {known}.")
+        options["cookiesfrombrowser"] = (name.lower(), profile or None, None, None)
+    return options
+
+
+def _retry_sleep(n: int) -> float:
+    return RETRY_SLEEP_S[min(n, len(RETRY_SLEEP_S) - 1)]

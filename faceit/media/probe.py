@@ -1,0 +1,264 @@
+"""What a video is: its size, its rate, its length, its colours and its sound."""
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+from pathlib import Path
+
+from faceit.errors import MediaError
+from faceit.media.container import open_to_read
+
+SLOWEST_FPS, FASTEST_FPS, FALLBACK_FPS = 1, 240, Fraction(30)  # containers without a rate say 1000 or 90000
+NTSC = [Fraction(n * 1000, 1001) for n in (24, 30, 60)]
+SAME_RATE = 1e-6
+COMMON_RATES = (5, 10, 12, 15, NTSC[0], 24, 25, NTSC[1], 30, 48, 50, NTSC[2], 60)
+HDR_TRANSFERS = (16, 18)  # ITU-T H.273 transfer characteristics: PQ (SMPTE ST 2084) and HLG (ARIB STD-B67)
+FULL_RANGE = 2  # ffmpeg's number for levels from 0 to 255
+NOT_VIDEO_FORMATS = ("image2", "tty")  # a .jpg opens as a one-frame video, a .txt as a terminal's picture
+TIMESTAMPS_JUMP = 0x0200  # AVFMT_TS_DISCONT: MPEG-TS, MPEG-PS and a few more
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """What a video is, as ``read_frames`` will deliver it: upright, square pixels, even width and height."""
+
+    path: Path
+    width: int
+    height: int
+    fps: Fraction
+    duration: float  # seconds from the start of the file's clock to the end of the last picture
+    has_sound: bool
+    sound_codec: str | None  # ffmpeg's name, for instance "aac"; of the first sound stream
+    hdr: bool
+    interlaced: bool = False
+
+
+def probe(path: Path | str) -> VideoInfo:
+    """Look into a video (10 ms or so). Raises MediaError, in a sentence, when it holds no picture to work on."""
+    return inspect(path).info
+
+
+def frame_size(info: VideoInfo, height: int | None = None) -> tuple[int, int]:
+    """(width, height) of the frames that ``read_frames(..., height=height)`` gives: never larger, both even."""
+    if height is None or height >= info.height:
+        return info.width, info.height
+    small = max(2, height - height % 2)
+    return max(2, 2 * round(info.width * small / info.height / 2)), small
+
+
+def frame_count(
+    info: VideoInfo, fps: Fraction | float | None = None, start: float | None = None, end: float | None = None
+) -> int:
+    """About how many frames ``read_frames`` will give for this range; for progress, not for allocation."""
+    first = start or 0.0
+    last = info.duration if end is None else min(end, info.duration)
+    return max(0, math.ceil((last - first) * float(rate_of(fps or info.fps)) - 1e-6))
+
+
+def used_range(info: VideoInfo, start: float | None, end: float | None) -> tuple[float, float | None]:
+    """(start, end) in seconds of what a range holds of a video; end None where nobody knows how long it is."""
+    return start or 0.0, min(end or info.duration, info.duration) if info.duration else end
+
+
+def used_seconds(info: VideoInfo, start: float | None, end: float | None) -> float:
+    """How long that is; 0 where nobody knows."""
+    first, last = used_range(info, start, end)
+    return 0.0 if last is None else max(0.0, last - first)
+
+
+def check_range(info: VideoInfo, start: float | None, end: float | None) -> None:
+    """MediaError when a range (seconds on the file's clock) lies outside the video."""
+    if start is not None and start < 0:
+        raise MediaError(f"{info.path}: the start ({start:g} s) is before the video begins.")
+    if end is not None and end <= (start or 0.0):
+        raise MediaError(f"{info.path}: the end ({end:g} s) is not after the start ({start or 0.0:g} s).")
+    if start is not None and info.duration and start >= info.duration:
+        raise MediaError(f"{info.path} is {info.duration:.1f} s long, so it cannot start at {start:g} s.")
+
+
+def rate_of(fps: Fraction | float) -> Fraction:
+    """A rate as a fraction of numbers that fit a container's clock; 29.97002997 becomes 30000/1001, and so does what a
+    clock of nanoseconds makes of it."""
+    near = (known for known in NTSC if abs(fps / known - 1) < SAME_RATE)
+    rate = next(near, Fraction(fps).limit_denominator(1001))
+    if rate <= 0:
+        raise ValueError(f"a frame rate must be above zero, not {fps}")
+    return rate
+
+
+@dataclass(frozen=True)
+class VideoDetails:
+    """A video, and what its reading by ffmpeg depends on besides."""
+
+    info: VideoInfo
+    own_size: tuple[int, int]  # (width, height) of the picture, upright, before its pixels are made square and even
+    stream: int  # index in the file
+    jumps: bool  # a format like MPEG-TS: no index, and a clock that may jump
+    late_s: float  # by how much the picture starts after the file's clock, where ffmpeg would forget it
+    colorspace: int
+    primaries: int
+    pixels: str | None  # ffmpeg's name of the pixel format
+    full_range: bool
+
+
+def inspect(path: Path | str) -> VideoDetails:
+    """All that reading needs to know of a video; found once, since some formats must be read to their end for it."""
+    path = Path(path)
+    try:
+        state = path.stat()
+    except OSError:
+        return _inspect_as_it_was(path, 0, 0)  # it says what is wrong, and errors are not remembered
+    return _inspect_as_it_was(path, state.st_size, state.st_mtime_ns)
+
+
+@lru_cache(maxsize=64)
+def _inspect_as_it_was(path: Path, size: int, changed: int) -> VideoDetails:
+    """``inspect`` of the file as it was with this size (bytes) and time of change (ns)."""
+    with opened(path) as container:
+        video = _video_stream(container, path)
+        frame = _first_frame(container, video)
+        if frame is None:
+            raise MediaError(f"{path}: not one picture in it can be decoded; it is damaged or cut off.")
+        own_size, (width, height) = _upright_sizes(frame, video.sample_aspect_ratio)
+        context = video.codec_context
+        sounds = [s for s in container.streams.audio if decodable(s)]
+        late = late_by(container, video)
+        info = VideoInfo(
+            path=path,
+            width=width,
+            height=height,
+            fps=_own_rate(video),
+            duration=_duration(container, video),
+            has_sound=bool(sounds),
+            sound_codec=sounds[0].codec_context.name if sounds else None,
+            hdr=context.color_trc in HDR_TRANSFERS,
+            interlaced=bool(frame.interlaced_frame),
+        )
+        jumps = clock_jumps(container)
+        return VideoDetails(
+            info, own_size, video.index, jumps, late if jumps else 0.0, context.colorspace, context.color_primaries,
+            context.pix_fmt, context.color_range == FULL_RANGE,
+        )  # fmt: skip
+
+
+def opened(path: Path | str):
+    """PyAV's container of a file, or MediaError in words."""
+    import av
+
+    path = Path(path)
+    if path.is_dir():
+        raise MediaError(f"{path} is a folder: name one video in it.")
+    if not path.exists():
+        raise MediaError(f"{path} does not exist.")
+    try:
+        if path.stat().st_size == 0:
+            raise MediaError(f"{path} is empty: fetch or copy it again.")
+        return open_to_read(path)
+    except PermissionError as error:
+        raise MediaError(f"{path} may not be read: {error.strerror}.") from error
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        raise MediaError(f"{path} is not a video, or it is damaged or cut off ({_clause(error)}).") from error
+
+
+def _clause(error: Exception) -> str:
+    """An error as it reads inside a sentence."""
+    words = getattr(error, "strerror", None) or str(error)
+    return words[:1].lower() + words[1:]
+
+
+def _video_stream(container, path: Path):
+    import av
+
+    if container.format.name in NOT_VIDEO_FORMATS or container.format.name.endswith("_pipe"):
+        raise MediaError(f"{path} is not a video.")
+    cover = av.stream.Disposition.attached_pic  # the sleeve of a music file
+    for stream in container.streams.video:
+        if stream.codec_context is not None and not stream.disposition & cover:
+            return stream
+    if container.streams.audio:
+        raise MediaError(f"{path} has sound but no picture.")
+    raise MediaError(f"{path} is not a video.")
+
+
+def _first_frame(container, stream):
+    """The first picture that can be decoded; damaged ones before it are passed over. None when there is none."""
+    import av
+
+    packets = container.demux(stream)
+    while True:
+        try:
+            packet = next(packets, None)
+            if packet is None:
+                return None
+            frames = packet.decode()
+        except av.error.EOFError:
+            return None
+        except (av.error.InvalidDataError, av.error.PatchWelcomeError):
+            continue
+        except av.error.FFmpegError:
+            return None
+        if frames:
+            return frames[0]
+
+
+def _upright_sizes(frame, aspect) -> tuple[tuple[int, int], tuple[int, int]]:
+    """(width, height) after rotation: as the picture is, and with square pixels and even."""
+    own, square = (frame.width, frame.height), (round(frame.width * (aspect or 1)), frame.height)
+    if round(frame.rotation / 90) % 2:
+        own, square = own[::-1], square[::-1]
+    return own, (max(2, square[0] - square[0] % 2), max(2, square[1] - square[1] % 2))
+
+
+def _own_rate(stream) -> Fraction:
+    """The rate of the pictures; of a variable one, a common rate that loses almost none of them."""
+    guess, average = (_believable(rate) for rate in (stream.guessed_rate, stream.average_rate))
+    if guess and average and guess > 1.5 * average:  # 24 and 30 a second in one file are guessed as 120
+        return rate_of(next((rate for rate in COMMON_RATES if rate >= 0.99 * average), average))
+    return rate_of(guess or average or FALLBACK_FPS)
+
+
+def _believable(rate: Fraction | None) -> Fraction | None:
+    return rate if rate and SLOWEST_FPS <= rate <= FASTEST_FPS else None
+
+
+def _duration(container, stream) -> float:
+    if clock_jumps(container):  # their headers have no length, and guesses from the bit rate are 20 % off
+        return _measured_duration(container, stream)
+    if stream.duration:
+        return late_by(container, stream) + float(stream.duration * stream.time_base)
+    if container.duration:
+        return container.duration / 1e6
+    return _measured_duration(container, stream)
+
+
+def _measured_duration(container, stream) -> float:
+    """The end of the last packet, for files that a recorder never finished (it reads the whole file)."""
+    import av
+
+    end, begin = 0.0, (container.start_time or 0) / 1e6
+    try:
+        container.seek(0)
+        for packet in container.demux(stream):
+            if packet.pts is not None:
+                end = max(end, float((packet.pts + (packet.duration or 0)) * packet.time_base) - begin)
+    except av.error.FFmpegError:
+        return end
+    return end
+
+
+def clock_jumps(container) -> bool:
+    """Whether the format is like MPEG-TS: no index, and a clock that may jump."""
+    return bool(container.format.flags & TIMESTAMPS_JUMP)
+
+
+def late_by(container, stream) -> float:
+    """Seconds between the start of the file's clock (its first stream's start) and that of ``stream``."""
+    if stream.start_time is None or container.start_time is None:
+        return 0.0
+    return max(0.0, float(stream.start_time * stream.time_base) - container.start_time / 1e6)
+
+
+def decodable(stream) -> bool:
+    """Whether ffmpeg can decode a stream: phones add tracks (spatial sound) that it can name but not decode."""
+    return stream.codec_context is not None and bool(stream.codec_context.codec)

@@ -1,0 +1,89 @@
+"""What all charts stand on: numbers as small inline SVG drawings, their horizontal axis and their marks.
+
+A drawing is as wide as the place it stands in: across, everything is in percent, so that letters keep their size on a
+telephone; down, everything is in pixels. Lines and areas lie in a nested field that is stretched. Colours are CSS
+classes: ``from`` and ``to`` for the two people, ``plain`` for what belongs to neither. Where there is nothing to draw
+the answer is empty, and the page says so in words.
+"""
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from markupsafe import Markup, escape
+
+from faceit.pages.values import LARGEST, shown
+
+FIELD = 1000  # units across the stretched field
+LONGEST_LABEL = 24  # letters
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A marked place on a scale: a floor, a threshold, the ideal."""
+
+    name: str
+    value: float | None
+    kind: str = "floor"  # or "limit", "ideal", "worst"
+    digits: int = 2
+
+
+def is_number(value) -> bool:
+    """Whether something was measured: no None, nan, infinity, nor what is beyond belief."""
+    return value is not None and math.isfinite(value) and abs(value) < LARGEST
+
+
+class Across:
+    """The horizontal axis: from values to the field's units."""
+
+    def __init__(self, low: float, high: float):
+        self.low, self.high = low, high if high > low else low + 1.0
+        self.single = high <= low
+
+    def __call__(self, x: float) -> float:
+        if self.single:
+            return FIELD / 2
+        return min(max((x - self.low) / (self.high - self.low), 0.0), 1.0) * FIELD
+
+
+def axis(along: Across, bottom: float, across: Callable[[float], str]) -> str:
+    """The horizontal axis at ``bottom`` with its ticks; ``across`` gives a place on it in words."""
+    parts = []
+    places = [along.low] if along.single else [x for x, _ in ticks(along.low, along.high, 5)]
+    for x in places:
+        at = along(x) / 10
+        parts.append(f'<line class="tick" x1="{at:.2f}%" x2="{at:.2f}%" y1="{bottom}" y2="{bottom + 4}"/>'
+                     f'<text x="{at:.2f}%" y="{bottom + 17}" text-anchor="middle">{escape(across(x))}</text>'
+                     )  # fmt: skip
+    parts.append(f'<line class="axis" x1="0" x2="100%" y1="{bottom}" y2="{bottom}"/>')
+    return "".join(parts)
+
+
+def ticks(low: float, high: float, about: int) -> list[tuple[float, str]]:
+    """Round numbers from ``low`` to ``high``, ``about`` so many, each with its words."""
+    raw = (high - low) / max(1, about)
+    if not raw > 0:
+        return []
+    power = math.floor(math.log10(raw))
+    step = next(m for m in (1, 2, 5, 10) if m * 10.0**power >= raw * 0.999) * 10.0**power
+    digits = max(0, -math.floor(math.log10(step) + 1e-9))
+    first = math.ceil(low / step - 1e-9)
+    return [(n * step, shown(n * step, digits)) for n in range(first, math.floor(high / step + 1e-9) + 1)]
+
+
+def mark_text(mark: Mark) -> str:
+    """A mark's name and number, as SVG."""
+    name = mark.name if len(mark.name) <= LONGEST_LABEL else f"{mark.name[: LONGEST_LABEL - 1]}…"
+    return f'{escape(name)} <tspan class="number">{shown(mark.value, mark.digits)}</tspan>'
+
+
+def stretched(paths: Iterable[str], top: float, height: float) -> str:
+    """Drawings whose x are units of the field, stretched over the whole width."""
+    return (f'<svg x="0" y="{top}" width="100%" height="{height}" viewBox="0 0 {FIELD} {height}" '
+            f'preserveAspectRatio="none">{"".join(paths)}</svg>')  # fmt: skip
+
+
+def svg(kind: str, body: str, height: float, label: str) -> Markup:
+    """The whole drawing; ``label`` is read to those who do not see it."""
+    return Markup(f'<svg class="chart {kind}" role="img" aria-label="{escape(label)}" width="100%" '
+                  f'height="{height:g}">{body}</svg>')  # fmt: skip

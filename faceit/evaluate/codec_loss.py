@@ -41,7 +41,7 @@ def _squared_differences(
 ) -> list[float]:
     """Of each frame of a run that begins at ``begin`` (seconds of the source), encoded to ``path``: its mean squared
     difference. ``info`` is of the converted video."""
-    span = {"start": begin, "end": video.end, "height": video.settings.height}
+    span: dict = {"start": begin, "end": video.end, "height": video.settings.height}
     with contextlib.closing(read_frames(video.source, **span)) as frames:
         originals = [frame for _, frame in islice(frames, FRAMES)]
     if not originals:

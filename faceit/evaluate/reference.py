@@ -85,15 +85,18 @@ def learn(project: Project, person: Person) -> Reference:
     return known
 
 
-def _known_faces(folders: list[Path], crop: Crop) -> tuple[list[KnownFace], Counter]:
+def _known_faces(folders: list[Path], crop: Crop) -> tuple[list[KnownFace], Counter[str]]:
     """The faces that training may take, and how many were left out for which reason."""
-    faces, left_out = [], Counter()
+    faces: list[KnownFace] = []
+    left_out: Counter[str] = Counter()
     for folder in folders:
         names = picture_names(folder)
         for row in iterate_table(folder):
-            if row.left_out is None and row.file in names:
+            if row.file not in names:
+                continue
+            if row.left_out is None:
                 faces.append(KnownFace(picture(folder, row), row.points(), row.frame, row.held_out, crop))
-            elif row.file in names:
+            else:
                 left_out[row.left_out] += 1
     return faces, left_out
 

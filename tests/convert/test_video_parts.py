@@ -12,6 +12,7 @@ import av
 import numpy as np
 import pytest
 
+from faceit.casting import first_pass
 from faceit.cli import main
 from faceit.convert import video_parts
 from faceit.convert.video_parts import VideoConversion
@@ -180,7 +181,7 @@ def test_two_runs_never_write_one_video(project, people, capsys):
 
 def test_a_hole_in_the_middle_keeps_the_length(project, people, tmp_path, monkeypatch):
     """A part that cannot be read shows the last picture: the sound goes on, and so does the rest."""
-    read = video_parts.read_frames
+    read = first_pass.read_frames
 
     def holed(path, *, start=None, **more):
         for time, frame in read(path, start=start, **more):
@@ -188,7 +189,7 @@ def test_a_hole_in_the_middle_keeps_the_length(project, people, tmp_path, monkey
                 raise MediaError("no picture in the part asked for")
             yield time, frame
 
-    monkeypatch.setattr(video_parts, "read_frames", holed)
+    monkeypatch.setattr(first_pass, "read_frames", holed)
     assert main(words(project, people / "talk.mp4")) == 0
     assert len(frames(result(project))) == 30
     counts = json.loads(result(project, "talk.json").read_text())["counts"]

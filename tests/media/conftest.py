@@ -4,14 +4,16 @@ from pathlib import Path
 
 import pytest
 
+from ..conftest import once
 from .clips import make
 
 
 @pytest.fixture(scope="session")
 def clip(tmp_path_factory) -> Path:
     """Two seconds of moving test picture, 320x180 at 25, with a tone."""
-    path = tmp_path_factory.mktemp("clip") / "a clip: é.mp4"
-    return make(path, "testsrc2=s=320x180:r=25:d=2", "-c:a", "aac", sound="sine=d=2")
+    name = "a clip: é.mp4"
+    return once(tmp_path_factory, "clip", lambda folder: make(
+        folder / name, "testsrc2=s=320x180:r=25:d=2", "-c:a", "aac", sound="sine=d=2")) / name  # fmt: skip
 
 
 @pytest.fixture

@@ -41,7 +41,7 @@ def put_back(
     if settings.blend == "seamless":
         face = _seamless(face, cut(frame, place), mask)
     if strength < 1:
-        mask *= np.float32(max(strength, 0))
+        mask = mask * np.float32(max(strength, 0))
     _into_frame(frame, place, face, mask)
     if layer is not None:
         _into_layer(layer, place, face, mask)
@@ -71,7 +71,7 @@ def _mask(landmarks, drawn, front, size: int, settings: ConvertSettings, crop: C
 
 def _shown(drawn: np.ndarray | None, front: np.ndarray | None, size: int, scale: float) -> np.ndarray:
     """How much of a face may be seen where, (size, size) float32: as it was drawn, and behind what lies before it."""
-    shown = np.ones((size, size), np.float32)
+    shown: np.ndarray = np.ones((size, size), np.float32)
     if drawn is not None:
         shown = cv2.resize(drawn, (size, size), interpolation=cv2.INTER_LINEAR)
     if front is None:
@@ -91,7 +91,9 @@ def _fitted(frame, landmarks, face, mask, settings: ConvertSettings, crop: Crop,
     area = skin_area(points, size, crop)
     area &= cv2.resize(shown, (size, size), interpolation=cv2.INTER_LINEAR) > 0.5
     known = settings.color == "none" or (settings.color == "lab" and light is not None)
-    here = None if known and settings.blend != "bands" and not settings.sharpen else _seen(frame, place)
+    if known and settings.blend != "bands" and not settings.sharpen:  # nothing of the frame is needed
+        return match_lab(face, light, area) if settings.color == "lab" else face
+    here = _seen(frame, place)
     if settings.color == "lab":
         face = match_lab(face, light_of(here, area) if light is None else light, area)
     elif settings.color == "mkl":
@@ -109,7 +111,7 @@ def _in_bands(face: np.ndarray, here: np.ndarray, mask: np.ndarray) -> np.ndarra
     small = (BAND_SIZE, BAND_SIZE)
     mine, theirs, little = (cv2.resize(each, small, interpolation=cv2.INTER_AREA) for each in (face, here, mask))
     inside = (little > 0).astype(np.uint8)  # outside both are the frame: what is swapped there is nobody's
-    shades = cv2.GaussianBlur((theirs - mine) * inside[..., None], (0, 0), BAND * BAND_SIZE)
+    shades: np.ndarray = cv2.GaussianBlur((theirs - mine) * inside[..., None], (0, 0), BAND * BAND_SIZE)
     shades /= np.maximum(cv2.GaussianBlur(inside.astype(np.float32), (0, 0), BAND * BAND_SIZE), 1e-3)[..., None]
     depth = cv2.distanceTransform(inside, cv2.DIST_L2, 3) / (BAND_EDGE * BAND_SIZE)
     shades *= (0.5 + 0.5 * np.cos(np.pi * np.minimum(depth, 1)))[..., None]

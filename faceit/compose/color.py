@@ -11,7 +11,7 @@ LEVELS = np.linspace(0, 100, 65)  # per cent: where histograms are compared
 
 def says_nothing(area: np.ndarray) -> bool:
     """Whether an area (h, w) bool is too small to measure in."""
-    return np.count_nonzero(area) < FEWEST
+    return int(np.count_nonzero(area)) < FEWEST
 
 
 def light_of(picture: np.ndarray, area: np.ndarray) -> np.ndarray:
@@ -40,7 +40,7 @@ def match_lab(face: np.ndarray, light: np.ndarray, area: np.ndarray) -> np.ndarr
     ratio = np.clip(want_deviation / np.maximum(deviation, 1e-3), LOWEST_RATIO, HIGHEST_RATIO).astype(np.float32)
     share = np.clip(ours[..., 0] / np.float32(max(DARK * mean[0], 1e-3)), 0, 1)
     whole = max(cv2.mean(share, area)[0], 1e-3)
-    gain = np.float32([want_mean[0] / max(mean[0], 1e-3), 1, 1])  # of the dark: black stays black and without tint
+    gain = np.array([want_mean[0] / max(mean[0], 1e-3), 1, 1], np.float32)  # of the dark: black stays so, without tint
     channels = []
     for i, channel in enumerate(cv2.split(ours)):
         out = channel * (gain[i] + share * (ratio[i] - gain[i])) + share * (want_mean[i] - mean[i] * ratio[i])

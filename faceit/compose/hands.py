@@ -49,7 +49,7 @@ def drawn(hand: Hand, size: int) -> np.ndarray:
     points, thick = hand.points.astype(np.float64), THICK * hand.scale
     discs = points[:, None] + thick[:, None, None] * CIRCLE
     arm = points[0] - points[9]
-    arm *= FOREARM * hand.scale / max(np.linalg.norm(arm), 1e-6)
+    arm *= FOREARM * hand.scale / np.maximum(np.linalg.norm(arm), 1e-6)
     shapes = [np.concatenate([discs[a], discs[b]]) for a, b in BONES]
     shapes += [discs[list(PALM)].reshape(-1, 2), np.concatenate([discs[0], discs[0] + arm])]
     for shape in shapes:

@@ -120,7 +120,9 @@ def mean_color(crop: np.ndarray, area: np.ndarray) -> np.ndarray:
 
 def motion(now: np.ndarray, before: np.ndarray) -> np.ndarray:
     """Optical flow from a gray crop to the one before (DIS, Kroeger et al. 2016): (size, size, 2) float32 pixels."""
-    return cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(now, before, None)
+    # OpenCV's stubs do not know this function, nor that the last argument may be None
+    flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)  # type: ignore[attr-defined]
+    return flow.calc(now, before, None)
 
 
 def warp_error(now: np.ndarray, before: np.ndarray, flow: np.ndarray, area: np.ndarray) -> float:

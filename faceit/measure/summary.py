@@ -1,6 +1,7 @@
 """From a table of frames to figures: what evaluation.json says (docs/evaluation.md lists the keys)."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from faceit.measure.expression import ANGLES, EXPRESSIONS, STILL, STILL_ANGLE, follows, turn_beyond
 from faceit.measure.pixels import psnr
@@ -27,18 +28,21 @@ def rounded(value, digits: int = 4):
     return int(value) if isinstance(value, np.integer) else value
 
 
-def mean(values: np.ndarray) -> float:
+def mean(values: ArrayLike) -> float:
     """Mean of the finite values; nan without any."""
-    values = np.asarray(values, np.float64)
-    values = values[np.isfinite(values)]
-    return float(values.mean()) if len(values) else float("nan")
+    finite = _finite(values)
+    return float(finite.mean()) if len(finite) else float("nan")
 
 
-def median(values: np.ndarray) -> float:
+def median(values: ArrayLike) -> float:
     """Median of the finite values; nan without any."""
-    values = np.asarray(values, np.float64)
-    values = values[np.isfinite(values)]
-    return float(np.median(values)) if len(values) else float("nan")
+    finite = _finite(values)
+    return float(np.median(finite)) if len(finite) else float("nan")
+
+
+def _finite(values: ArrayLike) -> np.ndarray:
+    numbers = np.asarray(values, np.float64)
+    return numbers[np.isfinite(numbers)]
 
 
 def coverage(table: FrameTable) -> dict:
@@ -178,7 +182,8 @@ def extremes(table: FrameTable, why: list[str], rates: list[float]) -> tuple[lis
 
 
 def _spaced(table: FrameTable, order, why: list[str], rates: list[float]) -> list[dict]:
-    picked, trouble = [], table.column("trouble")
+    picked: list[dict] = []
+    trouble = table.column("trouble")
     for row in map(int, order):
         video, frame = table.video[row], table.frame[row]
         far = all(p["video"] != video or abs(p["frame"] - frame) >= APART_S * rates[video] for p in picked)

@@ -42,7 +42,7 @@ def main(argv: list[str] | None = None) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:
-        said = {errno.ENOSPC: "the disk is full: free some space and run the same command again",
+        step = {errno.ENOSPC: "the disk is full: free some space and run the same command again",
                 errno.EDQUOT: "your disk quota is used up: free some space and run the same command again",
                 errno.EACCES: "no permission: check whose file it is",
                 errno.EPERM: "no permission: check whose file it is",
@@ -51,9 +51,9 @@ def main(argv: list[str] | None = None) -> int:
                 errno.ENOTDIR: "a file is where a folder should be: move it away, or name another place",
                 errno.EISDIR: "a folder is where a file should be: move it away, or name another place",
                 errno.ENAMETOOLONG: "this name is too long for the disk"}.get(error.errno or 0)  # fmt: skip
-        if said is None:
+        if step is None:
             raise
-        return _failed(error, args, f"{error.filename or 'Writing'}: {said}.")
+        return _failed(error, args, f"{error.filename or 'Writing'}: {step}.")
 
 
 def _failed(error: Exception, args, text: str) -> int:
@@ -172,6 +172,14 @@ def _train(args) -> None:
         _measure(args, project)
 
 
+def _end(args) -> float | None:
+    """Where the part that is asked for ends, seconds of the source."""
+    end = args.end if args.duration is None else (args.start or 0.0) + args.duration
+    if end is not None and end <= (args.start or 0.0):
+        raise FaceitError(f"The end ({end:g} s) is not after the start ({args.start or 0:g} s).")
+    return end
+
+
 def _convert(args) -> None:
     from faceit.config.setting import options_of
     from faceit.config.settings import ConvertSettings, overridden
@@ -181,11 +189,7 @@ def _convert(args) -> None:
     names = ["height", *(each.name for each in options_of(ConvertSettings))]  # this order is in the keys of kept parts
     given = {name: value for name in names if (value := getattr(args, name)) is not None}
     settings = overridden(settings, **given)
-    end = args.end
-    if args.duration is not None:
-        end = (args.start or 0.0) + args.duration
-    if end is not None and end <= (args.start or 0.0):
-        raise FaceitError(f"The end ({end:g} s) is not after the start ({args.start or 0:g} s).")
+    end = _end(args)
     if args.output is not None and len(args.videos) > 1 and not args.output.is_dir():
         raise FaceitError("With several videos --output is a folder that is there.")
     from faceit.convert.request import ConvertTask

@@ -51,8 +51,8 @@ TURNS = (2, 98)  # percentiles of yaw and pitch that count as seen
 
 def generic_head() -> np.ndarray:
     """The head that everybody's own begins as, (68, 3) float64; ``benchmarks/generic_head.py`` made it."""
-    said = json.loads((Path(__file__).parent / "generic_head.json").read_text(encoding="utf-8"))
-    return np.array(said["points"])
+    head = json.loads((Path(__file__).parent / "generic_head.json").read_text(encoding="utf-8"))
+    return np.array(head["points"])
 
 
 @dataclass(frozen=True)

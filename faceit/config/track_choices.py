@@ -43,8 +43,8 @@ class TrackChoices:
 
     def counts(self, person: str) -> tuple[int, int]:
         """How many tracks of a person's videos were ticked, and how many unticked."""
-        said = [kept for tracks in self.people.get(person, {}).values() for kept in tracks.values()]
-        return sum(said), len(said) - sum(said)
+        choices = [kept for tracks in self.people.get(person, {}).values() for kept in tracks.values()]
+        return sum(choices), len(choices) - sum(choices)
 
     def taken(self, other: "TrackChoices", people: Iterable[str]) -> "TrackChoices":
         """These choices with all that ``other`` says of ``people`` in the place of what was said of them here."""
@@ -78,12 +78,12 @@ def read_choices(file: Path) -> TrackChoices:
 
 def write_choices(file: Path, choices: TrackChoices) -> None:
     """Write the file, in the order of names; whole or as it was. FaceitError where the disk refuses."""
-    said = {
+    chosen = {
         person: {video: {track: "keep" if kept else "drop" for track, kept in sorted(tracks.items())}
                  for video, tracks in sorted(videos.items()) if tracks}
         for person, videos in sorted(choices.people.items()) if any(videos.values())
     }  # fmt: skip
-    write_bytes(file, (HEAD + (yaml.safe_dump(said) if said else "")).encode())
+    write_bytes(file, (HEAD + (yaml.safe_dump(chosen) if chosen else "")).encode())
 
 
 class _Reader:
@@ -132,8 +132,8 @@ class _Reader:
     def track(self, key, value) -> tuple[str, bool]:
         if not TRACK.fullmatch(key.value):
             self.fail(key, f"{shown(key.value)} is no track: they are called as on the page of faces, \"000012350-0\"")
-        said = value.value if isinstance(value, yaml.ScalarNode) else None
-        if said is None or said not in WORDS:
-            what = "a list or a mapping" if said is None else shown(said)
-            self.fail(value, f"expected keep or drop, not {what}{nearest(said, WORDS) if said else ''}")
-        return key.value, WORDS[said]
+        word = value.value if isinstance(value, yaml.ScalarNode) else None
+        if word is None or word not in WORDS:
+            what = "a list or a mapping" if word is None else shown(word)
+            self.fail(value, f"expected keep or drop, not {what}{nearest(word, WORDS) if word else ''}")
+        return key.value, WORDS[word]

@@ -70,5 +70,5 @@ def together(before: np.ndarray, after: np.ndarray, captions: tuple[str, str], w
             left, top, right, bottom = Label(after.shape[1], after.shape[0]).box
             whole[top:bottom, left:right] = after[top:bottom, left:right]
         pictures = [whole[:, :middle], whole[:, middle:]]
-    drawn = [with_caption(picture, said, height) for picture, said in zip(pictures, captions, strict=True)]
+    drawn = [with_caption(picture, caption, height) for picture, caption in zip(pictures, captions, strict=True)]
     return np.vstack(drawn) if way == "stacked" else np.hstack(drawn)

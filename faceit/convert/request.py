@@ -75,7 +75,7 @@ class _Swap:
         self.turns = about_turns(self.about, "a" if task.reverse else "b")
         self.identity: Identity | None = None  # everyone's, until a person is learned
 
-    def told(self) -> dict:
+    def facts(self) -> dict:
         """What is recorded of it."""
         return {
             "swap": self.name, "from": self.driver.name, "to": self.giver.name,
@@ -178,11 +178,11 @@ class ConversionRequest:
 
     def facts(self) -> dict:
         """What the result's note and story tell of it; of several swaps the first is named as the swap."""
-        every = [swap.told() for swap in self.swaps]
+        every = [swap.facts() for swap in self.swaps]
         facts = every[0] | {"everyone": self.task.everyone, "made": datetime.now(UTC).isoformat(timespec="seconds")}
         if len(every) > 1:
-            facts |= {key: " and ".join(told[key] for told in every) for key in ("from", "to")}
-            facts |= {"consent": {who: said for told in every for who, said in told["consent"].items()},
+            facts |= {key: " and ".join(one[key] for one in every) for key in ("from", "to")}
+            facts |= {"consent": {who: consent for one in every for who, consent in one["consent"].items()},
                       "swaps": every}  # fmt: skip
         return facts
 
@@ -232,8 +232,8 @@ def _stamps(paths: list[Path]) -> list[tuple[str, int, int]]:
     return [(name, state.st_size, state.st_mtime_ns) for name, state in states]
 
 
-def _hash(*told) -> str:
-    return hashlib.sha256(json.dumps([__version__, *told], default=str).encode()).hexdigest()
+def _hash(*values) -> str:
+    return hashlib.sha256(json.dumps([__version__, *values], default=str).encode()).hexdigest()
 
 
 def limits_of(settings: ConvertSettings, turns: tuple[float, float] | None, size: tuple[int, int],

@@ -113,12 +113,12 @@ def preview(project: Project, task: ConvertTask, count: int, settings: ConvertSe
             if frame is None:
                 continue
             [swapped] = converter.convert([frame])
-            said = f"{clock(at)}  " + ("" if swapped is not frame else "nobody to swap")
+            caption = f"{clock(at)}  " + ("" if swapped is not frame else "nobody to swap")
             swapped = swapped.copy()
             if label:
                 label.stamp(swapped)
             both = [fit_within(picture, PREVIEW_SIDE)[0] for picture in (frame, swapped)]
-            pairs.append(with_caption(np.hstack(both), said))
+            pairs.append(with_caption(np.hstack(both), caption))
             progress.update(i + 1)
     if not pairs:
         raise FaceitError(f"{source} has no picture in the part asked for.")

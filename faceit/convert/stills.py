@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from faceit.convert.comparison import captions_of, together
-from faceit.convert.request import ConversionRequest, ConvertCounts, Converter
+from faceit.convert.request import ConversionRequest, ConvertCounts, Converter, ConvertTask
 from faceit.errors import FaceitError, MediaError
 from faceit.files import write_text
 from faceit.images import read_image, resize, write_image
@@ -50,51 +50,61 @@ def convert_stills(request: ConversionRequest, source: Path, stills: list[Path],
     """Swap faces in photos: (the result or its folder, the side by side of a single one, what became of them). What of
     a folder was done before in the same way is left as it is. FaceitError where nothing could be swapped."""
     task, folder = request.task, source.is_dir()
-    if task.start is not None or task.end is not None:
-        raise FaceitError(f"{source} is no video: leave --start, --end and --duration out.")
-    if task.layer or "format" in dict(task.given):
-        raise FaceitError(f"{source} is no video: leave --layer and --format out; photos are written as they are.")
-    if not stills:
-        raise FaceitError(f"No photo is in {source}: name a folder of JPEG or PNG files, or a video.")
+    _check_words(task, source, stills)
     target = _target(request, source)
     jobs = [_job(still, target / _name(still) if folder else target, task.compare) for still in stills]
     _check(jobs)
     if not folder:
         _refuse(jobs, [], task.overwrite)  # before anything is loaded
     request.learn(portraits)
-    place = target if folder else target.parent
     key = request.key([])
-    there = [job for job in jobs if folder and not task.overwrite and _is_done(job, key)]
-    _refuse(jobs, there, task.overwrite)
-    place.mkdir(parents=True, exist_ok=True)
-    converter, facts, failed = request.converter(), request.facts(), []
+    done = [job for job in jobs if folder and not task.overwrite and _is_done(job, key)]
+    _refuse(jobs, done, task.overwrite)
+    (target if folder else target.parent).mkdir(parents=True, exist_ok=True)
+    converter, facts = request.converter(), request.facts()
+    failed: list[MediaError] = []
     try:
         with Progress(f"convert {source.name}", len(jobs), "photo") as progress:
             for i, job in enumerate(jobs):
-                error = None if job in there else _converted(request, converter, job, facts | {"key": key})
+                error = None if job in done else _converted(request, converter, job, facts | {"key": key})
                 if error:
                     failed.append(error)
                     say(f"  ! {error}")
                 progress.update(i + 1)
     finally:
-        counts = converter.counts
-        if counts.swapped or there:
-            story = facts | {"source": source.name, "reverse": task.reverse, "counts": asdict(counts),
-                             "settings": asdict(request.settings)}  # fmt: skip
-            # a video of that name would have the plain .json
-            file = place / STORY if folder else target.with_name(f"{target.name}.json")
-            write_text(file, json.dumps(story, indent=1))
-    if failed and not counts.frames and not there:
+        if converter.counts.swapped or done:
+            _write_story(request, source, target, facts, converter.counts)
+    if failed and not converter.counts.frames and not done:
         raise failed[0]
-    if not counts.swapped and not there:
-        raise request.nobody(counts, f"the {counts.frames:,} photos in {source}" if folder else source.name)
-    before = f", {len(there):,} done before" if there else ""
-    say(f"{source.name}: {len(jobs):,} {'photos' if len(jobs) > 1 else 'photo'}, {counts.words()}{before}.")
+    if not converter.counts.swapped and not done:
+        photos = f"the {converter.counts.frames:,} photos in {source}" if folder else source.name
+        raise request.nobody(converter.counts, photos)
     beside = None if folder else jobs[0].beside
+    before = f", {len(done):,} done before" if done else ""
+    say(f"{source.name}: {len(jobs):,} {'photos' if len(jobs) > 1 else 'photo'}, {converter.counts.words()}{before}.")
     say(f"Wrote {target}" + (f" and {beside}" if beside else ""))
     if failed:
         raise FaceitError(f"{len(failed):,} of {len(jobs):,} photos could not be read; see above.")
-    return target, beside, counts
+    return target, beside, converter.counts
+
+
+def _check_words(task: ConvertTask, source: Path, stills: list[Path]) -> None:
+    """FaceitError for what is asked of photos that only videos have, and for no photo at all."""
+    if task.start is not None or task.end is not None:
+        raise FaceitError(f"{source} is no video: leave --start, --end and --duration out.")
+    if task.layer or "format" in dict(task.given):
+        raise FaceitError(f"{source} is no video: leave --layer and --format out; photos are written as they are.")
+    if not stills:
+        raise FaceitError(f"No photo is in {source}: name a folder of JPEG or PNG files, or a video.")
+
+
+def _write_story(request: ConversionRequest, source: Path, target: Path, facts: dict, counts: ConvertCounts) -> None:
+    """Write what was done, beside the photo or into its folder."""
+    story = facts | {"source": source.name, "reverse": request.task.reverse, "counts": asdict(counts),
+                     "settings": asdict(request.settings)}  # fmt: skip
+    # a video of that name would have the plain .json
+    file = target / STORY if source.is_dir() else target.with_name(f"{target.name}.json")
+    write_text(file, json.dumps(story, indent=1))
 
 
 def _converted(request: ConversionRequest, converter: Converter, job: _Job, facts: dict) -> MediaError | None:
@@ -132,10 +142,10 @@ def _job(still: Path, out: Path, compare: str | None) -> _Job:
 def _is_done(job: _Job, key: str) -> bool:
     """Whether a run in the same way, of the same photo, has written all of it: its note says so."""
     try:
-        told = [read_note(path) or {} for path in job.outs]
+        notes = [read_note(path) or {} for path in job.outs]
     except MediaError:
         return False
-    return all((each.get("key"), each.get("photo")) == (key, job.stamp()) for each in told)
+    return all((each.get("key"), each.get("photo")) == (key, job.stamp()) for each in notes)
 
 
 def _name(still: Path) -> str:

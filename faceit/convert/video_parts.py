@@ -274,9 +274,9 @@ class VideoConversion:
         length = float(count / fps)
         if self.target.is_video:
             span = None if self.end is None else self.end - (self.start or 0.0)
-            for said in mux(whole["part"], self.source, self.output, length=length, start=self.start, duration=span,
+            for warning in mux(whole["part"], self.source, self.output, length=length, start=self.start, duration=span,
                             comment=comment):  # fmt: skip
-                say(f"  ! {self.source.name}: {said}.")
+                say(f"  ! {self.source.name}: {warning}.")
         elif self.target.pictures:
             with Progress(f"write {self.output.name}", count) as progress:
                 write_sequence(whole["part"], self.output, self.target.pictures, comment, progress.update)

@@ -122,15 +122,15 @@ def _mapped(path: Path, pictures: Pictures) -> np.memmap:
 def _is_whole(path: Path, key: str, pictures: Pictures) -> bool:
     """Whether a cache is there and as it was written: key, size, and the checksum of every block. It is read once as a
     whole, which the first steps would do in small pieces."""
-    said = read_json(path.with_suffix(".json"))
-    if said is None or said.get("key") != key or not path.is_file():
+    about = read_json(path.with_suffix(".json"))
+    if about is None or about.get("key") != key or not path.is_file():
         return False
     if path.stat().st_size != len(_header(pictures)) + math.prod(pictures.whole):
         return False
     array = _mapped(path, pictures)
     blocks = [array[begin : begin + pictures.block] for begin in range(0, pictures.count, pictures.block)]
     with ThreadPoolExecutor(THREADS) as pool:
-        return list(pool.map(zlib.crc32, blocks)) == said.get("crc32")
+        return list(pool.map(zlib.crc32, blocks)) == about.get("crc32")
 
 
 def _make(path: Path, key: str, pictures: Pictures) -> None:

@@ -137,9 +137,9 @@ def iterate_boxes(folder: Path) -> Iterator[tuple[str, tuple | None]]:
     with file:
         for line in file:
             with contextlib.suppress(ValueError, TypeError, KeyError):
-                said = json.loads(line)
-                box = said.get("box")
-                yield str(said["file"]), tuple(box) if isinstance(box, list) and len(box) == 4 else None
+                record = json.loads(line)
+                box = record.get("box")
+                yield str(record["file"]), tuple(box) if isinstance(box, list) and len(box) == 4 else None
 
 
 def _line(row: FaceRow) -> str:

@@ -213,8 +213,8 @@ def _key(found: list[_Found], crop: Crop, side: int, *more) -> str:
     digest = hashlib.sha256(repr((VERSION, cv2.__version__, ALIGNED_MARGIN, crop, side, *more)).encode())
     for each in found:
         try:
-            said = each.path.stat()
-            stamp = said.st_size, said.st_mtime_ns
+            state = each.path.stat()
+            stamp = state.st_size, state.st_mtime_ns
         except OSError:
             stamp = None  # reading it will say why
         digest.update(repr((each.name, stamp)).encode())

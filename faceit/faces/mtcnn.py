@@ -89,14 +89,14 @@ def _numbers(pictures: np.ndarray) -> np.ndarray:
 
 def _ask(net, answers: list[str], picture: np.ndarray, squares: np.ndarray, side: int) -> list[np.ndarray]:
     """What a network says of each square, looked at in ``side`` x ``side`` pixels."""
-    said = []
+    outputs = []
     for first in range(0, len(squares), TOGETHER[side]):
         some = squares[first : first + TOGETHER[side]].astype(int)
         pictures = np.zeros((TOGETHER[side], side, side, 3), np.uint8)
         pictures[: len(some)] = [_cut(picture, square, side) for square in some]
         net.setInput(_numbers(pictures))
-        said.append([answer[: len(some)].copy() for answer in net.forward(answers)])
-    return [np.concatenate(each) for each in zip(*said, strict=True)]
+        outputs.append([answer[: len(some)].copy() for answer in net.forward(answers)])
+    return [np.concatenate(each) for each in zip(*outputs, strict=True)]
 
 
 def _cut(picture: np.ndarray, square: np.ndarray, side: int) -> np.ndarray:

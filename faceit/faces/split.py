@@ -38,11 +38,11 @@ def split_video(share: float, start: float, stop: float, place: int, videos: int
 
 def read_split(folder: Path) -> Split | None:
     """The split that a finished folder has; None where none was chosen yet."""
-    said = (read_json(folder / DONE) or {}).get("split")
-    if not isinstance(said, dict) or not isinstance(said.get("share"), int | float):
+    split = (read_json(folder / DONE) or {}).get("split")
+    if not isinstance(split, dict) or not isinstance(split.get("share"), int | float):
         return None
-    begin = said.get("begin")
-    return Split(said["share"], begin) if begin is None or isinstance(begin, int | float) else None
+    begin = split.get("begin")
+    return Split(split["share"], begin) if begin is None or isinstance(begin, int | float) else None
 
 
 def write_split(folder: Path, split: Split) -> None:

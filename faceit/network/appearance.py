@@ -97,10 +97,10 @@ class AppearanceNetwork(SwapNetwork):
     def _decoder(self, name: str):
         """(z, code) -> what is added to the coefficients (n, k), and to the texture at half its size."""
         z, code, width = layers.Input((self.preset.inter,)), layers.Input((CODE,)), self.preset.decoder
-        told = layers.Concatenate()([z, leaky()(layers.Dense(64, name="hint")(code))])
-        moved = leaky()(layers.Dense(128, name="moved")(told))
+        hinted = layers.Concatenate()([z, leaky()(layers.Dense(64, name="hint")(code))])
+        moved = leaky()(layers.Dense(128, name="moved")(hinted))
         more = layers.Dense(self.preset.components, kernel_initializer="zeros", name="coefficients")(moved)
-        x = layers.Reshape((4, 4, width))(leaky()(layers.Dense(4 * 4 * width, name="widen")(told)))
+        x = layers.Reshape((4, 4, width))(leaky()(layers.Dense(4 * 4 * width, name="widen")(hinted)))
         side, stage = 4, 0
         while side < self.preset.grid:
             after = max(width * 3 // 4, 48) if stage else width  # 128, 128, 96 ...

@@ -80,8 +80,8 @@ class Cluster:
         means = iter(tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.MEAN, given))
         return [None if gradient is None else next(means) for gradient in gradients]
 
-    def told(self, losses):
-        """What a step says of itself, as Keras expects it: it takes the mean over machines along the first axis."""
+    def as_logs(self, losses):
+        """The losses of a step as Keras expects them, which takes the mean over machines along the first axis."""
         if self.machines == 1:
             return losses
         from keras import ops
@@ -100,8 +100,8 @@ class Cluster:
             if len(text) > ORDER:
                 raise ValueError(f"an order of {len(text)} bytes")
             numbers[: len(text)] = list(text)
-        said = self._from_chief(numbers).astype(np.uint8)
-        return json.loads(said[said > 0].tobytes())
+        received = self._from_chief(numbers).astype(np.uint8)
+        return json.loads(received[received > 0].tobytes())
 
     def spread(self, state: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """The chief's arrays in place of one's own, which have the same names and shapes."""
@@ -246,9 +246,9 @@ def _told_by_environment() -> tuple[int, int]:
         "machine alone."
     )
     try:
-        said = json.loads(text)
-        workers, task = said["cluster"]["worker"], said["task"]
-        whole = set(said["cluster"]) == {"worker"} and task["type"] == "worker"
+        config = json.loads(text)
+        workers, task = config["cluster"]["worker"], config["task"]
+        whole = set(config["cluster"]) == {"worker"} and task["type"] == "worker"
         if not (whole and all(isinstance(worker, str) for worker in workers) and task["index"] in range(len(workers))):
             raise wrong
     except (ValueError, TypeError, KeyError):

@@ -65,8 +65,8 @@ def _capabilities() -> list[tuple[int, ...]]:
     if keras.backend.backend() == "jax":
         import jax
 
-        told = [str(getattr(device, "compute_capability", "0.0")) for device in jax.local_devices()]
-        return [tuple(map(int, text.split("."))) for text in told]
+        capabilities = [str(getattr(device, "compute_capability", "0.0")) for device in jax.local_devices()]
+        return [tuple(map(int, text.split("."))) for text in capabilities]
     import tensorflow as tf
 
     gpus = tf.config.list_physical_devices("GPU")
@@ -138,8 +138,8 @@ def _free_on_gpus() -> list[int]:
     if keras.backend.backend() == "jax":
         import jax
 
-        told = [device.memory_stats() for device in jax.local_devices()]
-        return [said["bytes_limit"] - said["bytes_in_use"] for said in told]
+        memories = [device.memory_stats() for device in jax.local_devices()]
+        return [memory["bytes_limit"] - memory["bytes_in_use"] for memory in memories]
     import tensorflow as tf
 
     totals = [int(text) * 2**20 for text in ask_nvidia("memory.total", "nounits")]

@@ -129,7 +129,7 @@ class PatchDiscriminator(keras.layers.Layer):
 
 def adversarial(discriminator: PatchDiscriminator, target, picture):
     """(what the network loses, what the discriminator loses): the non-saturating loss (Goodfellow et al. 2014)."""
-    told = ops.mean(ops.softplus(-discriminator(target))) + ops.mean(
+    judging = ops.mean(ops.softplus(-discriminator(target))) + ops.mean(
         ops.softplus(discriminator(ops.stop_gradient(picture)))
     )
-    return ops.mean(ops.softplus(-discriminator(picture, frozen=True))), told
+    return ops.mean(ops.softplus(-discriminator(picture, frozen=True))), judging

@@ -91,23 +91,23 @@ def about_crop(about: dict) -> Crop:
 
 def about_pictures(about: dict, side: str) -> int:
     """Pixels of the saved pictures that side "a" or "b" was trained on."""
-    said = about.get("pictures")
-    said = said.get(side) if isinstance(said, dict) else None
-    return said if type(said) is int and 32 <= said <= 2048 else SAVED_SIZE
+    pictures = about.get("pictures")
+    pictures = pictures.get(side) if isinstance(pictures, dict) else None
+    return pictures if type(pictures) is int and 32 <= pictures <= 2048 else SAVED_SIZE
 
 
 def about_turns(about: dict, side: str) -> tuple[float, float] | None:
     """How far side "a" or "b" was seen turned while training, (lowest, highest) degrees of yaw; None where a model does
     not say."""
-    said = about.get("turns")
-    return turns_of(said.get(side)) if isinstance(said, dict) else None
+    turns = about.get("turns")
+    return turns_of(turns.get(side)) if isinstance(turns, dict) else None
 
 
-def turns_of(said) -> tuple[float, float] | None:
+def turns_of(turns) -> tuple[float, float] | None:
     """(lowest, highest) degrees out of what a file gives for them; None where these are not two angles."""
-    if not isinstance(said, list) or len(said) != 2 or not all(_is_angle(turn) for turn in said):
+    if not isinstance(turns, list) or len(turns) != 2 or not all(_is_angle(turn) for turn in turns):
         return None
-    return min(said), max(said)
+    return min(turns), max(turns)
 
 
 def _is_angle(value) -> bool:

@@ -106,8 +106,8 @@ class AppearanceModel(SwapModel):
             seen = np.stack([unfolded(face, field, self._seen, ALIGNED_MARGIN)
                              for face, field in zip(faces[batch], fields, strict=True)])  # fmt: skip
             seen = ops.convert_to_tensor(seen.astype(np.float32) / 255)
-            told = ops.convert_to_tensor(codes[batch])
-            out = ops.convert_to_numpy(self.network.swap(seen, told, from_side, to_side))
+            some = ops.convert_to_tensor(codes[batch])
+            out = ops.convert_to_numpy(self.network.swap(seen, some, from_side, to_side))
             for k, (texture, field) in enumerate(zip(out, drawn_layout.fields(there[batch]), strict=True), i):
                 made[k] = folded(texture, field, size)
         return np.clip(made, 0, 1, out=made), there

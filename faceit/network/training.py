@@ -194,8 +194,8 @@ class Training(keras.Model):
         total = 0.0
         for name in sorted(self._late):
             if name == "adversarial":
-                fooled, told = losses.adversarial(self._terms[name], target, picture)
-                total = total + self.preset.adversarial * fooled + told
+                fooled, discriminator = losses.adversarial(self._terms[name], target, picture)
+                total = total + self.preset.adversarial * fooled + discriminator
             else:
                 total = total + getattr(self.preset, name) * self._terms[name](target, picture)
         return total
@@ -234,13 +234,13 @@ class Training(keras.Model):
         inputs |= {"strength": each * warp_strength(self.preset, done), "free": each * (done < self.preset.freeze_at)}
         self.optimizer.learning_rate = self.last_rate = attempt.rate * learning_rate(self.preset, step, done)
         with cluster().together():
-            said = self.train_on_batch(inputs, each, return_dict=True)
-        self._losses.append((float(np.mean(said["loss_a"])), float(np.mean(said["loss_b"]))))
+            logs = self.train_on_batch(inputs, each, return_dict=True)
+        self._losses.append((float(np.mean(logs["loss_a"])), float(np.mean(logs["loss_b"]))))
         return self._losses[-1]
 
     def train_step(self, *given):
         *state, data = given  # JAX hands its state over
-        return cluster().told(super().train_step(*state, cluster().share(data)))
+        return cluster().as_logs(super().train_step(*state, cluster().share(data)))
 
     def _gathered(self, sets: dict, step: int, retries: int) -> dict[str, np.ndarray]:
         """The faces of a step; those of the next are begun meanwhile."""

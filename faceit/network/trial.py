@@ -125,9 +125,9 @@ def report(presets: list[str], seconds: float) -> dict:
 
 def nvidia_gpus() -> list[str]:
     """The names of NVIDIA's GPUs in this computer, as its driver tells, whether Keras can use them or not."""
-    told = ask_nvidia("name")
-    if told:
-        return told
+    names = ask_nvidia("name")
+    if names:
+        return names
     sheets = Path("/proc/driver/nvidia/gpus").glob("*/information")
     lines = [line for sheet in sheets for line in sheet.read_text(errors="replace").splitlines()]
     return [line.split(":", 1)[1].strip() for line in lines if line.startswith("Model:")]

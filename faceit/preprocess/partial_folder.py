@@ -184,8 +184,8 @@ class PartialFolder:
         try:
             with path.open("ab") as file:
                 for piece in found.pieces:
-                    said = {"segment": found.number, "first": piece.first, "last": piece.last}
-                    file.write(f"{json.dumps(said | {'track': vars(piece.track)})}\n".encode())
+                    record = {"segment": found.number, "first": piece.first, "last": piece.last}
+                    file.write(f"{json.dumps(record | {'track': vars(piece.track)})}\n".encode())
             return path.stat().st_size
         except OSError as e:
             raise FaceitError(f"{path} cannot be written ({e.strerror}): free some space and run it again.") from None
@@ -193,8 +193,9 @@ class PartialFolder:
     def _pieces(self) -> Iterator[tuple[int, TrackPiece]]:
         with (self.part / PIECES).open(encoding="utf-8") as lines:
             for line in lines:
-                said = json.loads(line)
-                yield said["segment"], TrackPiece(track_from(said["track"]), tuple(said["first"]), tuple(said["last"]))
+                record = json.loads(line)
+                ends = tuple(record["first"]), tuple(record["last"])
+                yield record["segment"], TrackPiece(track_from(record["track"]), *ends)
 
     def drop(self) -> None:
         shutil.rmtree(self.part, ignore_errors=True)
@@ -271,9 +272,9 @@ def _joined(one: Track, other: Track, identity: Identity) -> Track:
 
     distance = mean(one.distance, other.distance)
     refused = None if one.refused is None or other.refused is None else mean(one.refused, other.refused)
-    said = identity.judged(distance, refused)
+    judgement = identity.judged(distance, refused)
     return replace(
         one, end=other.end, frames=one.frames + other.frames, width=round(mean(one.width, other.width)),
-        distance=distance, refused=refused, verdict=said.verdict, doubtful=said.doubtful,
+        distance=distance, refused=refused, verdict=judgement.verdict, doubtful=judgement.doubtful,
         encoding=tuple(map(mean, one.encoding, other.encoding)),
     )  # fmt: skip

@@ -75,9 +75,9 @@ class _PhotoFaces:
         self.seen[photo] = ""
         self.counts.frames += 1
         judged = [(identity.judge(encode(frame, face.landmarks)[None]), face) for face in finder.find(frame)]
-        theirs = [(said.distance, face) for said, face in judged if said.verdict == "theirs"]
+        theirs = [(judgement.distance, face) for judgement, face in judged if judgement.verdict == "theirs"]
         if not theirs:
-            self.counts.missed([replace(face, distance=said.distance) for said, face in judged])
+            self.counts.missed([replace(face, distance=judgement.distance) for judgement, face in judged])
             return
         if any(old.endswith(f"-{photo}.jpg") for old in self.deleted):  # also when the photo has been renamed
             self.counts.deleted += 1

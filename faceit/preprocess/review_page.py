@@ -55,22 +55,22 @@ def take_choices(project: Project, people: list[Person], file: Path) -> str:
     what it holds. FaceitError where it says nothing of them."""
     if not file.is_file():
         raise FaceitError(f"{file} is not there: name the faces.yaml that your browser saved.")
-    said, here = read_choices(file), project.choices_file()
-    named = [person for person in people if person.name in said.people]
+    choices, here = read_choices(file), project.choices_file()
+    named = [person for person in people if person.name in choices.people]
     if not named:
-        whose = f"it is of {', '.join(said.people)}" if said.people else "it is empty"
-        near = nearest(people[0].name, said.people) if said.people else ""
+        whose = f"it is of {', '.join(choices.people)}" if choices.people else "it is empty"
+        near = nearest(people[0].name, choices.people) if choices.people else ""
         raise FaceitError(f"{file} holds no choices about {' or '.join(p.name for p in people)}; {whose}{near}")
     try:
         before = read_choices(here)
     except FaceitError as e:
         raise FaceitError(f"{e}: mend it or delete it first, since other people's choices are in it.") from None
-    write_choices(here, before.taken(said, [person.name for person in named]))
+    write_choices(here, before.taken(choices, [person.name for person in named]))
     lines = []
     for person in named:
-        ticked, unticked = said.counts(person.name)
+        ticked, unticked = choices.counts(person.name)
         lines.append(f"{person.name}: {count(ticked, 'track')} ticked, {count(unticked, 'track')} unticked by hand"
-                     f"{_fitting(project, said, person)}.")  # fmt: skip
+                     f"{_fitting(project, choices, person)}.")  # fmt: skip
     run = " and ".join(f"`{_commands(project, person)['apply']}`" for person in named)
     return "\n".join([*lines, f"Taken into {here}. Now run {run}: what you chose counts from then on."])
 
@@ -237,12 +237,13 @@ def _commands(project: Project, person: Person) -> dict[str, str]:
 
 def _poses(on_disk: _OnDisk, other: _OnDisk | None) -> dict:
     """The heatmaps: the person's, and beside it that of whom they shall stand in for."""
-    said: dict = {"to": {"name": on_disk.name}, "faces": {"b": on_disk.coverage()},
+    evaluation: dict = {"to": {"name": on_disk.name}, "faces": {"b": on_disk.coverage()},
             "bins": {axis: list(map(float, BINS[axis])) for axis in ("yaw", "pitch")}}  # fmt: skip
     if other is not None and other.kept:
-        said["from"], said["faces"]["a"] = {"name": other.name}, other.coverage()
-        said["lacking"] = lacking(other.angles(), on_disk.angles())
-    return {"poses": [one for one in reversed(facesets.poses(said)) if one.chart], "lacking": facesets.lacking(said),
+        evaluation["from"], evaluation["faces"]["a"] = {"name": other.name}, other.coverage()
+        evaluation["lacking"] = lacking(other.angles(), on_disk.angles())
+    poses = [one for one in reversed(facesets.poses(evaluation)) if one.chart]
+    return {"poses": poses, "lacking": facesets.lacking(evaluation),
             "partner": other.name if other is not None and other.kept else "",
             "reach": facesets.reach(on_disk.angles())}  # fmt: skip
 

@@ -178,15 +178,15 @@ class _Followed:
     def finish(self) -> tuple[TrackPiece, list[tuple[float, bytes, FaceRow]], bytes, bool]:
         """What the track came to: its piece, its faces, its best picture, and whether somebody ticked it."""
         encodings = np.stack([encode(chip, points) for _, chip, points in self.samples.values()])
-        said = self.segment.identity.judge(encodings)
-        verdict = said.verdict
-        if verdict == "theirs" and said.doubtful and len(self.widths) < SURE_FRAMES:
+        judgement = self.segment.identity.judge(encodings)
+        verdict = judgement.verdict
+        if verdict == "theirs" and judgement.doubtful and len(self.widths) < SURE_FRAMES:
             verdict = "perhaps"  # so few frames are a glance in passing: near the tolerance somebody should look
         middle = np.median(encodings, axis=0)
         track = Track(
             self.name, round(self.begin, 4), round(self.end, 4), len(self.widths), int(np.median(self.widths)),
-            round(said.distance, 4), round(self.segment.identity.tolerance, 4),
-            None if said.refused is None else round(said.refused, 4), verdict, said.doubtful,
+            round(judgement.distance, 4), round(self.segment.identity.tolerance, 4),
+            None if judgement.refused is None else round(judgement.refused, 4), verdict, judgement.doubtful,
             tuple(round(float(value), 3) for value in middle),
         )  # fmt: skip
         ticked = any(self._is_ticked(each, middle) for each in self.segment.ticked)

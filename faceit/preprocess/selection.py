@@ -181,8 +181,8 @@ class _Source:
         return len(marks)
 
     def _sheets(self, reasons: dict[str, str | None]) -> None:
-        write_sheet(self.folder, [name for name, said in reasons.items() if said is None])
-        groups = [(f"{reason}: {what}", [name for name, said in reasons.items() if said == reason])
+        write_sheet(self.folder, [name for name, left_out in reasons.items() if left_out is None])
+        groups = [(f"{reason}: {what}", [name for name, left_out in reasons.items() if left_out == reason])
                   for reason, what in REASONS.items()]  # fmt: skip
         write_grouped_sheet(self.folder / LEFT_OUT, groups)
 

@@ -52,11 +52,12 @@ class RunState:
 
 def read_standing(folder: Path) -> RunState:
     """Where the run was when it was saved last. WeightsError for a damaged state."""
-    about, said = read_state(folder)
+    about, strings = read_state(folder)
     try:
         standing = RunState(
-            int(said["step"]), float(said["seconds"]), int(said.get("part_step", 0)), float(said.get("snapped", 0)),
-            Attempt(float(said.get("rate", 1)), int(said.get("retries", 0))), said.get("end", ""),
+            int(strings["step"]), float(strings["seconds"]), int(strings.get("part_step", 0)),
+            float(strings.get("snapped", 0)),
+            Attempt(float(strings.get("rate", 1)), int(strings.get("retries", 0))), strings.get("end", ""),
         )  # fmt: skip
     except (KeyError, ValueError):
         raise damaged(folder / STATE) from None
@@ -113,9 +114,9 @@ def read_state(folder: Path) -> tuple[dict, dict[str, str]]:
     from faceit.network.weights import load_strings
 
     path = folder / STATE
-    said = load_strings(path)
+    strings = load_strings(path)
     try:
-        return check_about(json.loads(said["about"]), str(path)), {k: v for k, v in said.items() if k != "about"}
+        return check_about(json.loads(strings["about"]), str(path)), {k: v for k, v in strings.items() if k != "about"}
     except (KeyError, ValueError, RecursionError):
         raise damaged(path) from None
 
@@ -141,8 +142,8 @@ def read_best(folder: Path) -> dict | None:
     from faceit.network.weights import load_strings
 
     try:
-        said = load_strings(folder / BEST)
-        return {"step": int(said["step"]), "loss": float(said["loss"])}
+        strings = load_strings(folder / BEST)
+        return {"step": int(strings["step"]), "loss": float(strings["loss"])}
     except (WeightsError, KeyError, ValueError):
         return None
 
@@ -171,13 +172,13 @@ def snapshot(folder: Path, best: bool = False) -> str:
     behind it where that step was kept of another run."""
     from faceit.network.weights import load_strings
 
-    said = load_strings(folder / STATE)
-    name, number = str(int(said["step"])), 1
+    strings = load_strings(folder / STATE)
+    name, number = str(int(strings["step"])), 1
     while (folder / SNAPSHOTS / name / STATE).exists():
-        if load_strings(folder / SNAPSHOTS / name / STATE) == said:
+        if load_strings(folder / SNAPSHOTS / name / STATE) == strings:
             return name
         number += 1
-        name = f"{int(said['step'])}-{number}"
+        name = f"{int(strings['step'])}-{number}"
     with new_folder(folder / SNAPSHOTS / name) as part:
         for file in (*WHOLE, *(BEST,) * best):
             if (folder / file).exists():

@@ -41,7 +41,7 @@ class Interruption:
     def written(self, folder: Path, write: Callable[[], object]) -> None:
         """Write files of ``folder`` by calling ``write``, which may be called again; where the disk is full, wait until
         there is room. KeyboardInterrupt for a Ctrl-C meanwhile."""
-        stopping, told = self.stop, False
+        stopping, announced = self.stop, False
         while True:
             try:
                 write()
@@ -49,10 +49,10 @@ class Interruption:
             except (FaceitError, OSError) as error:
                 if not disk_full(error):
                     raise
-            if not told:
+            if not announced:
                 say(f"The disk of {folder} is full: training waits until there is room. The last save is intact; "
                     "Ctrl-C ends it there.")  # fmt: skip
-                told = True
+                announced = True
             time.sleep(DISK_RETRY_S)
             if self.stop and not stopping:
                 raise KeyboardInterrupt

@@ -38,8 +38,8 @@ class TensorBoardLog:
     def add(self, step: int, values: dict[str, float]) -> None:
         """Numbers of a step, by the names that their graphs have. OSError where the disk is full; the file is as it
         was then."""
-        said = self._summary(value=[self._summary.Value(tag=k, simple_value=v) for k, v in values.items()])
-        self._append(self._event(wall_time=time.time(), step=step, summary=said))
+        summary = self._summary(value=[self._summary.Value(tag=k, simple_value=v) for k, v in values.items()])
+        self._append(self._event(wall_time=time.time(), step=step, summary=summary))
 
     def _append(self, event) -> None:
         record = io.BytesIO()

@@ -188,7 +188,7 @@ def test_a_single_machine_is_a_cluster_of_itself(monkeypatch):
     alone = join()
     assert alone is cluster() and alone.chief and alone.count == alone.machines == 1
     data = {"x": np.ones((3, 2))}
-    assert alone.share(data) is data and alone.reduce(data) is data and alone.told(data) is data
+    assert alone.share(data) is data and alone.reduce(data) is data and alone.as_logs(data) is data
     assert alone.agree({"step": 3}) == {"step": 3} and alone.spread(data) is data
     with pytest.raises(ZeroDivisionError), alone.leading(), alone.together():
         1 / 0  # noqa: B018

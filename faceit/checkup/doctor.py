@@ -45,7 +45,7 @@ def check(file: Path | None) -> Iterator[Finding]:
     project, project_lines = check_project(file)
     presets = sorted({preset_of(project, swap) for swap in project.swaps.values()}) if project else []
     detector = (project.preprocess if project else PreprocessSettings()).detector
-    reported: set[str] = set()  # the modules, and kinds of weights, that a line has called broken
+    reported: set[str | None] = set()  # the modules, and kinds of weights, that a line has called broken
     with ThreadPoolExecutor(2) as pool:
         tried = isolated.start(pool, presets, detector)
         yield from _guarded("Python", check_python)

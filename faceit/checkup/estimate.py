@@ -145,7 +145,8 @@ def _clip(project: Project, swap: Swap, found: list[RemainingSource], folder: Pa
     videos = {(person.name, video.name): video for person in (swap.a, swap.b) for video in person.videos}
     for source in found:
         if source.info is not None and source.seconds:
-            start, end = _middle(*used_range(source.info, *videos[source.person, source.name].range_in_file))
+            begin, end = used_range(source.info, *videos[source.person, source.name].range_in_file)
+            start, end = _middle(begin, begin + source.seconds if end is None else end)
             clip = _with_face(source.name, source.info, start, end, finder)
             if clip is not None:
                 return clip

@@ -26,7 +26,9 @@ class Broken(Exception):
 
     def __init__(self, problem: str, printed: str = ""):
         super().__init__(problem)
-        self.library, self.step = last_try(printed) or (None, None)
+        tried = last_try(printed)
+        self.library: str | None = tried[0] if tried else None
+        self.step: str | None = tried[1] if tried else None
 
 
 def words(error: Exception) -> str:

@@ -26,7 +26,7 @@ def check_memory() -> list[Finding]:
     return [Finding(OK, "memory", text)]
 
 
-def check_disk(file: Path | None, project, tried: dict[str, Future], reported: set[str]) -> Iterator[Finding]:
+def check_disk(file: Path | None, project, tried: dict[str, Future], reported: set[str | None]) -> Iterator[Finding]:
     """What is free where the project lies, against what it still needs."""
     here = existing(Path.cwd() if file is None else file.absolute().parent)
     broken = [module for module in ("cv2", "av", "keras") if project is not None and module in reported]

@@ -4,7 +4,7 @@ import math
 import os
 import tempfile
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from faceit.config.project import Person, Project, Video
@@ -55,23 +55,23 @@ def sources(project: Project, people: Iterable[Person]) -> list[RemainingSource]
 def _video(project: Project, person: Person, video: Video) -> RemainingSource:
     done = read_json(project.faces_dir(person, video.name) / DONE) is not None
     file = video.file or find_video(project.video_stem(video))
-    known = {"person": person.name, "name": video.name, "done": done}
+    source = RemainingSource(person.name, video.name, done=done)
     fps = video.fps or project.preprocess.fps
     if file is not None:
         try:
             info = probe(file)
         except MediaError as e:
-            return RemainingSource(**known, file=file, trouble="" if done else str(e))
+            return replace(source, file=file, trouble="" if done else str(e))
         seconds = used_seconds(info, *video.range_in_file)
         frames = 0 if done else frame_count(info, fps, *video.range_in_file)
-        return RemainingSource(**known, seconds=seconds, frames=frames, file=file, info=info)
+        return replace(source, seconds=seconds, frames=frames, file=file, info=info)
     if done:
-        return RemainingSource(**known)
+        return source
     if video.end is None:
-        return RemainingSource(**known, trouble="not downloaded yet, so its length is unknown")
+        return replace(source, trouble="not downloaded yet, so its length is unknown")
     seconds = video.end - (video.start or 0.0)
     load_bytes = round(seconds * LOADED_BYTES_S * (project.preprocess.height / 1080) ** 2)
-    return RemainingSource(**known, seconds=seconds, frames=math.ceil(seconds * fps), load_bytes=load_bytes)
+    return replace(source, seconds=seconds, frames=math.ceil(seconds * fps), load_bytes=load_bytes)
 
 
 def _photos(project: Project, person: Person) -> RemainingSource:

@@ -33,7 +33,7 @@ DONE_TEXTS = {
 }
 
 
-def check_trial(kind: str, tried: dict[str, Future], reported: set[str]) -> Iterator[Finding]:
+def check_trial(kind: str, tried: dict[str, Future], reported: set[str | None]) -> Iterator[Finding]:
     """How a trial of several libraries went: its line, or one for each library that is broken.
 
     The trial ends with the first of them, so whether the others start is looked up then.
@@ -73,7 +73,7 @@ def _broken_line(error: Broken, subject: str) -> Finding:
     return Finding(FAIL, module.replace("_", "-"), f"{text}: {mending_step(module, str(error))}.")
 
 
-def check_weights(tried: Future, reported: set[str]) -> list[Finding]:
+def check_weights(tried: Future, reported: set[str | None]) -> list[Finding]:
     """Whether dlib's weights are there and answer; nothing is said where dlib itself does not start."""
     try:
         answer = tried.result()
@@ -92,7 +92,7 @@ def check_weights(tried: Future, reported: set[str]) -> list[Finding]:
     return [Finding(FAIL, "weights", f"{answer['problem']}: run {again}.")]
 
 
-def check_detector(tried: dict[str, Future], reported: set[str]) -> list[Finding]:
+def check_detector(tried: dict[str, Future], reported: set[str | None]) -> list[Finding]:
     """Whether a detector that is not dlib's is there and answers; nothing is said where OpenCV does not start."""
     if "detector" not in tried:
         return []
@@ -140,7 +140,7 @@ def check_ffmpeg() -> list[Finding]:
     return lines
 
 
-def check_downloads(tried: Future, project, reported: set[str]) -> list[Finding]:
+def check_downloads(tried: Future, project, reported: set[str | None]) -> list[Finding]:
     """Whether yt-dlp starts, how old it is, and whether it can solve YouTube's challenges."""
     from faceit.media.fetch_errors import UPGRADE
 
@@ -182,7 +182,7 @@ def check_javascript(answer: dict, project) -> Finding:
     return Finding(OK, "JavaScript", f"{answer['runtimes'][0]} with yt-dlp-ejs {scripts}, for YouTube")
 
 
-def check_keras(tried: Future, reported: set[str]) -> list[Finding]:
+def check_keras(tried: Future, reported: set[str | None]) -> list[Finding]:
     """Whether Keras trains, on what, and how fast."""
     try:
         answer = tried.result()

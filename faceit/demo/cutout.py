@@ -30,10 +30,10 @@ def person_mask(picture, points):
     ellipse(eyes - 0.1 * long, 0.52, 1.05, cv2.GC_FGD)
     trunk(0.25, 0.8, cv2.GC_FGD)
     cv2.setRNGSeed(0)  # GrabCut starts from a random clustering
-    cv2.grabCut(picture, mask, None, np.zeros((1, 65)), np.zeros((1, 65)), 4, cv2.GC_INIT_WITH_MASK)
-    person = (mask & 1).astype(np.uint8)
+    cv2.grabCut(picture, mask, (0, 0, 0, 0), np.zeros((1, 65)), np.zeros((1, 65)), 4, cv2.GC_INIT_WITH_MASK)
+    person: np.ndarray = (mask & 1).astype(np.uint8)
     edge = int(0.3 * width)
-    wide = cv2.copyMakeBorder(person, *[edge] * 4, cv2.BORDER_REPLICATE)
+    wide: np.ndarray = cv2.copyMakeBorder(person, edge, edge, edge, edge, cv2.BORDER_REPLICATE)
     wide = cv2.morphologyEx(wide, cv2.MORPH_CLOSE, _disc(edge))
     # a rim of background may travel with the hair, lost hair would stay behind
     person = cv2.dilate(wide, _disc(int(0.06 * width)))[edge:-edge, edge:-edge]

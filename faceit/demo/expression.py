@@ -43,7 +43,7 @@ class Expression:
         over, under = sample(self.above, ux, uy), sample(self.below, lx, ly)
         skin = sample(source, ux, uy)
         jaw = sample(source, lx, ly)
-        top = int(max(0, np.argmax((over < 3).any(1)) - 2))
+        top = max(0, int(np.argmax((over < 3).any(1))) - 2)
         rows = slice(top, h)  # the lips' line and all that is below it
         mouth = self.inside.render(source, (ux[rows], uy[rows]), over[rows], under[rows], gap)
         soft = 1.6

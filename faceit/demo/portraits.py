@@ -25,8 +25,8 @@ def portraits() -> dict[str, np.ndarray]:
             f"The demo's portraits are inside scikit-image and matplotlib, and {e.name} is not installed: "
             "run 'pip install scikit-image matplotlib'."
         ) from None
-    with cbook.get_sample_data("grace_hopper.jpg") as file:
-        pictures = {"collins": skimage.data.astronaut(), "hopper": np.asarray(Image.open(file).convert("RGB"))}
+    with Image.open(str(cbook.get_sample_data("grace_hopper.jpg", asfileobj=False))) as hopper:
+        pictures = {"collins": skimage.data.astronaut(), "hopper": np.asarray(hopper.convert("RGB"))}
     found = {}
     for name, (left, top, side) in _CROPS.items():
         square = pictures[name][top : top + side, left : left + side]

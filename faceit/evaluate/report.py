@@ -8,6 +8,7 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from faceit.config.project import Project
 from faceit.errors import FaceitError, MediaError
@@ -137,11 +138,14 @@ class _Report:
     def _shown_frame(self, entry: dict, bad: bool) -> _ShownFrame:
         """The pictures and words of one frame."""
         time, trouble, which = number(entry, "time"), number(entry, "trouble"), number(entry, "video")
-        pair = self.pairs.get(int(which)) if which is not None else None
+        at = -1 if which is None else int(which)
+        pair = self.pairs.get(at)
         why = WHY.get(text(entry, "why") or "", "").format(to=self.who.giver)
-        words = {"title": self.who.driver, "why": why if bad else "", "time": "" if time is None else clock(time),
-                 "video": pair.name if pair else "", "link": pair.link(time) if pair else None,
-                 "numbers": self._numbers(int(which) if pair else -1, time, trouble)}  # fmt: skip
+        words: dict[str, Any] = {
+            "title": self.who.driver, "why": why if bad else "", "time": "" if time is None else clock(time),
+            "video": pair.name if pair else "", "link": pair.link(time) if pair else None,
+            "numbers": self._numbers(at if pair else -1, time, trouble),
+        }  # fmt: skip
         if pair is None or time is None or time < 0:
             return _ShownFrame(**words, sentence="The evaluation does not say where this frame is.")
         try:

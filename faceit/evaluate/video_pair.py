@@ -57,10 +57,10 @@ class VideoPair:
             source = resize(source, swapped.shape[1], swapped.shape[0])
         box = changed_square(source, swapped, self._has_label)
         if box is None:
-            return tuple(picture(fit_within(frame, FRAME_SIDE)[0]) for frame in (source, swapped))
+            return picture(fit_within(source, FRAME_SIDE)[0]), picture(fit_within(swapped, FRAME_SIDE)[0])
         left, top, side = box
-        cut = [frame[top : top + side, left : left + side] for frame in (source, swapped)]
-        return tuple(picture(resize(face, FACE_SIDE, FACE_SIDE)) for face in cut)
+        before, after = (frame[top : top + side, left : left + side] for frame in (source, swapped))
+        return picture(resize(before, FACE_SIDE, FACE_SIDE)), picture(resize(after, FACE_SIDE, FACE_SIDE))
 
     def _frame(self, name: str | None, time: float, what: str) -> np.ndarray:
         """The frame that is on screen at ``time``. MediaError, as the page says it, when there is none."""

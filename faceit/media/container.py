@@ -1,6 +1,7 @@
 """Opening media files with PyAV: one way for all of its releases that requirements.txt allows."""
 
 from pathlib import Path
+from typing import Any
 
 from faceit.media import process
 
@@ -14,7 +15,8 @@ def open_to_read(path: Path | str):
     """
     import av
 
-    words = {} if int(av.__version__.split(".")[0]) >= TAGS_AS_BYTES else {"metadata_errors": "surrogateescape"}
+    knows_tags = int(av.__version__.split(".")[0]) >= TAGS_AS_BYTES
+    words: dict[str, Any] = {} if knows_tags else {"metadata_errors": "surrogateescape"}
     return av.open(process.file_name(path), **words)
 
 

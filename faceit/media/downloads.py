@@ -27,7 +27,8 @@ class DownloadProgress:
     """Says a line every few seconds while videos are loaded; ``progress`` is called by the threads that load them."""
 
     def __init__(self, videos: int):
-        self.videos, self.done, self.loaded = videos, 0, set()
+        self.videos, self.done = videos, 0
+        self.loaded: set[Download] = set()
         self._bytes: dict[Download, tuple[int, int | None]] = {}
         self._last, self._lock = time.monotonic(), Lock()
 

@@ -152,8 +152,8 @@ def _fetch_locked(hooks: Hooks, cookies: Cookies) -> Path:
     if found is not None:
         return found
     url, parts = checked_address(job), parts_folder(job)
-    if put_in_place(job, parts):  # killed between the last two moves
-        return find_video(job.stem)
+    if put_in_place(job, parts) and (found := find_video(job.stem)):  # killed between the last two moves
+        return found
     refuse_foreign_file(job)
     parts.mkdir(parents=True, exist_ok=True)
     path, info = download(url, hooks, cookies, parts)

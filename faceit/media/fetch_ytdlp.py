@@ -58,8 +58,9 @@ class Hooks:
         total = event.get("total_bytes") or event.get("total_bytes_estimate")
         self.counts[event.get("filename") or ""] = int(done), None if total is None else max(int(total), int(done))
         if self.on_progress is not None:
-            totals = [total for _, total in self.counts.values()]
-            self.on_progress(sum(done for done, _ in self.counts.values()), None if None in totals else sum(totals))
+            totals = [total for _, total in self.counts.values() if total is not None]
+            whole = sum(totals) if len(totals) == len(self.counts) else None
+            self.on_progress(sum(done for done, _ in self.counts.values()), whole)
 
     def filter(self, info: dict, *, incomplete: bool = False) -> None:
         """yt-dlp's match filter, called before anything is loaded; raises what cannot be fetched."""

@@ -198,7 +198,7 @@ def _working(encoding: Encoding) -> str:
         return "software"
     family = CODECS[encoding.codec].family
     names = HARDWARE if encoding.encoder == "auto" else (encoding.encoder,)
-    problem = f"{encoding.codec} is encoded in software only"
+    problem: str | None = f"{encoding.codec} is encoded in software only"
     for name in names if family else ():
         problem = _trial(replace(encoding, encoder=name))
         if problem is None:

@@ -3,6 +3,7 @@
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from faceit.errors import MediaError
 from faceit.files import replacing
@@ -67,7 +68,8 @@ def check_sound(path: Path, start: float | None = None, ending: str = ".mp4") ->
     streams = [stream for stream in _streams(path) if stream.kind == "audio"]
     if not streams:
         return
-    kind, options = CONTAINERS[ending], {}
+    kind = CONTAINERS[ending]
+    options: dict[str, Any] = {}
     source = _input(_Rest(path, start or 0.0, TRIED_S), streams)
     audible = [source[str(s.index)] for s in streams]
     for n, stream in enumerate(streams):
@@ -88,7 +90,7 @@ class _Stream:
 
 @dataclass(frozen=True)
 class _Rest:
-    """Which part of a source belongs to the pictures, in seconds."""
+    """Which part of a source belongs to the pictures, in seconds; ``path`` is None where nothing comes from one."""
 
     path: Path | None
     start: float
@@ -121,6 +123,7 @@ def _sounds_in(path: Path) -> int:
 def _input(rest: _Rest, streams: list[_Stream]):
     import ffmpeg
 
+    assert rest.path is not None, "its streams come from it"
     forgotten = min((s.late_s for s in streams), default=0.0)
     return ffmpeg.input(process.file_name(rest.path), **seek(rest.start, forgotten, SEEK_MARGIN_S))
 
@@ -128,8 +131,10 @@ def _input(rest: _Rest, streams: list[_Stream]):
 def _cut(rest: _Rest, texts: list[_Stream], folder: Path) -> dict[int, Path] | None:
     """Subtitles of a part of the source as files of their own, by the number of their stream; None where ffmpeg cannot
     read them."""
-    cut = {}
-    for stream in (s for s in texts if rest.part and s.codec in TEXTS):
+    cut: dict[int, Path] = {}
+    if rest.path is None or not rest.part:
+        return cut
+    for stream in (s for s in texts if s.codec in TEXTS):
         cut[stream.index] = folder / f"{stream.index}.srt"
         if cut_subtitles(rest.path, stream.index, rest.start, rest.length, cut[stream.index]) is not None:
             return None

@@ -80,7 +80,7 @@ def check_range(info: VideoInfo, start: float | None, end: float | None) -> None
 def rate_of(fps: Fraction | float) -> Fraction:
     """A rate as a fraction of numbers that fit a container's clock; 29.97002997 becomes 30000/1001, and so does what a
     clock of nanoseconds makes of it."""
-    near = (known for known in NTSC if abs(fps / known - 1) < SAME_RATE)
+    near = (known for known in NTSC if abs(float(fps / known) - 1) < SAME_RATE)
     rate = next(near, Fraction(fps).limit_denominator(1001))
     if rate <= 0:
         raise ValueError(f"a frame rate must be above zero, not {fps}")

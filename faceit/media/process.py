@@ -4,12 +4,13 @@ import os
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from faceit.errors import MediaError
 from faceit.media.ffmpeg import ffmpeg_exe, last_line
 
 
-def file_name(path: Path) -> str:
+def file_name(path: Path | str) -> str:
     """A name that ffmpeg takes for a file, also when it begins with a dash or holds a colon."""
     return os.path.abspath(path)
 
@@ -25,7 +26,8 @@ def command(stream, before: list[str] | None = None) -> list[str]:
 
 def start(command: list[str], **streams) -> subprocess.Popen:
     """Start ffmpeg out of the terminal's reach: Ctrl-C is for us to hear, and we end it."""
-    apart = {"process_group": 0} if os.name == "posix" else {"creationflags": 0x200}  # CREATE_NEW_PROCESS_GROUP
+    new_group = 0x200  # CREATE_NEW_PROCESS_GROUP
+    apart: dict[str, Any] = {"process_group": 0} if os.name == "posix" else {"creationflags": new_group}
     defaults = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
     try:
         return subprocess.Popen(command, **(defaults | streams), **apart)

@@ -57,7 +57,8 @@ def side_by_side(
     with _clip(videos[0], size, frames) as before, _clip(videos[1], size, frames) as after:
         film = _together(before, after, way, captions, label)
         sound_from = right if videos[1].has_sound else None
-        writer = VideoWriter(out, *film.size, rate, sound_from=sound_from, comment=comment, crf=crf, preset=preset)
+        width, height = film.size
+        writer = VideoWriter(out, width, height, rate, sound_from=sound_from, comment=comment, crf=crf, preset=preset)
         with writer:
             for n in range(frames):
                 # the middle of a frame, by moviepy's clock, which takes 100/7 frames a second for 14.29

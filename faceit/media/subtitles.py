@@ -26,7 +26,7 @@ def cut_subtitles(path: Path, index: int, start: float, length: float, out: Path
 
 def cut_text(text: str, start: float, length: float) -> str:
     """SubRip text of a part: its times count from ``start``, seconds, and end with ``length``."""
-    blocks = []
+    blocks: list[str] = []
     for block in re.split(r"\n\s*\n", text.replace("\r\n", "\n")):
         found = TIME.search(block)
         if found is None:

@@ -12,6 +12,7 @@ import tempfile
 import wave
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 from faceit.errors import MediaError
 from faceit.media.fetch import fetch
@@ -69,7 +70,7 @@ def try_ffmpeg(exe: str) -> None:
 def _run(exe: str, words: list[str], fed: bytes | None = None) -> bytes:
     """What it prints. MediaError, without an end, when it cannot be started, fails or does not come to its end."""
     command = [exe, "-hide_banner", "-loglevel", "error", *words]
-    given = {"stdin": subprocess.DEVNULL} if fed is None else {"input": fed}
+    given: dict[str, Any] = {"stdin": subprocess.DEVNULL} if fed is None else {"input": fed}
     try:
         done = subprocess.run(command, capture_output=True, timeout=TIME_LIMIT_S, check=False, **given)
     except OSError as e:

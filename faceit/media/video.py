@@ -6,9 +6,11 @@ with square pixels and even sizes, so that no later stage meets variable rates, 
 
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from fractions import Fraction
+from io import BufferedReader
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
@@ -32,7 +34,7 @@ def read_frames(
     end: float | None = None,
     height: int | None = None,
     quick: bool = False,
-) -> Iterator[tuple[float, np.ndarray]]:
+) -> Generator[tuple[float, np.ndarray], None, None]:
     """Yield (time, frame): seconds on the source's clock, and (h, w, 3) uint8 RGB, C-contiguous, writable.
 
     Frames come at a constant ``fps`` (default: the video's own) in step with the sound, also when the source has a
@@ -56,7 +58,7 @@ def read_frames(
 
 def read_planes(
     path: Path | str, *, start: float | None = None, end: float | None = None, height: int | None = None
-) -> Iterator[tuple[float, Planes]]:
+) -> Generator[tuple[float, Planes], None, None]:
     """As ``read_frames``, but (time, planes). What most videos are made of comes as the decoder gives it."""
     source = inspect(path)
     check_range(source.info, start, end)
@@ -142,16 +144,17 @@ def _is_guessed_bt709(source: VideoDetails) -> bool:
 
 def _frames(
     command: list[str], path: Path, shape: tuple[int, ...], rate: Fraction, start: float, wrap: Callable = np.asarray
-) -> Iterator[tuple]:
+) -> Generator[tuple, None, None]:
     """(time, ``wrap(array)``) of what ffmpeg writes: uint8 arrays of ``shape``."""
     # a file and not a pipe: an undrained pipe of error lines stops ffmpeg, and then us, for ever
     with tempfile.TemporaryFile() as log:
         reader = process.start(command, stdout=subprocess.PIPE, stderr=log)
+        pipe = cast(BufferedReader, reader.stdout)
         count = 0
         try:
             while True:
                 frame = np.empty(shape, np.uint8)
-                if reader.stdout.readinto(memoryview(frame).cast("B")) < frame.nbytes:
+                if pipe.readinto(frame.data.cast("B")) < frame.nbytes:
                     break
                 yield start + float(count / rate), wrap(frame)
                 count += 1

@@ -5,6 +5,7 @@ import subprocess
 import tempfile
 from fractions import Fraction
 from pathlib import Path
+from typing import IO, cast
 
 import numpy as np
 
@@ -62,7 +63,7 @@ class VideoWriter:
         self.frames_written = 0
         self._picture = picture_path(self.path, self.encoding.part)
         self._encoder: subprocess.Popen | None = None
-        self._log = None
+        self._log: IO[bytes] | None = None
 
     def __enter__(self) -> "VideoWriter":
         try:
@@ -87,7 +88,7 @@ class VideoWriter:
         if self._encoder is None:
             raise ValueError("write() outside of the 'with' block")
         try:
-            self._encoder.stdin.write(memoryview(np.ascontiguousarray(frame)).cast("B"))
+            cast(IO[bytes], self._encoder.stdin).write(np.ascontiguousarray(frame).data.cast("B"))
         except OSError as error:  # a broken pipe; Windows calls it an invalid argument
             raise self._failure() from error
         self.frames_written += 1
@@ -105,12 +106,18 @@ class VideoWriter:
             return self.height, self.width, 3
         return (5 if self.encoding.alpha else 3) * self.height // 2, self.width
 
+    @property
+    def _running(self) -> subprocess.Popen:
+        """ffmpeg, within the ``with`` block."""
+        assert self._encoder is not None
+        return self._encoder
+
     def _finish(self) -> None:
         try:
-            self._encoder.stdin.close()
+            cast(IO[bytes], self._running.stdin).close()
         except OSError as error:
             raise self._failure() from error
-        if self._encoder.wait() != 0:
+        if self._running.wait() != 0:
             raise self._failure()
         if self.frames_written == 0:
             raise MediaError(f"{self.path}: there was no frame to write.")
@@ -126,8 +133,8 @@ class VideoWriter:
         )
 
     def _failure(self) -> MediaError:
-        self._encoder.wait()
-        return MediaError(f"{self.path} cannot be written: {process.why(self._encoder, self._log)}.")
+        self._running.wait()
+        return MediaError(f"{self.path} cannot be written: {process.why(self._running, self._log)}.")
 
     def _abandon(self) -> None:
         """End ffmpeg and remove what is not finished; nothing is left to do after a success."""

@@ -74,6 +74,7 @@ def ticks(low: float, high: float, about: int) -> list[tuple[float, str]]:
 def mark_text(mark: Mark) -> str:
     """A mark's name and number, as SVG."""
     name = mark.name if len(mark.name) <= LONGEST_LABEL else f"{mark.name[: LONGEST_LABEL - 1]}…"
+    assert mark.value is not None, "only marks with a value are drawn"
     return f'{escape(name)} <tspan class="number">{shown(mark.value, mark.digits)}</tspan>'
 
 

@@ -36,13 +36,13 @@ def bar(value: float | None, marks: Sequence[Mark], label: str, *, low: float = 
 
 def slim_bar(value: float | None, marks: Sequence[Mark], label: str, *, low: float, high: float) -> Markup:
     """A value on its scale without letters: floors are told apart by their shapes, which a legend explains."""
-    marks = [mark for mark in marks if is_number(mark.value)]
-    if not is_number(value) and not marks:
+    placed = [(mark.kind, mark.value) for mark in marks if mark.value is not None and is_number(mark.value)]
+    if not is_number(value) and not placed:
         return Markup("")
-    along = _reach([mark.value for mark in marks] + ([value] if is_number(value) else []), low, high)
+    along = _reach([place for _, place in placed] + ([value] if is_number(value) else []), low, high)
     parts = [_track(value, along, "to")]
-    parts += [f'<svg x="{along(mark.value) / 10:.2f}%" y="9" overflow="visible">{shape(mark.kind)}</svg>'
-              for mark in marks]  # fmt: skip
+    parts += [f'<svg x="{along(place) / 10:.2f}%" y="9" overflow="visible">{shape(kind)}</svg>'
+              for kind, place in placed]  # fmt: skip
     parts.append(_knob(value, along, "to"))
     return svg("bar slim", "".join(parts), 18, label)
 
@@ -85,6 +85,7 @@ def _place_labels(marks, along) -> list[tuple[Mark, float, int, str]]:
         found = _placed([], at, widths, rows, crossing)
         if found is not None:
             break
+    assert found is not None, "with a row for each, and lines that may cross, all find a place"
     return [(mark, along(mark.value) / 10, label.row, label.anchor) for mark, label in zip(marks, found, strict=True)]
 
 

@@ -98,7 +98,8 @@ def heads(said: dict) -> str:
     held = {side: [number(found, axis, side) for axis in ("yaw", "pitch")] for side in ("from", "to")}
     if None in held["from"] + held["to"]:
         return ""
-    driver, giver = (f"{_side(yaw, 'left', 'right')} and {_side(pitch, 'down', 'up')}" for yaw, pitch in held.values())
+    driver, giver = (f"{_side(yaw, 'left', 'right')} and {_side(pitch, 'down', 'up')}" for yaw, pitch in held.values()
+                     if yaw is not None and pitch is not None)  # fmt: skip
     word = "differently" if found.get("differ") is True else "alike"
     return f"Heads are held {word}: the middle of {whose(who.driver)} faces looks {driver}, that of " \
            f"{whose(who.giver)} {giver}."  # fmt: skip

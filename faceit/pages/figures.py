@@ -195,8 +195,8 @@ def _pose(said: dict) -> Group:
         _offset(values, who, "pitch", "Offset of the nod", "minus is lowered"),
         _offset(values, who, "roll", "Offset of the tilt", "minus is anticlockwise"),
     )
-    rows = _rows(*rows[:-1], *offsets, rows[-1])
-    return Group("pose", "Pose", rows, "Pose was not measured: no face was found in both videos.")
+    ordered = _rows(*rows[:-1], *offsets, rows[-1])
+    return Group("pose", "Pose", ordered, "Pose was not measured: no face was found in both videos.")
 
 
 def _offset(values: dict, who: People, key: str, name: str, minus: str) -> Figure | None:

@@ -26,7 +26,8 @@ def lanes(drawn: Sequence[Lane], label: str, *, span: tuple[float, float],
     """Stretches of an axis, those that overlap below one another; more than ``MOST_LANES`` share the last row."""
     if not drawn:
         return Markup("")
-    along, parts, ends = Across(*span), [], []
+    along, parts = Across(*span), []
+    ends: list[float] = []
     for lane in sorted(drawn, key=lambda lane: (lane.start, lane.end)):
         row = next((i for i, end in enumerate(ends) if end < lane.start), len(ends))
         row = min(row, MOST_LANES - 1)

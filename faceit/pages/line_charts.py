@@ -57,8 +57,9 @@ def lines(
         return Markup("")
     heights = [y for _, points in kept for _, y in points]
     log = log and 0 < min(heights) < max(heights)
-    levels = [level for level in levels if is_number(level.value) and (level.value > 0 or not log)]
-    heights += [level.value for level in levels]
+    reached = [(level, level.value) for level in levels if level.value is not None and is_number(level.value)]
+    levels = [level for level, value in reached if value > 0 or not log]
+    heights += [value for _, value in reached if value > 0 or not log]
     down = _Scale(min(heights), max(heights), height, log)
     xs = [x for _, points in kept for x, _ in points]
     along = Across(*(span if span and span[1] > span[0] else (min(xs), max(xs))))
@@ -80,7 +81,7 @@ def _marks(line: Line, drawn: tuple[str, list[tuple[float, float]]], top: float)
 
 
 def _measured(points: Sequence[Point]) -> list[tuple[float, float]]:
-    return [(float(x), float(y)) for x, y in points if is_number(x) and is_number(y)]
+    return [(float(x), float(y)) for x, y in points if is_number(x) and y is not None and is_number(y)]
 
 
 class _Scale:

@@ -154,7 +154,7 @@ def losses(history: Sequence[Mapping[str, float | None]], names: Mapping[str, st
     drawn = []
     for side in ("a", "b"):
         for key, words, dashed in (("loss", "", False), ("held", ", held out", True)):
-            points = [(row["seconds"] / 60, row.get(f"{key}_{side}")) for row in history]
+            points = [((row["seconds"] or 0.0) / 60, row.get(f"{key}_{side}")) for row in history]
             drawn.append(Line(f"{names[side]}{words}", points, tones[side], dashed))
     chart = lines(drawn, f"Loss over the minutes of training: {names['a']} and {names['b']}", height=220, log=True,
                   gaps=False, across=lambda minutes: f"{minutes:g}\u202fmin")  # fmt: skip

@@ -123,7 +123,7 @@ def why(seen: TrackFacts, person: str) -> str:
         crowded = seen.doubtful and seen.refused is not None and seen.refused - seen.distance < FAR
         just = seen.doubtful and not crowded
         how = "well " if seen.tolerance - seen.distance >= FAR else "only just " if just else ""
-        also = f"; {someone} is nearly as near ({shown(seen.refused)})" if crowded else ""
+        also = f"; {someone} is nearly as near ({shown(seen.refused)})" if crowded and seen.refused is not None else ""
         return f"{away}, {how}within {limit}{also}."
     return f"Someone else: {away}, beyond {limit}."
 

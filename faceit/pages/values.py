@@ -38,7 +38,8 @@ def items(value, *keys) -> list:
 def numbers(value, *keys) -> list[float]:
     """The list of numbers at ``keys``; empty when one of them is none."""
     found = [number(v) for v in items(value, *keys)]
-    return [] if None in found else found
+    numeric = [v for v in found if v is not None]
+    return numeric if len(numeric) == len(found) else []
 
 
 def at(value, *keys):

@@ -73,7 +73,7 @@ def test_the_page_holds_everything_in_its_place(sample):
                   "same person 0.60", "Follows, r", "58×".replace("58", "0.58"), "11.4 frames/s", "3,316",
                   "bob has no faces turned left 37.5–52.5°, level", "of ann’s faces", "looks less like bob",
                   "Bob on drawing", "Drawn Talks", "CC BY 4.0", "0:05.0 to 1:05.0", "bob: a drawing, public domain",
-                  "held out", "Found besides and left out: twin 62, blurred 8.", "Settings of the conversion",
+                  "held out", "Also found, but left out: twin 62, blurred 8.", "Settings of the conversion",
                   "feather"):  # fmt: skip
         assert words in page.text, words
 
@@ -83,7 +83,7 @@ def test_a_head_that_looks_the_wrong_way_is_shown(bare):
     page = page_of(file, said)
     for words in ("Offset of the turn −1.1°", "Swapped minus driving head; minus is to the picture’s left. On average "
                   "−2.4° in the driving video, −3.5° in the swapped one. It follows with r 0.96.",
-                  "Offset of the nod 3.2°", "Heads are held alike: the middle of ann’s faces looks 0° left and 2° up, "
+                  "Offset of the nod 3.2°", "Heads are held alike: the median of ann’s faces looks 0° left and 2° up, "
                   "that of bob’s 9° right and 2° up."):  # fmt: skip
         assert words in page.text, words
     charts = [svg.get("aria-label", "") for svg in page.all("svg")]
@@ -94,7 +94,7 @@ def test_a_head_that_looks_the_wrong_way_is_shown(bare):
     values["heads"] = {"yaw": {"from": -16.0, "to": 2.0}, "pitch": {"from": 3.0, "to": -5.0}, "differ": True}
     page = page_of(file, said, values)
     assert "Offset of the turn −31.2°" in page.text and "−33.6° in the swapped one" in page.text
-    assert "Heads are held differently: the middle of ann’s faces looks 16° left and 3° up, that of bob’s 2° right " \
+    assert "Heads are held differently: the median of ann’s faces looks 16° left and 3° up, that of bob’s 2° right " \
            "and 5° down." in page.text  # fmt: skip
     older = evaluation()
     for key in ("offset", "driving", "swapped", "r"):
@@ -148,7 +148,7 @@ def test_without_anything_beside_it_every_section_says_so(bare, tmp_path):
     page = page_of(file, said, {"format": 1})
     assert {attrs.get("id") for _, attrs in page.tags} >= set(SECTIONS)
     assert not page.all("img") and not [svg for svg in page.all("svg") if "chart" in svg.get("class", "")]
-    for words in ("came without a summary", "Identity was not measured", "Expression was not measured",
+    for words in ("has no summary", "Identity was not measured", "Expression was not measured",
                   "The frames were not counted", "talk.frames.csv is not beside this page", "its training is not known",
                   "were not counted", "does not name the people", "are not recorded"):  # fmt: skip
         assert words in page.text, words

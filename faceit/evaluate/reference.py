@@ -55,7 +55,7 @@ class Reference:
         """Mean distance of dlib's encodings (n, 128) to this person; nan without any."""
         return mean(np.linalg.norm(encodings - self.encoding, axis=1)) if len(encodings) else float("nan")
 
-    def likeness(self, encodings: np.ndarray) -> float:
+    def similarity(self, encodings: np.ndarray) -> float:
         """Mean cosine similarity of second encodings (n, d) to this person; nan without any."""
         return mean(encodings @ self.second_encoding) if len(encodings) else float("nan")
 

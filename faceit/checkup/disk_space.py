@@ -1,11 +1,11 @@
-"""What is free on the disks of a project, against what is needed there. It imports nothing that may be broken."""
+"""Free and needed space on the disks of a project. It imports nothing that may be broken."""
 
 import math
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-FRESH_BYTES = 10**9  # for a project of which little is known: a few minutes of video, their faces, a model
+FRESH_BYTES = 10**9  # for a project about which little is known: a few minutes of video, their faces, a model
 
 
 @dataclass(frozen=True)
@@ -18,12 +18,12 @@ class Disk:
 
     @property
     def short(self) -> int:
-        """Bytes that are missing; 0 when there is room."""
+        """Bytes that are missing; 0 if there is enough space."""
         return max(0, self.need - self.free)
 
 
 def disks(wanted: dict[Path, int]) -> list[Disk]:
-    """The disks on which some folders lie (or will), each with what is wanted on it in all."""
+    """The disks of some folders (which may not exist yet), each with all that is needed on it."""
     found: dict[int, Disk] = {}
     for folder, need in wanted.items():
         place = existing(folder)
@@ -35,12 +35,12 @@ def disks(wanted: dict[Path, int]) -> list[Disk]:
 
 
 def existing(folder: Path) -> Path:
-    """The folder, or the nearest one above it that is there."""
+    """The folder, or its nearest parent that exists."""
     return next(place for place in (folder, *folder.absolute().parents) if place.is_dir())
 
 
 def size(count: float) -> str:
-    """Bytes as people say them: 300 kB, 92 MB, 1.4 GB."""
+    """Bytes in readable units: 300 kB, 92 MB, 1.4 GB."""
     if count >= 1e9:
         return f"{count / 1e9:.1f} GB"
     return f"{count / 1e6:.0f} MB" if count >= 1e6 else f"{math.ceil(count / 1e3)} kB"

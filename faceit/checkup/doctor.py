@@ -1,9 +1,9 @@
-"""doctor: is everything here that the main job needs, and does it work?
+"""doctor: is everything installed that faceit needs, and does it work?
 
-Every library is tried by what the main job does with it, since one that can be imported may still not do it: a new
-release has dropped a word, a build is for another processor. That happens in processes of their own, so that one that
-takes its process with it is a line of the report like any other; nothing that may be broken is imported at the top of
-this module and of those that it imports.
+Every library is tried by what faceit does with it, since one that can be imported may still fail: a new release has
+dropped a function, a build is for another processor. Trials run in separate processes, so a library that crashes its
+process is a line of the report like any other; this module and those it imports do not import anything at the top that
+may be broken.
 """
 
 from collections.abc import Callable, Iterator
@@ -32,8 +32,8 @@ def doctor(file: Path | None) -> int:
 
 
 def sentence(fails: int) -> str:
-    """What to say at the end when something is FAIL."""
-    return f"{_things(fails)} {'stands' if fails == 1 else 'stand'} in the way of the main job; see FAIL above."
+    """The last sentence if something is FAIL."""
+    return f"{_things(fails)} must be fixed; see FAIL above."
 
 
 def _things(count: int) -> str:
@@ -45,7 +45,7 @@ def check(file: Path | None) -> Iterator[Finding]:
     project, project_lines = check_project(file)
     presets = sorted({preset_of(project, swap) for swap in project.swaps.values()}) if project else []
     detector = (project.preprocess if project else PreprocessSettings()).detector
-    reported: set[str | None] = set()  # the modules, and kinds of weights, that a line has called broken
+    reported: set[str | None] = set()  # modules and kinds of weights already reported as broken
     with ThreadPoolExecutor(2) as pool:
         tried = isolated.start(pool, presets, detector)
         yield from _guarded("Python", check_python)
@@ -72,8 +72,8 @@ def check(file: Path | None) -> Iterator[Finding]:
 
 
 def _guarded(subject: str, checks: Callable) -> Iterator[Finding]:
-    """The lines of some checks; one that breaks is a line too."""
+    """The lines of some checks; a check that raises becomes a line too."""
     try:
         yield from checks()
-    except Exception as e:  # whatever is wrong with a library must not end the report
+    except Exception as e:  # a broken library must not end the report
         yield Finding(FAIL, subject, f"{words(e)}: {reinstall_step()}.")

@@ -1,7 +1,7 @@
-"""estimate: how long each stage of a swap will take here, and how much disk, measured and not guessed.
+"""estimate: how long each stage of a swap will take on this machine, and how much disk, measured and not guessed.
 
-For about ten seconds this machine does what preprocess, train and convert do: on the swap's own video where there is
-one, else on a made-up one; with a throwaway network. What is written lies in a temporary folder and is removed.
+For about ten seconds it does what preprocess, train and convert do, with a temporary network: on the swap's own video
+if there is one, otherwise on a synthetic one. Files are written to a temporary folder and removed.
 """
 
 import math
@@ -39,14 +39,14 @@ from faceit.preprocess.segment import Segment
 from faceit.progress import duration, say
 
 MEASURE_S = 3.0  # for each of the three stages
-MADE_UP = (1920, 1080, 25, 2.0)  # width and height in pixels, frames a second, seconds
-FACE_SEARCH = 10  # frames of a video without a face before the made-up one is taken
+SYNTHETIC = (1920, 1080, 25, 2.0)  # width and height in pixels, frames a second, seconds
+FACE_SEARCH = 10  # frames searched for a face before the synthetic clip is used
 ANYBODY = 9.0  # a distance that every face is within
 
 
 @dataclass
 class Throughput:
-    """Counts what comes out of a pipeline; what it takes to fill it is not counted."""
+    """Measures the output rate of a pipeline, from the first item on: filling the pipeline does not count."""
 
     count: int = -1
     began: float = 0.0
@@ -57,13 +57,13 @@ class Throughput:
             self.began = time.monotonic()
 
     def rate(self) -> float:
-        """How many a second, to this moment."""
+        """Items per second so far."""
         return max(self.count, 1) / max(time.monotonic() - self.began, 1e-9)
 
 
 @dataclass(frozen=True)
 class Clip:
-    """What is measured on: ``start`` to ``end`` seconds of a video in which ``identity`` is."""
+    """The clip used for measuring: ``start`` to ``end`` seconds of a video that shows ``identity``."""
 
     name: str
     info: VideoInfo
@@ -72,8 +72,8 @@ class Clip:
     identity: Identity
 
     def frames(self, seconds: float, read=read_frames, **options) -> Iterator[tuple]:
-        """The (time, frame) pairs of it as ``read`` gives them, again from the start where it is too short, for so long
-        after the first."""
+        """(time, frame) pairs as ``read`` yields them, for ``seconds`` after the first one; a clip that is too short
+        starts again."""
         began = None
         while True:
             for pair in read(self.info.path, start=self.start, end=self.end, **options):
@@ -85,10 +85,10 @@ class Clip:
 
 @dataclass(frozen=True)
 class Speeds:
-    """What was measured: frames a second that preprocess looks at, steps a second, frames a second and bytes a frame
-    of a conversion; ``model_size`` is the most bytes that the model's folder takes."""
+    """What was measured: frames a second of preprocess, training steps a second, frames a second and bytes a frame
+    of convert; ``model_size`` is the most bytes that the model's folder takes."""
 
-    look: float
+    preprocess: float
     steps: float
     convert: float
     frame_bytes: float
@@ -106,7 +106,7 @@ class EstimateRow:
 
 
 def estimate(project: Project, swap: Swap) -> str:
-    """Measure, and tell what the swap still needs, as text."""
+    """Measure, and return what the swap still needs, as text."""
     began = time.monotonic()
     say(f"Measuring this machine for {swap.name}: about ten seconds, after the libraries have started ...")
     preset, about = _preset(project, swap)
@@ -115,12 +115,12 @@ def estimate(project: Project, swap: Swap) -> str:
         clip = _clip(project, swap, found, Path(folder))
         align = about_crop(about).name if about else project.preprocess.align
         speeds = _measure(project, swap, preset, align, clip, Path(folder))
-    rows = [*_looking(project, swap, found, speeds), _training(project, swap, preset, about, speeds)]
+    rows = [*_preprocessing(project, swap, found, speeds), _training(project, swap, preset, about, speeds)]
     return "\n".join(_text(project, swap, clip, found, rows, speeds, time.monotonic() - began))
 
 
 def _preset(project: Project, swap: Swap) -> tuple[Preset, dict]:
-    """The network that will be trained, and what an earlier run says of itself ({} without one)."""
+    """The network that will be trained, and the model.json of an earlier run ({} without one)."""
     folder = project.model_dir(swap.name)
     about = {}
     if (folder / MODEL).exists():
@@ -136,11 +136,11 @@ def _preset(project: Project, swap: Swap) -> tuple[Preset, dict]:
     return replace(preset, batch_size=swap.train.batch_size or preset.batch_size), about
 
 
-# --- what is measured on ---
+# --- the clip used for measuring ---
 
 
 def _clip(project: Project, swap: Swap, found: list[RemainingSource], folder: Path) -> Clip:
-    """The first of the swap's videos that is there and shows a face; else one made of a portrait."""
+    """The first of the swap's videos that is on disk and shows a face; otherwise one made from a portrait."""
     finder = FaceFinder(project.preprocess.detector, project.preprocess.min_face)
     videos = {(person.name, video.name): video for person in (swap.a, swap.b) for video in person.videos}
     for source in found:
@@ -150,20 +150,20 @@ def _clip(project: Project, swap: Swap, found: list[RemainingSource], folder: Pa
             clip = _with_face(source.name, source.info, start, end, finder)
             if clip is not None:
                 return clip
-    info = probe(_made_up(folder / "made up.mp4"))
-    clip = _with_face("a made-up video", info, 0.0, info.duration, finder)
+    info = probe(_synthetic(folder / "synthetic.mp4"))
+    clip = _with_face("a synthetic video", info, 0.0, info.duration, finder)
     if clip is None:
         raise MediaError(f"No face was found in {info.path.name}: lower min_face under preprocess.")
     return clip
 
 
 def _middle(start: float, end: float) -> tuple[float, float]:
-    """Where to measure in a range: a title stands at the beginning of many videos."""
+    """Where to measure in a range: not at the beginning, where many videos have a title."""
     return (start + end) / 2 if end - start > 4 * MEASURE_S else start, end
 
 
 def _with_face(name: str, info: VideoInfo, start: float, end: float, finder: FaceFinder) -> Clip | None:
-    """The clip, if one of its first frames shows somebody; the finder's weights are loaded on the way."""
+    """The clip, if one of its first frames shows a face. This also loads the finder's weights."""
     try:
         frames = read_frames(info.path, start=start, end=end, fps=2)
         for _, (_, frame) in zip(range(FACE_SEARCH), frames, strict=False):
@@ -176,9 +176,9 @@ def _with_face(name: str, info: VideoInfo, start: float, end: float, finder: Fac
     return None
 
 
-def _made_up(path: Path) -> Path:
-    """A portrait that moves a little before a gray wall: how large a face is and how still decides how fast it goes."""
-    width, height, fps, seconds = MADE_UP
+def _synthetic(path: Path) -> Path:
+    """A portrait that moves a little in front of a gray wall, since the speed depends on a face's size and motion."""
+    width, height, fps, seconds = SYNTHETIC
     face = resize(next(iter(portraits().values())), height // 2, height // 2)
     side = len(face)
     noise = np.random.default_rng(0).integers(0, 32, (height, width, 3), np.uint8)
@@ -197,13 +197,13 @@ def _made_up(path: Path) -> Path:
 def _measure(project: Project, swap: Swap, preset: Preset, align: str, clip: Clip, folder: Path) -> Speeds:
     training = throwaway(preset)
     steps = steps_per_second(training, MEASURE_S)
-    look = _look(project, clip, folder)
+    preprocess = _preprocess(project, clip, folder)
     convert, frame_bytes = _convert(project, swap, clip, model_of(training.network, {"align": align}, folder), folder)
-    return Speeds(look, steps, convert, frame_bytes, training.disk_size())
+    return Speeds(preprocess, steps, convert, frame_bytes, training.disk_size())
 
 
-def _look(project: Project, clip: Clip, folder: Path) -> float:
-    """Frames a second that are read, searched and recognised as preprocess does it, by all its workers."""
+def _preprocess(project: Project, clip: Clip, folder: Path) -> float:
+    """Frames a second that preprocess reads, searches and recognises, with all its workers."""
     settings = project.preprocess
     segment = Segment(clip.info.path, 0, clip.start, clip.end, settings.fps, folder, settings, clip.identity)
     with WorkerPool(settings.workers) as pool:
@@ -211,7 +211,7 @@ def _look(project: Project, clip: Clip, folder: Path) -> float:
 
 
 def _convert(project: Project, swap: Swap, clip: Clip, model: SwapModel, folder: Path) -> tuple[float, float]:
-    """(frames a second, bytes a frame) of what convert does, with every face taken for the person's."""
+    """(frames a second, bytes a frame) of convert, with every face counted as the person's."""
     settings = swap.convert
     width, height = frame_size(clip.info, settings.height)
     label = Label(width, height) if settings.label else None
@@ -221,52 +221,52 @@ def _convert(project: Project, swap: Swap, clip: Clip, model: SwapModel, folder:
     first_pass = FirstPass(clip.info.path, 0, clip.start, clip.end, None, settings.height, detector, True,
                      folder / "seen.npz", settings.occlusion == "hands")  # fmt: skip
     with WorkerPool(project.preprocess.workers) as pool:
-        looking = pool.pace(first_pass, MEASURE_S)
+        first_pass_rate = pool.pace(first_pass, MEASURE_S)
     few = islice(clip.frames(MEASURE_S, height=settings.height), BATCH)
-    seen = see_faces(few, FaceFinder(detector), identify=False)
+    seen_faces = see_faces(few, FaceFinder(detector), identify=False)
     painter = Painter(Swapper(model, settings))
     frames = (frame for _, frame in clip.frames(MEASURE_S, read_planes, height=settings.height))
     with VideoWriter(out, width, height, clip.info.fps, planes=True, **asdict(encoding)) as writer:
-        for _, swapped, _ in painter.painted(zip(frames, cycle(seen.faces()), strict=False)):
+        for _, swapped, _ in painter.painted(zip(frames, cycle(seen_faces.faces()), strict=False)):
             if label:
                 label.stamp(swapped)
             writer.write(swapped)
             pace.tick()
-    return 1 / (1 / looking + 1 / pace.rate()), out.stat().st_size / (pace.count + 1)
+    return 1 / (1 / first_pass_rate + 1 / pace.rate()), out.stat().st_size / (pace.count + 1)
 
 
-# --- what it comes to ---
+# --- the result ---
 
 
-def _looking(project: Project, swap: Swap, found: list[RemainingSource], speeds: Speeds) -> list[EstimateRow]:
-    """A row for each person: what preprocess has still to do."""
+def _preprocessing(project: Project, swap: Swap, found: list[RemainingSource], speeds: Speeds) -> list[EstimateRow]:
+    """A row for each person: what preprocess still has to do."""
     rows, loaded = [], set()
     for person in (swap.a, swap.b):
-        mine = [s for s in found if s.person == person.name and not s.trouble]
-        left = [s for s in mine if not s.done]
+        counted = [s for s in found if s.person == person.name and not s.trouble]
+        left = [s for s in counted if not s.done]
         frames = sum(source.frames for source in left)
-        fresh = [s for s in left if s.name not in loaded]  # a video of both people is loaded once
+        fresh = [s for s in left if s.name not in loaded]  # a video of both people is downloaded once
         loaded |= {s.name for s in left}
         disk = preprocess_bytes(project, left) - sum(s.load_bytes for s in left if s not in fresh)
-        what = _what(mine, left, frames, speeds)
-        rows.append(EstimateRow(f"preprocess {person.name}", what, frames / speeds.look, disk))
+        what = _what(counted, left, frames, speeds)
+        rows.append(EstimateRow(f"preprocess {person.name}", what, frames / speeds.preprocess, disk))
     return rows
 
 
-def _what(mine: list[RemainingSource], left: list[RemainingSource], frames: int, speeds: Speeds) -> str:
+def _what(counted: list[RemainingSource], left: list[RemainingSource], frames: int, speeds: Speeds) -> str:
     if not left:
-        return "done" if mine else "nothing that can be counted"
-    done = f"{len(mine) - len(left)} of {len(mine)} done; " if len(left) < len(mine) else ""
+        return "done" if counted else "nothing that can be counted"
+    done = f"{len(counted) - len(left)} of {len(counted)} done; " if len(left) < len(counted) else ""
     length = sum(source.seconds or 0.0 for source in left)
     of_video = f"{duration(length)} of video, " if length else ""
-    return f"{done}{of_video}{frames:,} frames at {speeds.look:.1f}/s"
+    return f"{done}{of_video}{frames:,} frames at {speeds.preprocess:.1f}/s"
 
 
 def _training(project: Project, swap: Swap, preset: Preset, about: dict, speeds: Speeds) -> EstimateRow:
-    """What the budget of the YAML buys, and what of it remains."""
+    """How much training the YAML's budget allows, and how much of it remains."""
     step, seconds = about.get("step", 0), about.get("seconds", 0.0)
     if about and not (project.model_dir(swap.name) / STATE).exists():
-        what = f"{preset.name}, {step:,} steps: came without its training state, goes no further"
+        what = f"{preset.name}, {step:,} steps: has no training state, so it cannot be trained further"
         return EstimateRow("train", what, 0.0, 0)
     if swap.train.iterations is not None:
         left = max(0, swap.train.iterations - step) / speeds.steps
@@ -282,7 +282,7 @@ def _training(project: Project, swap: Swap, preset: Preset, about: dict, speeds:
 
 
 def _about(count: float) -> str:
-    """A count that is no surer than two or three digits."""
+    """A count rounded to three significant digits."""
     digits = max(0, int(math.log10(max(count, 1))) - 2)
     return f"{round(count, -digits):,.0f}"
 
@@ -300,7 +300,7 @@ def _text(project: Project, swap: Swap, clip: Clip, found: list[RemainingSource]
     yield from _left_out(found)
     loads = {source.name: source.load_bytes for source in found if source.load_bytes and not source.done}
     if loads:
-        yield (f"Not counted: the time to load {len(loads)} video{'s' * (len(loads) > 1)}, about "
+        yield (f"Not counted: the time to download {len(loads)} video{'s' * (len(loads) > 1)}, about "
                f"{size(sum(loads.values()))}; that depends on your connection.")  # fmt: skip
     seconds, disk = sum(row.seconds for row in rows), sum(row.disk for row in rows)
     wanted = {project.data: sum(row.disk for row in rows if row.stage != "train"),
@@ -332,7 +332,7 @@ def _left_out(found: list[RemainingSource]) -> Iterator[str]:
 def _sums(seconds: float, disk: int, places: list[Disk]) -> Iterator[str]:
     for place in places:
         if place.short:
-            yield (f"! The disk of {place.place} is too small: {size(place.need)} are needed and {size(place.free)} "
+            yield (f"! The disk of {place.place} is too small: {size(place.need)} are needed, {size(place.free)} are "
                    f"free; make room for {size(place.short)}.")  # fmt: skip
     free = " and ".join(size(place.free) for place in places)
     yield f"Before the first conversion: about {_time(seconds)} and {_disk(disk)} of disk; {free} are free."

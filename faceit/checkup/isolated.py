@@ -1,4 +1,4 @@
-"""Code that is tried in a process of its own: what crashes there is a line of doctor's report, and not its end."""
+"""Trials in separate processes: a crash becomes a line of doctor's report instead of ending it."""
 
 import json
 import os
@@ -10,9 +10,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from faceit.checkup.finding import Broken
 from faceit.checkup.installed import ROOT
 
-TIME_LIMIT_S = 120.0  # for a library to start: a cold disk is slow, but not for ever
-TRAIN_S = 1.5  # how long a network is trained to see how fast this machine is
-# what is tried in one process -> the modules that it needs; what is not named here needs NumPy
+TIME_LIMIT_S = 120.0  # for a library to start, which takes long on a cold disk
+TRAIN_S = 1.5  # how long a network is trained to measure this machine's speed
+# kind of trial -> the modules that it needs; the default is NumPy
 MODULES_OF = {"yt_dlp": ("numpy", "yt_dlp"), "dlib": ("numpy", "dlib"), "detector": ("numpy", "cv2"),
               "video": ("numpy", "ffmpeg", "av", "moviepy", "PIL", "yt_dlp"),
               "face": ("numpy", "cv2", "dlib", "skimage", "matplotlib"),
@@ -20,10 +20,10 @@ MODULES_OF = {"yt_dlp": ("numpy", "yt_dlp"), "dlib": ("numpy", "dlib"), "detecto
 
 
 def run(code: str) -> dict:
-    """What a piece of our own code leaves in ``answer``, from a process of its own. Broken when that fails."""
+    """Run our own code in a separate process and return what it assigns to ``answer``. Broken if that fails."""
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     env = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "PYTHONIOENCODING": "utf-8"}
-    # -P: what lies in the folder that one happens to be in is not imported
+    # -P: do not import from the current folder
     command = [sys.executable, "-P", "-c", f"{code}\nimport json\nprint('\\n' + json.dumps(answer))"]
     try:
         done = subprocess.run(
@@ -32,11 +32,11 @@ def run(code: str) -> dict:
         )  # fmt: skip
     except subprocess.TimeoutExpired as e:
         printed = (e.stdout or b"").decode("utf-8", "replace") if isinstance(e.stdout, bytes) else e.stdout or ""
-        raise Broken(f"it does not end within {TIME_LIMIT_S:g} s", printed) from None
+        raise Broken(f"it did not finish within {TIME_LIMIT_S:g} s", printed) from None
     except OSError as e:
         raise Broken(f"{sys.executable} cannot be started ({e.strerror or e})") from None
     if done.returncode < 0:
-        raise Broken(f"it ends its process with signal {-done.returncode}; it may be built for another processor",
+        raise Broken(f"it crashed with signal {-done.returncode}; it may be built for another processor",
                      done.stdout)  # fmt: skip
     if done.returncode != 0:
         lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
@@ -46,9 +46,9 @@ def run(code: str) -> dict:
 
 
 def start(pool: ThreadPoolExecutor, presets: list[str], detector: str) -> dict[str, Future]:
-    """Start the trials that need no ffmpeg, by kind: Keras, which takes longest, beside the others.
+    """Start the trials that need no ffmpeg, by kind; Keras first, since it takes longest.
 
-    ``presets`` are those of the project's models, ``detector`` is the one that it finds faces with.
+    ``presets`` are those of the project's models, ``detector`` is the project's face detector.
     """
     codes = {
         "keras": f"from faceit.network.trial import report\nanswer = report({presets!r}, {TRAIN_S})",
@@ -63,11 +63,11 @@ def start(pool: ThreadPoolExecutor, presets: list[str], detector: str) -> dict[s
 
 
 def submit(pool: ThreadPoolExecutor, kind: str, code: str) -> Future:
-    """Start one trial: each module that it needs starts first, under its own name, then ``code`` sets ``answer``."""
+    """Start a trial: import each module that it needs, announced by name, then run ``code``, which sets ``answer``."""
     starts = "".join(starting(module) for module in MODULES_OF.get(kind, ("numpy",)))
     return pool.submit(run, starts + code)
 
 
 def starting(module: str) -> str:
-    """Code that imports a module, and says so first: when it takes the process with it, its name was printed."""
+    """Code that prints a module's name and imports it; if that crashes the process, the name was printed."""
     return f"from faceit.trying import trying\ntrying({module!r})\nimport {module}\n"

@@ -1,4 +1,4 @@
-"""What doctor says of the machine: its memory, and its disks against what the project still needs."""
+"""doctor's findings about the machine: memory, and disk space compared with what the project still needs."""
 
 import os
 from collections.abc import Iterator
@@ -10,14 +10,14 @@ from faceit.checkup.finding import FAIL, OK, WORSE, Finding
 from faceit.checkup.project_findings import preset_of
 from faceit.network.devices import memory
 
-LEAST_MEMORY = 2 * 10**9  # bytes; training `cpu` takes 1.6 GB, of which most is there before the first step
+LEAST_MEMORY = 2 * 10**9  # bytes; training `cpu` takes 1.6 GB, most of it before the first step
 
 
 def check_memory() -> list[Finding]:
-    """What is free of the memory, against what training takes."""
+    """Free memory, compared with what training needs."""
     total, free = memory()
     if total is None:
-        return [Finding(OK, "memory", "cannot be asked for here; training takes about 2 GB")]
+        return [Finding(OK, "memory", "unknown on this machine; training takes about 2 GB")]
     if free is None:
         free = total
     text = f"{free / 1e9:.1f} of {total / 1e9:.1f} GB are free"
@@ -27,30 +27,30 @@ def check_memory() -> list[Finding]:
 
 
 def check_disk(file: Path | None, project, tried: dict[str, Future], reported: set[str | None]) -> Iterator[Finding]:
-    """What is free where the project lies, against what it still needs."""
-    here = existing(Path.cwd() if file is None else file.absolute().parent)
+    """Free disk space, compared with what the project still needs."""
+    folder = existing(Path.cwd() if file is None else file.absolute().parent)
     broken = [module for module in ("cv2", "av", "keras") if project is not None and module in reported]
-    if not os.access(here, os.W_OK):
-        yield Finding(FAIL, "disk", f"{here} cannot be written: make it yours, or work in another folder.")
+    if not os.access(folder, os.W_OK):
+        yield Finding(FAIL, "disk", f"{folder} cannot be written: change its permissions, or work in another folder.")
     elif broken:
-        [disk] = disks({here: 0})
-        yield Finding(WORSE, "disk", f"{size(disk.free)} are free on the disk of {here}; what this project needs is "
-                      f"not known while {broken[0]} is broken: see above.")  # fmt: skip
+        [disk] = disks({folder: 0})
+        yield Finding(WORSE, "disk", f"{size(disk.free)} are free on the disk of {folder}; how much this project needs "
+                      f"is unknown while {broken[0]} is broken: see above.")  # fmt: skip
     elif project is None:
-        yield from _space({here: FRESH_BYTES}, "a project needs about")
+        yield from _space({folder: FRESH_BYTES}, "a project needs about")
     else:
         yield from _project_space(project, tried["keras"].result()["disk"])
 
 
 def _project_space(project, model_sizes: dict[str, int]) -> Iterator[Finding]:
-    """The project's disks, counted as the estimate counts. ``model_sizes``: preset -> bytes of a model at the most."""
+    """The project's disks, counted as in ``estimate``. ``model_sizes``: preset -> largest size of a model in bytes."""
     from faceit.checkup.remaining_work import model_bytes, preprocess_bytes, sources
 
     found = sources(project, project.people.values())
     for source in found:
         if source.trouble and source.file is not None and source.file.exists():
             trouble = f"{source.person}: {source.trouble.rstrip('.')}"
-            yield Finding(WORSE, "videos", f"{trouble}: take it out of the YAML, or put a whole one in its place.")
+            yield Finding(WORSE, "videos", f"{trouble}: remove it from the YAML, or replace the file.")
     data, what = preprocess_bytes(project, found), "this project still needs about"
     swaps = project.swaps.values()
     models = sum(model_bytes(project, swap.name, model_sizes[preset_of(project, swap)]) for swap in swaps)

@@ -1,4 +1,4 @@
-"""What doctor says of the project: its YAML, its people, their portraits and their videos."""
+"""doctor's findings about the project: its YAML, its people, their portraits and their videos."""
 
 import json
 import re
@@ -10,7 +10,7 @@ from faceit.checkup.finding import FAIL, OK, WORSE, Finding, words
 from faceit.checkup.installed import reinstall_step
 from faceit.errors import ConfigError
 
-DONE = "done.json"  # as faces.faceset has it, which cannot be imported without OpenCV
+DONE = "done.json"  # as in faces.faceset, which cannot be imported without OpenCV
 YOUTUBE = re.compile(r"https?://([\w-]+\.)*(youtube(-nocookie)?\.com|youtu\.be)(:\d+)?/", re.IGNORECASE)
 
 
@@ -29,7 +29,7 @@ def check_project(file: Path | None):
         return None, [Finding(FAIL, "project", f"{file} cannot be read ({words(e)}): {reinstall_step()}.")]
     counts = f"{len(project.people)} people, {len(project.swaps)} swap{'s' * (len(project.swaps) != 1)}"
     if not project.swaps:
-        return project, [Finding(FAIL, "project", f"{file.name} has no swap: say who gets whose face, under `swaps:`.")]
+        return project, [Finding(FAIL, "project", f"{file.name} has no swap: name `from` and `to` under `swaps:`.")]
     return project, [Finding(OK, "project", f"{project.file}: {counts}")]
 
 
@@ -44,16 +44,16 @@ def check_people(project) -> Iterator[Finding]:
 def _portraits(person) -> Finding:
     where = f"people.{person.name}.portrait"
     if not person.portraits:
-        return Finding(FAIL, "portrait", f"{person.name} has none: name one under {where}.")
+        return Finding(FAIL, "portrait", f"{person.name} has no portrait: name one under {where}.")
     missing = [str(path) for path in person.portraits if not path.is_file()]
     if missing:
-        return Finding(FAIL, "portrait", f"{person.name}: {', '.join(missing)} is not there: put a picture of the face "
+        return Finding(FAIL, "portrait", f"{person.name}: {', '.join(missing)} is missing: put a picture of the face "
                        f"there, or name another under {where}.")  # fmt: skip
     return Finding(OK, "portrait", f"{person.name}: {', '.join(path.name for path in person.portraits)}")
 
 
 def _videos(project, person) -> Finding:
-    """A missing file is in the way where nothing else shows the person."""
+    """A missing file is FAIL only if nothing else shows the person."""
     where = f"people.{person.name}"
     lost = [str(path) for path in person.photos if not path.exists()]
     if lost:
@@ -95,7 +95,7 @@ def youtube_to_download(project) -> list[str]:
 
 
 def preset_of(project, swap) -> str:
-    """The preset of a swap's model, which keeps its own, or what the YAML asks for."""
+    """The preset of a swap's model, which cannot change; without a model, the YAML's."""
     from faceit.network.presets import PRESETS
 
     try:

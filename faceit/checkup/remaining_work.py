@@ -1,4 +1,4 @@
-"""What a project still needs: frames to look at, bytes on the disk. The doctor and the estimate count alike."""
+"""What a project still needs: frames to process and bytes on disk; used by doctor and estimate."""
 
 import math
 import os
@@ -18,17 +18,17 @@ from faceit.media.probe import VideoInfo, frame_count, probe, used_seconds
 from faceit.network.model_file import STATE, WEIGHTS
 from faceit.picture_files import pictures_in
 
-LOADED_BYTES_S = 600_000  # of a video at 1080 lines: 4 to 6 Mbit/s are usual for H.264 on YouTube
-ROW_BYTES = 2_000  # of a face's line in the table
-SAMPLED = 50  # pictures that are looked at for their size
+DOWNLOAD_BYTES_S = 600_000  # per second of 1080p video: 4 to 6 Mbit/s are usual for H.264 on YouTube
+ROW_BYTES = 2_000  # of a face's row in the table
+SAMPLED = 50  # pictures whose size is checked
 
 
 @dataclass(frozen=True)
 class RemainingSource:
-    """What preprocess has still to do for one video of a person, or for their photos.
+    """What preprocess still has to do for one video of a person, or for their photos.
 
-    ``seconds`` is how much of it is used, None where nobody knows; ``frames`` are still to be looked at and
-    ``load_bytes`` still to be fetched, about; ``trouble`` says why it cannot be counted.
+    ``seconds`` is how much of it is used, None if unknown; ``frames`` are still to be processed and about
+    ``load_bytes`` to be downloaded; ``trouble`` says why it cannot be counted.
     """
 
     person: str
@@ -43,7 +43,7 @@ class RemainingSource:
 
 
 def sources(project: Project, people: Iterable[Person]) -> list[RemainingSource]:
-    """All videos and photos of some people, with what is still to be done for each."""
+    """All videos and photos of some people, with the remaining work for each."""
     found = []
     for person in people:
         found += [_video(project, person, video) for video in person.videos]
@@ -70,7 +70,7 @@ def _video(project: Project, person: Person, video: Video) -> RemainingSource:
     if video.end is None:
         return replace(source, trouble="not downloaded yet, so its length is unknown")
     seconds = video.end - (video.start or 0.0)
-    load_bytes = round(seconds * LOADED_BYTES_S * (project.preprocess.height / 1080) ** 2)
+    load_bytes = round(seconds * DOWNLOAD_BYTES_S * (project.preprocess.height / 1080) ** 2)
     return replace(source, seconds=seconds, frames=math.ceil(seconds * fps), load_bytes=load_bytes)
 
 
@@ -81,7 +81,7 @@ def _photos(project: Project, person: Person) -> RemainingSource:
 
 
 def picture_bytes(project: Project) -> float:
-    """Bytes that one more face takes on the disk: as those that are there, or as a portrait of that size would."""
+    """Bytes that one more face takes on disk: the mean of existing ones, or of a portrait at the same size."""
     folders = [folder for person in project.people.values() for folder in finished(project.face_dirs(person))]
     sizes = [size for folder in folders for size in _some_sizes(folder)]
     if sizes:
@@ -108,16 +108,16 @@ def _a_portrait(project: Project):
 
 
 def preprocess_bytes(project: Project, found: list[RemainingSource]) -> int:
-    """What downloads and faces will take, at the most: every frame may show the person."""
-    loaded = {source.name: source.load_bytes for source in found}  # two people's one video is loaded once
+    """Bytes that downloads and faces will take at most, if every frame shows the person."""
+    loaded = {source.name: source.load_bytes for source in found}  # a video of two people is downloaded once
     frames = sum(source.frames for source in found)
     return round(sum(loaded.values()) + (frames * picture_bytes(project) if frames else 0))
 
 
 def model_bytes(project: Project, swap: str, size: int) -> int:
-    """What training needs beside what its folder holds already; ``size`` is the most that such a model takes."""
+    """Bytes that training needs beyond what its folder holds; ``size`` is the most that such a model takes."""
     folder = project.model_dir(swap)
     if (folder / WEIGHTS).exists() and not (folder / STATE).exists():
-        return 0  # it came from elsewhere, and cannot be trained further
-    here = sum(path.stat().st_size for path in folder.glob("*.safetensors")) if folder.is_dir() else 0
-    return max(0, size - here)
+        return 0  # it was imported, and cannot be trained further
+    existing = sum(path.stat().st_size for path in folder.glob("*.safetensors")) if folder.is_dir() else 0
+    return max(0, size - existing)

@@ -1,4 +1,4 @@
-"""init and status: a first YAML file, and how far everything is."""
+"""init and status: a first YAML file, and what has been done so far."""
 
 from pathlib import Path
 
@@ -12,18 +12,18 @@ from faceit.network.model_file import MODEL, read_about
 from faceit.progress import duration
 
 TEMPLATE = """\
-# A faceit project. Paths are beside this file. Every field but `people`, their `consent` and `from`/`to` has a default;
-# docs/configuration.md lists them all.
+# A faceit project. Paths are relative to this file. Every field except `people`, their `consent` and `from`/`to` has a
+# default; docs/configuration.md lists them all.
 
 people:
   anna:
     portrait: data/persons/anna.jpg         # which face is hers: one picture, or a list of them
     consent: "my own face"                  # how you may use this face; written into every output
-    videos:                                 # a few minutes in all, of many looks and expressions
+    videos:                                 # a few minutes in all, with many poses and expressions
       - https://www.youtube.com/watch?v=XXXXXXXXXXX
       # - {url: "https://example.org/talk.mp4", name: talk, start: "0:40", end: "2:10", fps: 10}
       # - data/videos/holiday.mp4           # a file on this disk
-    # photos: data/photos/anna              # pictures to train on, beside or instead of videos
+    # photos: data/photos/anna              # pictures to train on, with or instead of videos
 
   ben:
     portrait: data/persons/ben.jpg
@@ -46,20 +46,20 @@ swaps:
 def init(file: Path) -> str:
     """Write a commented project that validates; returns what to do next."""
     if file.exists() or file.is_symlink():
-        raise FaceitError(f"{file} is there already: edit it, or name another with --config.")
+        raise FaceitError(f"{file} already exists: edit it, or name another with --config.")
     file.parent.mkdir(parents=True, exist_ok=True)
     write_text(file, TEMPLATE)
     project = load_project(file)
     (project.data / "persons").mkdir(parents=True, exist_ok=True)
     return (
-        f"Wrote {file}. Put in your people, their videos and how you may use their faces; put a portrait of each in "
+        f"Wrote {file}. Fill in your people, their videos and why you may use their faces; put a portrait of each in "
         f"{project.data / 'persons'}; then run `python faceit.py preprocess NAME`, where NAME is a swap of yours "
         f"({', '.join(project.swaps)} in the example)."
     )
 
 
 def status(project: Project) -> str:
-    """People, videos, faces and swaps, and how far each is, as text."""
+    """People, videos, faces and swaps, and the progress of each, as text."""
     lines = [f"{project.file}", ""]
     for person in project.people.values():
         lines += _person(project, person)
@@ -74,7 +74,7 @@ def status(project: Project) -> str:
 
 def _person(project: Project, person: Person) -> list[str]:
     missing = [str(p) for p in person.portraits if not p.is_file()]
-    portrait = f"portrait missing: {', '.join(missing)}" if missing else "portrait there"
+    portrait = f"portrait missing: {', '.join(missing)}" if missing else "portrait found"
     lines = [f"{person.name}: {portrait}; consent: {person.consent}"]
     total = 0
     for video in person.videos:
@@ -94,9 +94,9 @@ def _faces(folder: Path) -> int | None:
 
 
 def _without_faces(project: Project, video: Video) -> str:
-    """What is there of a video whose faces are not."""
+    """The state of a video whose faces were not extracted yet."""
     if video.file is not None:
-        return "file there, no faces yet" if video.file.is_file() else "file missing"
+        return "file found, no faces yet" if video.file.is_file() else "file missing"
     return "downloaded, no faces yet" if find_video(project.video_stem(video)) else "not downloaded"
 
 

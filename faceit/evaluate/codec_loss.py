@@ -1,4 +1,4 @@
-"""What the encoder alone does to frames, without any swap: the floor under the figures of the background."""
+"""What the encoder alone does to frames, without any swap: the floor of the background's figures."""
 
 import contextlib
 import tempfile
@@ -17,11 +17,11 @@ from faceit.media.probe import VideoInfo, probe
 from faceit.media.video import read_frames, read_planes
 from faceit.media.writer import VideoWriter
 
-RUNS, FRAMES = 4, 12  # short runs of frames, in all, and frames of each
+RUNS, FRAMES = 4, 12  # short runs of frames in all, and frames in each
 
 
 def codec_psnr(videos: list[ConvertedVideo]) -> float | None:
-    """PSNR in dB of driving frames after the same encoder, untouched: short runs spread over the videos."""
+    """PSNR in dB of untouched driving frames after the same encoder, in short runs spread over the videos."""
     squared = []
     runs = max(1, RUNS // max(1, len(videos)))
     with tempfile.TemporaryDirectory(prefix="faceit-") as folder:
@@ -39,8 +39,8 @@ def codec_psnr(videos: list[ConvertedVideo]) -> float | None:
 def _squared_differences(
     video: ConvertedVideo, begin: float, info: VideoInfo, encoding: Encoding, path: Path
 ) -> list[float]:
-    """Of each frame of a run that begins at ``begin`` (seconds of the source), encoded to ``path``: its mean squared
-    difference. ``info`` is of the converted video."""
+    """Mean squared difference of each frame of a run that begins at ``begin`` (seconds of the source) and is encoded to
+    ``path``. ``info`` describes the converted video."""
     span: dict = {"start": begin, "end": video.end, "height": video.settings.height}
     with contextlib.closing(read_frames(video.source, **span)) as frames:
         originals = [frame for _, frame in islice(frames, FRAMES)]
@@ -59,5 +59,5 @@ def _encoding(settings: ConvertSettings) -> Encoding:
     codec = "h264" if settings.codec == "auto" else settings.codec
     try:
         return encoding_of(codec, settings)
-    except MediaError:  # it was made on another machine
+    except MediaError:  # the video was made on another machine
         return encoding_of(codec, replace(settings, encoder="software"))

@@ -1,4 +1,4 @@
-"""What a converted video was made of, by the note (VIDEO.json) that convert wrote beside it."""
+"""What a converted video was made from, according to the note (VIDEO.json) that convert wrote beside it."""
 
 from pathlib import Path
 
@@ -17,8 +17,8 @@ def converted_video(project: Project, swap: str, file: Path, source: Path | None
                     start: float | None = None) -> tuple[ConvertedVideo, bool, dict | None]:  # fmt: skip
     """(a converted video, whether it was made in reverse, the note's model: its preset and step).
 
-    ``source`` and ``start`` (seconds) stand in for what the note does not say. FaceitError where the note is of another
-    swap or damaged, or the source is not there.
+    ``source`` and ``start`` (seconds) replace what the note does not say. FaceitError if the note is for another
+    swap or damaged, or the source is missing.
     """
     length = probe(file).duration
     note_file = own(file, ".json")
@@ -27,11 +27,11 @@ def converted_video(project: Project, swap: str, file: Path, source: Path | None
         raise FaceitError(f"{file.name} was made with the swap {note['swap']}: evaluate it under that name.")
     original = source or _noted_source(project, note, file)
     if not original.is_file():
-        raise FaceitError(f"{original}, of which {file.name} was made, is not there: name it with --source.")
+        raise FaceitError(f"{original}, from which {file.name} was made, is not there: name it with --source.")
     try:
         begin, end = (None if at is None else parse_time(at) for at in (note.get("start") if start is None else start,
                                                                         note.get("end")))  # fmt: skip
-        if source is not None and "end" not in note:  # nobody says how much of the source it was made from
+        if source is not None and "end" not in note:  # it is not recorded how much of the source was converted
             end = min((begin or 0.0) + length, probe(original).duration)
         video = ConvertedVideo(
             file, original, begin, end, note.get("everyone") is True,
@@ -54,19 +54,19 @@ def _noted_source(project: Project, note: dict, file: Path) -> Path:
     if isinstance(listed, str):
         return project.root / listed
     raise FaceitError(
-        f"{own(file, '.json').name} beside {file.name} does not say what it was made from: name that "
+        f"{own(file, '.json').name} beside {file.name} does not say what it was made from: name the source "
         "with --source FILE (and --start)."
     )
 
 
 def _speed(note: dict) -> float | None:
-    """Frames a second of the conversion, where the note says so."""
+    """Frames a second of the conversion, if the note has it."""
     counts, seconds = note.get("counts") or {}, note.get("seconds")
     return counts["frames"] / seconds if seconds and counts.get("frames") else None
 
 
 def _crop(project: Project, swap: str, note: dict) -> Crop:
-    """How much of the head the model sees: by the note, or by the model that is here now."""
+    """How much of the head the model sees: from the note, or from the model on disk."""
     if note.get("model"):
         return CROPS[note["model"].get("align", FACE.name)]
     try:

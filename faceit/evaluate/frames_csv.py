@@ -1,4 +1,4 @@
-"""frames.csv, the table beside an evaluation, read as far as it can be believed."""
+"""frames.csv, the table beside an evaluation, read as far as it is valid."""
 
 import csv
 import math
@@ -30,7 +30,7 @@ class FrameRows:
         return Frames(np.array([self.time[i] for i in rows]), [self.state[i] for i in rows], columns)
 
     def nearest(self, video: int, time: float | None) -> int | None:
-        """The row of a video nearest to a time, if one has it to a twentieth of a second."""
+        """The row of a video nearest to a time, if it is within a twentieth of a second."""
         rows = [i for i, v in enumerate(self.video) if v == video and self.columns["distance_to"]]
         if time is None or not rows:
             return None
@@ -39,7 +39,7 @@ class FrameRows:
 
 
 def read_frames_csv(path: Path) -> FrameRows:
-    """The table beside the evaluation; rows that cannot be read are left out, and without a file there are none."""
+    """The table beside the evaluation, without rows that cannot be read; empty if there is no file."""
     rows = FrameRows()
     try:
         with path.open(encoding="utf-8", errors="replace", newline="") as file:
@@ -62,7 +62,7 @@ def _is_even(rows: FrameRows) -> bool:
 
 
 def _float(value) -> float:
-    """A number from a table; nan for anything else, and for what is beyond belief."""
+    """A number from a table; nan for anything else, and for impossibly large ones."""
     try:
         found = float(value)
     except (TypeError, ValueError):

@@ -1,7 +1,7 @@
-"""report: one HTML file to look at, made from evaluation.json, frames.csv and what lies on disk.
+"""report: one HTML file, made from evaluation.json, frames.csv and the files they refer to.
 
-What is missing (a video that has gone, an imported model without a history, a figure that could not be measured) is
-said in a sentence in its place. Nothing in the page asks the network for anything, and nothing in it runs.
+For what is missing (a video that is gone, an imported model without a history, a figure that could not be measured) the
+page has a sentence instead. The page makes no network requests and runs no scripts.
 """
 
 import json
@@ -29,7 +29,7 @@ MOST_WORST, MOST_BEST, MOST_TIMELINES = 6, 3, 6
 
 WHY = {
     "identity": "looks less like {to} than the others", "expression": "mouth, eyes or brows do not follow",
-    "pose": "the head is turned otherwise", "seam": "the edge of the face shows",
+    "pose": "the head is turned differently", "seam": "the edge of the face shows",
     "lost": "no face is found in the result",
 }  # fmt: skip
 
@@ -37,7 +37,7 @@ WHY = {
 def report(project: Project, evaluation: Path) -> Path:
     """Write the page beside an evaluation.json (``X.evaluation.json`` -> ``X.report.html``) and return its path.
 
-    FaceitError when the file is no evaluation, or a newer faceit wrote it.
+    FaceitError if the file is not an evaluation, or a newer faceit wrote it.
     """
     content = _Report(project, evaluation, _read(evaluation))
     page = content.beside(REPORT)
@@ -46,7 +46,7 @@ def report(project: Project, evaluation: Path) -> Path:
 
 
 def _read(evaluation: Path) -> dict:
-    """evaluation.json, as far as it can be believed."""
+    """The content of evaluation.json, a dict of a known format; its values are not checked."""
     try:
         results = json.loads(evaluation.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -57,7 +57,7 @@ def _read(evaluation: Path) -> dict:
         raise FaceitError(f"{evaluation} is damaged: run `python faceit.py evaluate` again.") from None
     version = results.get("format") if isinstance(results, dict) else None
     if isinstance(version, bool) or not isinstance(version, int) or version < 1:
-        raise FaceitError(f"{evaluation} is no evaluation of faceit: name an evaluation.json.")
+        raise FaceitError(f"{evaluation} is not an evaluation by faceit: name an evaluation.json.")
     if version > FORMAT:
         raise FaceitError(f"{evaluation} was written by a newer faceit ({results.get('faceit')!r:.40}): update faceit.")
     return results
@@ -65,7 +65,8 @@ def _read(evaluation: Path) -> dict:
 
 @dataclass(frozen=True)
 class _ShownFrame:
-    """A frame of the source and the same swapped, as the page shows them; without pictures, ``sentence`` says why."""
+    """A frame of the source and its swapped version, as the page shows them; without pictures, ``sentence`` says why.
+    """
 
     title: str
     why: str
@@ -79,7 +80,7 @@ class _ShownFrame:
 
 
 class _Report:
-    """An evaluation (``results`` are its JSON) with all that belongs to it on disk, for the template to show."""
+    """An evaluation (``results`` is its JSON) with all its files on disk, for the template."""
 
     def __init__(self, project: Project, evaluation: Path, results: dict):
         self.project, self.file, self.results = project, evaluation, results
@@ -89,7 +90,7 @@ class _Report:
         self.rows = read_frames_csv(self.beside(FRAMES))
 
     def beside(self, name: str) -> Path:
-        """The file of that kind beside the evaluation: X.evaluation.json -> X.frames.csv."""
+        """The file of this kind beside the evaluation: X.evaluation.json -> X.frames.csv."""
         stem = self.file.name
         before = stem.removesuffix(EVALUATION) if stem.endswith(EVALUATION) else f"{self.file.stem}."
         return self.file.with_name(before + name)
@@ -127,7 +128,7 @@ class _Report:
         }  # fmt: skip
 
     def _typical(self) -> list[dict]:
-        """The swapped frame of median trouble, if frames.csv knows one: what a frame looks like without choosing."""
+        """The swapped frame of median trouble, if frames.csv has one: a frame that was not hand-picked."""
         rows = [(number(row), i) for i, row in enumerate(self.rows.trouble) if number(row) is not None]
         rows = sorted((trouble, i) for trouble, i in rows if self.rows.state[i] == "swapped")
         if not rows:
@@ -136,7 +137,7 @@ class _Report:
         return [{"video": int(self.rows.video[i]), "time": float(self.rows.time[i]), "trouble": trouble}]
 
     def _shown_frame(self, entry: dict, bad: bool) -> _ShownFrame:
-        """The pictures and words of one frame."""
+        """The pictures and texts of one frame."""
         time, trouble, which = number(entry, "time"), number(entry, "trouble"), number(entry, "video")
         at = -1 if which is None else int(which)
         pair = self.pairs.get(at)

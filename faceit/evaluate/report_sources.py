@@ -1,4 +1,4 @@
-"""The report's section on sources: whose videos went into it, and where they come from."""
+"""The report's section on sources: whose videos were used, and where they come from."""
 
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -9,7 +9,7 @@ from faceit.pages.values import clock, text
 
 
 def sources(project: Project, results: dict) -> list[dict]:
-    """For each of the two people their consent and their videos; ``results`` is evaluation.json."""
+    """The consent and the videos of each of the two people; ``results`` is evaluation.json."""
     found = []
     for side in ("from", "to"):
         name = text(results, side, "name")
@@ -22,7 +22,7 @@ def sources(project: Project, results: dict) -> list[dict]:
 
 
 def _source(project: Project, video: Video) -> dict:
-    """What is known of one video of a person: the YAML's words, and those of the page that it was fetched from."""
+    """What is known about one video of a person: from the YAML, and from the page it was downloaded from."""
     is_file = video.file is not None
     fetched = None if is_file else read_json(project.video_stem(video).with_suffix(".json"))
     title, uploader, licence = (text(fetched or {}, key) for key in ("title", "uploader", "licence"))
@@ -32,7 +32,7 @@ def _source(project: Project, video: Video) -> dict:
 
 
 def _span(video: Video) -> str:
-    """The part of a video that counts, in words; nothing where all of it does."""
+    """The part of a video that is used, in words; empty if all of it is."""
     if video.start is None and video.end is None:
         return ""
     return f"{clock(video.start or 0)} to {'the end' if video.end is None else clock(video.end)}"

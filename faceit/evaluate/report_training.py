@@ -1,4 +1,4 @@
-"""The report's section on the training: what lies in the model's folder."""
+"""The report's section on training, from the model's folder."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ PREVIEW_SIDE, PREVIEW_KB = 790, 90.0  # pixels; of the picture of the newest pre
 
 
 def training(project: Project, results: dict) -> dict:
-    """The template's values of the training; ``results`` is evaluation.json. Without a model, all say so."""
+    """The template's values about the training; ``results`` is evaluation.json. Without a model they are empty."""
     folder = _model_folder(project, results)
     about = (read_json(folder / "model.json") if folder else None) or {}
     history = read_history(folder / HISTORY) if folder else []
@@ -32,13 +32,13 @@ def training(project: Project, results: dict) -> dict:
 
 
 def _model_folder(project: Project, results: dict) -> Path | None:
-    """The swap's model folder; None where the name cannot be one."""
+    """The swap's model folder; None if the name is not valid."""
     name = text(results, "swap") or ""
     return project.model_dir(name) if NAME.fullmatch(name) else None
 
 
 def _preview(folder: Path) -> str:
-    """The newest preview of the training as a data: URI, or nothing."""
+    """The newest preview of the training as a data: URI, or an empty string."""
     kept = sorted((folder / "previews").glob("*.jpg"), reverse=True)
     for path in (folder / "preview.jpg", folder / "previews" / "preview.jpg", *kept[:1]):
         if path.is_file():
@@ -50,15 +50,15 @@ def _preview(folder: Path) -> str:
 
 
 def _trained_on(then: float | None, now: float | None) -> str:
-    """A sentence where the model on disk is not the one that was measured."""
+    """A sentence if the model on disk is not the one that was measured."""
     if then is None or now is None or then == now:
         return ""
-    what = "has been trained on since" if now > then else "is another one now"
-    return f"The model {what}: {shown(then, 0)} steps when this was measured, {shown(now, 0)} on this disk."
+    change = "has been trained further since" if now > then else "has been replaced since"
+    return f"The model {change}: {shown(then, 0)} steps when this was measured, {shown(now, 0)} on this disk."
 
 
 def _facts(about: dict, names: dict[str, str]) -> list[tuple[str, str]]:
-    """The short table of the training: (word, value), what is not known left out. ``about`` is model.json."""
+    """The short table of the training: (name, value), without unknown ones. ``about`` is model.json."""
     seconds = number(about, "seconds")
     faces = [_amount(number(about, "faces", side), f"of {names[side]}") for side in ("a", "b")]
     tools = [f"{name} {version}" for name, key in (("faceit", "faceit"), ("Keras", "keras"))
@@ -78,12 +78,12 @@ def _facts(about: dict, names: dict[str, str]) -> list[tuple[str, str]]:
 
 
 def _amount(value: float | None, of_what: str = "") -> str:
-    """A whole number with what it counts; nothing where it is not known."""
+    """A whole number with what it counts; empty if it is not known."""
     return "" if value is None else f"{shown(value, 0)} {of_what}".rstrip()
 
 
 def settings(values) -> list[tuple[str, str]]:
-    """Settings as words; what is no plain value is left out."""
+    """Settings as text; lists and mappings are left out."""
     if not isinstance(values, dict):
         return []
     return [(key, _setting(value)) for key, value in values.items() if not isinstance(value, dict | list)]

@@ -1,4 +1,4 @@
-"""evaluate: how good a swap is, in figures with their floors. docs/evaluation.md says what each of them is."""
+"""evaluate: how good a swap is, in figures with their floors. docs/evaluation.md explains each of them."""
 
 import json
 import os
@@ -40,18 +40,18 @@ from faceit.progress import say
 
 NAME, TABLE = "evaluation.json", "frames.csv"
 FORMAT = 1  # of evaluation.json
-MOST_S, LEAST_PART_S = 60.0, 2.0  # of held-out video that is converted: in all, and of a long one
+MOST_S, LEAST_PART_S = 60.0, 2.0  # held-out video to convert: in all at most, and of each video at least
 
 
 @dataclass(frozen=True)
 class EvaluatedSwap:
-    """Whose face went where in what is evaluated."""
+    """The swap that is evaluated: its people, direction and model."""
 
     name: str
     reverse: bool
     people: dict[str, Person]  # by side of the YAML
     about: dict | None  # model.json
-    model: dict | None = None  # what a video's note says of the model that made it
+    model: dict | None = None  # what a video's note says about the model that made it
 
     @property
     def driver(self) -> Person:
@@ -66,7 +66,7 @@ def evaluate_video(project: Project, name: str, file: Path, source: Path | None 
                    reverse: bool = False) -> Path:  # fmt: skip
     """Measure a video that ``convert`` wrote; returns its evaluation.json's path.
 
-    ``source`` (and ``start``) say what it was made from where the note beside it does not.
+    ``source`` (and ``start``) say what it was made from if the note beside it does not.
     """
     file = _found(project, name, file)
     video, turned, model = converted_video(project, name, file, source, start)
@@ -75,16 +75,16 @@ def evaluate_video(project: Project, name: str, file: Path, source: Path | None 
 
 
 def evaluate_model(project: Project, name: str, reverse: bool = False) -> Path:
-    """Convert what was held out of the driving person's videos, and measure it; returns evaluation.json's path."""
+    """Convert the held-out parts of the driving person's videos and measure them; returns evaluation.json's path."""
     swapped = _swapped(project, name, reverse)
     if swapped.about is None:
-        read_about(project.model_dir(name))  # says what to do
+        read_about(project.model_dir(name))  # raises an error that says what to do
     parts = _held_out_parts(project, swapped.driver)
     folder = project.model_dir(name) / "evaluation"
     settings = project.swaps[name].convert if name in project.swaps else ConvertSettings()
-    # whatever is written usually: the figures are of what every player shows
-    held = settings.codec if settings.codec in CONTAINERS[USUAL].codecs else "auto"
-    settings, videos, problem = replace(settings, format="auto", codec=held), [], None
+    # a codec for .mp4, so that the figures describe what every player shows
+    codec = settings.codec if settings.codec in CONTAINERS[USUAL].codecs else "auto"
+    settings, videos, problem = replace(settings, format="auto", codec=codec), [], None
     for i, (path, begin, end) in enumerate(parts):
         output = folder / f"{i + 1:02d}-{path.stem}{'-reverse' if reverse else ''}.mp4"
         task = ConvertTask(name, str(path), reverse, start=begin, end=end, output=output, overwrite=True)
@@ -118,7 +118,7 @@ def _swapped(project: Project, name: str, reverse: bool) -> EvaluatedSwap:
 
 
 def _found(project: Project, name: str, file: Path) -> Path:
-    """A video by its path, or by its name in the swap's output folder."""
+    """A video given by its path, or by its name in the swap's output folder."""
     inside = project.output_dir(name) / file
     if file.exists() or inside.is_file():
         return file if file.exists() else inside
@@ -126,10 +126,10 @@ def _found(project: Project, name: str, file: Path) -> Path:
 
 
 def _held_out_parts(project: Project, person: Person) -> list[tuple[Path, float, float]]:
-    """(video, start, end) of what was held out of a person's videos, ``MOST_S`` in all."""
+    """(video, start, end) of the held-out parts of a person's videos, at most ``MOST_S`` in all."""
     parts, left = [], MOST_S
     for i, video in enumerate(person.videos):
-        share = left / (len(person.videos) - i)  # what short ones leave goes to the rest
+        share = left / (len(person.videos) - i)  # what short videos leave is shared among the rest
         split = read_split(project.faces_dir(person, video.name))
         path = video.file or find_video(project.video_stem(video))
         if split is None or split.begin is None or path is None or not path.is_file():
@@ -154,8 +154,8 @@ def _held_faces(project: Project, person: Person) -> int:
 
 def _evaluate(project: Project, swapped: EvaluatedSwap, videos: list[ConvertedVideo], path: Path, kind: str) -> Path:
     """Measure, and write the evaluation to ``path`` and the table beside it."""
-    known = {side: learn(project, person) for side, person in swapped.people.items()}
-    driver, giver = (known["b"], known["a"]) if swapped.reverse else (known["a"], known["b"])
+    references = {side: learn(project, person) for side, person in swapped.people.items()}
+    driver, giver = (references["b"], references["a"]) if swapped.reverse else (references["a"], references["b"])
     meter = VideoMeter(driver, giver, project.preprocess.detector)
     load = cache(lambda: load_model(project.model_dir(swapped.name)))
     listed = _measure(project, swapped, videos, meter, load, path.parent)
@@ -170,7 +170,7 @@ def _evaluate(project: Project, swapped: EvaluatedSwap, videos: list[ConvertedVi
     about = swapped.about
     results["reconstruction"] = None if about is None else reconstruction(project, swapped.people, about, load)
     turns = poses(driver), poses(giver)
-    results |= {"faces": {s: face_coverage(known[s]) if known[s].faces else None for s in SIDES},
+    results |= {"faces": {s: face_coverage(references[s]) if references[s].faces else None for s in SIDES},
                 "bins": {name: list(map(float, edges)) for name, edges in BINS.items()},
                 "lacking": lacking(*turns), "heads": summary.heads(*turns)}  # fmt: skip
     why = summary.note_trouble(meter.table) if len(meter.table) else []
@@ -189,7 +189,8 @@ def _evaluate(project: Project, swapped: EvaluatedSwap, videos: list[ConvertedVi
 
 def _measure(project: Project, swapped: EvaluatedSwap, videos: list[ConvertedVideo], meter: VideoMeter,
              load: Callable[[], SwapModel], folder: Path) -> list[dict]:  # fmt: skip
-    """Measure each video into the meter's table; what each of them is, its paths as seen from ``folder``."""
+    """Measure each video into the meter's table; returns their entries for evaluation.json, with paths relative to
+    ``folder``."""
     drawn = _drawn(swapped, load) if any(video.settings.mask == "shared" for video in videos) else None
     listed, identities = [], {}
     for i, video in enumerate(videos):
@@ -206,7 +207,7 @@ def _measure(project: Project, swapped: EvaluatedSwap, videos: list[ConvertedVid
 
 
 def _drawn(swapped: EvaluatedSwap, load: Callable[[], SwapModel]) -> Callable | None:
-    """The model's ``drawn_points`` for this swap; None where it is not here, or its network knows no landmarks."""
+    """The model's ``drawn_points`` for this swap; None if there is no model, or its network uses no landmarks."""
     model = None if swapped.about is None else load()
     if model is None or model.preset.network != "appearance":
         return None
@@ -215,8 +216,9 @@ def _drawn(swapped: EvaluatedSwap, load: Callable[[], SwapModel]) -> Callable | 
 
 
 def _seen_in_training(project: Project, swapped: EvaluatedSwap) -> bool:
-    """Whether the model may have trained on faces that are held out now: the split was chosen or changed later."""
-    told = (swapped.about or {}).get("held_out_from")
+    """Whether the model may have been trained on faces that are now held out, because the split was chosen or changed
+    later."""
+    held_out_from = (swapped.about or {}).get("held_out_from")
     if swapped.about is None:
         return False
     for side, person in swapped.people.items():
@@ -224,15 +226,15 @@ def _seen_in_training(project: Project, swapped: EvaluatedSwap) -> bool:
             split = read_split(folder)
             if split is None or split.begin is None:
                 continue
-            known = told.get(side) if isinstance(told, dict) else None
-            begin = known.get(folder.name, split.begin) if isinstance(known, dict) else None
+            folders = held_out_from.get(side) if isinstance(held_out_from, dict) else None
+            begin = folders.get(folder.name, split.begin) if isinstance(folders, dict) else None
             if begin is None or begin > split.begin + 1e-6:
                 return True
     return False
 
 
 def _relative(path: Path, folder: Path) -> str:
-    """A path seen from ``folder``, with / between its parts."""
+    """A path relative to ``folder``, with / as separator."""
     try:
         return Path(os.path.relpath(path.absolute(), Path(folder).absolute())).as_posix()
     except ValueError:  # another drive of Windows
@@ -240,46 +242,47 @@ def _relative(path: Path, folder: Path) -> str:
 
 
 def _model(swapped: EvaluatedSwap) -> dict | None:
-    """The model that made the video: the one on disk, unless the video's note names another step."""
+    """The model that made the video: the one on disk, unless the video's note has another step."""
     about, noted = swapped.about, swapped.model
     if about is None:
         return noted and {**noted, "size": None, "seconds": None}
-    here = {"preset": about["preset"]["name"], "size": about["preset"]["size"], "step": about.get("step"),
+    model = {"preset": about["preset"]["name"], "size": about["preset"]["size"], "step": about.get("step"),
             "seconds": about.get("seconds")}  # fmt: skip
-    return here if noted is None or noted["step"] == here["step"] else here | noted | {"seconds": None}
+    return model if noted is None or noted["step"] == model["step"] else model | noted | {"seconds": None}
 
 
 def _figures(meter: VideoMeter, driver: Reference, giver: Reference, videos: list[ConvertedVideo]) -> dict:
     table, floors = meter.table, {"unswapped": meter.unswapped, "mean_face": meter.mean_face}
     real = giver.sharpness(meter.size) if meter.size else float("nan")
     sharp = {name: summary.median(t.column("sharpness")) for name, t in floors.items()}
-    mine = summary.median(table.column("sharpness"))
+    swapped = summary.median(table.column("sharpness"))
     speeds = [video.frames_per_second for video in videos if video.frames_per_second]
-    said = {
+    figures = {
         "coverage": summary.coverage(table),
         "speed": {"frames_per_second": float(np.mean(speeds)) if speeds else None},
         "identity": _identity(table, floors, driver, giver),
         "expression": summary.expression(table), "pose": summary.pose(table),
-        "sharpness": {"swapped": mine, "ratio": mine / real if real > 0 else None, "size": meter.size,
+        "sharpness": {"swapped": swapped, "ratio": swapped / real if real > 0 else None, "size": meter.size,
                       "floors": {"real_to": real} | sharp},
         "time": summary.time(table), "seam": summary.seam(table),
         "background": summary.background(table, meter.squared) | {"floors": {"codec": codec_psnr(videos)}},
     }  # fmt: skip
     for name in EXPRESSIONS:
-        said["expression"][name]["floors"] = {f: summary.expression(t)[name] for f, t in floors.items()}
-    said["pose"]["floors"] = {f: summary.pose(t) for f, t in floors.items()}
-    return said
+        figures["expression"][name]["floors"] = {f: summary.expression(t)[name] for f, t in floors.items()}
+    figures["pose"]["floors"] = {f: summary.pose(t) for f, t in floors.items()}
+    return figures
 
 
 def _identity(table: FrameTable, floors: dict[str, FrameTable], driver: Reference, giver: Reference) -> dict:
-    said = summary.identity(table)
+    identity = summary.identity(table)
     measured = {f: summary.identity(t) for f, t in floors.items()}
-    said["dlib"] |= {"threshold": 0.6, "floors": {
+    identity["dlib"] |= {"threshold": 0.6, "floors": {
         "real_to": giver.distance(giver.held_encodings), "real_from": giver.distance(driver.held_encodings),
         **{f: m["dlib"]["to"] for f, m in measured.items()},
     }}  # fmt: skip
-    said["second"] |= {"name": recogniser.NAME, "threshold": recogniser.SAME, "floors": {
-        "real_to": giver.likeness(giver.held_looks), "real_from": giver.likeness(driver.held_looks),
+    identity["second"] |= {"name": recogniser.NAME, "threshold": recogniser.SAME, "floors": {
+        "real_to": giver.similarity(giver.held_second_encodings),
+        "real_from": giver.similarity(driver.held_second_encodings),
         **{f: m["second"]["to"] for f, m in measured.items()},
     }}  # fmt: skip
-    return said
+    return identity

@@ -31,14 +31,14 @@ from faceit.media.provenance import Label
 from faceit.media.video import read_frames
 from faceit.progress import Progress
 
-ENCODED_PER_S = 5  # faces a second whose identity is measured: encoding takes 0.1 s
+ENCODED_PER_S = 5  # faces per second whose identity is measured: encoding one takes 0.1 s
 THREADS = min(8, os.cpu_count() or 2)
-FLOOR_FRAMES = 60  # of a video in which the mean face is tried
-SEAM_SIZE = 192  # pixels of the crop in which the seam is looked at
-SHARP_SIZES = (32, 128)  # pixels of the crop in which sharpness is compared: the smallest of the faces there, in bounds
-SAME_SHOT = 0.5  # overlap of the boxes of neighbouring frames
-LABEL_MARGIN, LEAST_MARGIN = 12, 10  # pixels around what was changed: the codec smears
-TOUCHED_MARGIN = 0.06  # of the face crop's width, likewise
+FLOOR_FRAMES = 60  # frames per video in which the floors are measured
+SEAM_SIZE = 192  # pixels of the crop in which the seam is measured
+SHARP_SIZES = (32, 128)  # bounds of the crop's size, in pixels, at which sharpness is compared
+SAME_SHOT = 0.5  # least overlap of a face's boxes in neighbouring frames of one shot
+LABEL_MARGIN, LEAST_MARGIN = 12, 10  # pixels around changed areas, since the codec spreads changes
+TOUCHED_MARGIN = 0.06  # likewise, as a share of the face crop's width
 
 
 @dataclass(frozen=True)
@@ -50,30 +50,30 @@ class ConvertedVideo:
     start: float | None = None
     end: float | None = None
     everyone: bool = False
-    portraits: tuple[Path, ...] = ()  # who was swapped, where that was said apart from the project
+    portraits: tuple[Path, ...] = ()  # of the person who was swapped, if other than the project's
     settings: ConvertSettings = ConvertSettings()
     frames_per_second: float | None = None  # of the conversion
     crop: Crop = FACE  # of the model that made it: how far up the forehead the mask reaches
-    yaw: tuple[float, float] | None = None  # degrees of a turned head, beyond which convert faded the swap
-    drawn: Callable | None = None  # ``SwapModel.drawn_points`` of the swap, where its face ends with them
+    yaw: tuple[float, float] | None = None  # degrees beyond which convert faded the swap out
+    drawn: Callable | None = None  # ``SwapModel.drawn_points`` of the swap, if its mask depends on them
 
 
 @dataclass
 class _Job:
-    """One frame of both videos, and what is to be measured in it."""
+    """One frame of both videos, and what to measure in it."""
 
     driving: np.ndarray
     swapped: np.ndarray
     state: str  # swapped, turned, no_face, someone_else
-    faces: Sequence[Face]  # those that were swapped
-    before: tuple[np.ndarray, np.ndarray] | None  # the frames before, of the same shot
+    faces: Sequence[Face]  # the swapped ones
+    before: tuple[np.ndarray, np.ndarray] | None  # the previous frames of both, if of the same shot
     encoded: bool
     floor: bool
 
 
 @dataclass
 class _Measured:
-    """What was measured in one frame."""
+    """The measurements of one frame."""
 
     state: str
     values: dict[str, float]
@@ -84,7 +84,7 @@ class _Measured:
 
 
 class VideoMeter:
-    """Measures videos of one swap into ``table``; its floors gather in ``unswapped`` and ``mean_face``, and the
+    """Measures videos of one swap into ``table``; the floors are collected in ``unswapped`` and ``mean_face``, and the
     backgrounds' mean squared differences in ``squared``."""
 
     def __init__(self, driver: Reference, giver: Reference, detector: str = "yunet"):
@@ -96,24 +96,24 @@ class VideoMeter:
 
     def measure(self, number: int, video: ConvertedVideo, identity: Identity | None) -> dict:
         """Measure a video, the ``number``th of the evaluation, in which the face of ``identity`` (None: every face)
-        was swapped; returns what evaluation.json says of it."""
+        was swapped; returns its entry for evaluation.json."""
         info, source = probe(video.file), probe(video.source)
         self._label = Label(info.width, info.height).box if video.settings.label else None
         self._settings, self._crop, self._drawn = video.settings, video.crop, video.drawn
         total = frame_count(info)
         every = max(1, total // FLOOR_FRAMES)
-        there = self._looked(video, total, identity is not None)
+        seen = self._first_pass(video, total, identity is not None)
         limits = Limits(yaw=video.yaw, size=(info.width, info.height))
-        cast = Cast(lambda part: there, 1, float(info.fps), identity, limits)
+        cast = Cast(lambda part: seen, 1, float(info.fps), identity, limits)
         chosen, states = cast.faces(0), [_state(*look) for look in cast.looks(0)]  # as convert chose them
         window: deque[tuple[int, _Measured, bool]] = deque(maxlen=3)
         with Progress(f"measure {video.file.name}", total) as progress:
-            for i, (job, seen) in enumerate(self._measured(self._jobs(video, states, chosen, every))):
-                row = self.table.add(number, i, i / float(info.fps), seen.state, seen.values)
-                self.squared.append(seen.squared)
-                window.append((row, seen, job.before is not None))
+            for i, (job, measured) in enumerate(self._measured(self._jobs(video, states, chosen, every))):
+                row = self.table.add(number, i, i / float(info.fps), measured.state, measured.values)
+                self.squared.append(measured.squared)
+                window.append((row, measured, job.before is not None))
                 self._motion(window)
-                for name, values in (seen.floors or {}).items():
+                for name, values in (measured.floors or {}).items():
                     state = "swapped" if values else "lost"
                     getattr(self, name).add(number, i, i / float(info.fps), state, values)
                 progress.update(i + 1)
@@ -123,7 +123,7 @@ class VideoMeter:
 
     # --- frames in step ---
 
-    def _looked(self, video: ConvertedVideo, total: int, identify: bool) -> SeenFaces:
+    def _first_pass(self, video: ConvertedVideo, total: int, identify: bool) -> SeenFaces:
         frames = read_frames(video.source, start=video.start, end=video.end, height=video.settings.height, quick=True)
         with Progress(f"look through {video.source.name}", total) as progress, contextlib.closing(frames):
             done = count(1)
@@ -166,14 +166,14 @@ class VideoMeter:
             yield driving, frame
 
     def _measured(self, jobs: Iterator[_Job]) -> Iterator[tuple[_Job, _Measured]]:
-        """Jobs and results in order, measured by several threads, few frames held."""
+        """Jobs and results in order, measured by several threads, with few frames in memory."""
         waiting: deque = deque()
         with ThreadPoolExecutor(THREADS) as pool:
             try:
                 for job in jobs:
                     if job.state == "swapped" and self.size is None:
                         self.size = self._sharp_size(job.faces[0])
-                    waiting.append((job, pool.submit(self._look, job)))
+                    waiting.append((job, pool.submit(self._measure_frame, job)))
                     if len(waiting) > THREADS:
                         job, future = waiting.popleft()
                         yield job, future.result()
@@ -185,18 +185,18 @@ class VideoMeter:
                     future.cancel()
 
     def _sharp_size(self, face: Face) -> int:
-        here = 1 / align(face.landmarks, 1).scale
-        smallest = min(here, self.giver.crop_pixels or here)
+        width = 1 / align(face.landmarks, 1).scale
+        smallest = min(width, self.giver.crop_pixels or width)
         return int(np.clip(round(smallest), *SHARP_SIZES))
 
     def _motion(self, window: deque) -> None:
-        """What needs neighbours: jitter of the middle of three frames, and the change of colour to the last."""
-        row, seen, joined = window[-1]
-        if not joined or len(window) < 2 or window[-2][1].landmarks is None or seen.landmarks is None:
+        """Measure what needs neighbouring frames: jitter of the middle one of three, and the last change of colour."""
+        row, now, joined = window[-1]
+        if not joined or len(window) < 2 or window[-2][1].landmarks is None or now.landmarks is None:
             return
         _, last, _ = window[-2]
         for i, name in enumerate(("color_change_driving", "color_change")):
-            self.table.put(row, name, float(np.linalg.norm(seen.colors[i] - last.colors[i])))
+            self.table.put(row, name, float(np.linalg.norm(now.colors[i] - last.colors[i])))
         if len(window) == 3 and window[1][2] and window[0][1].landmarks is not None:
             middle = window[1]
             scale = max(eye_distance(middle[1].landmarks[0]), 1e-6)
@@ -206,12 +206,12 @@ class VideoMeter:
 
     # --- one frame ---
 
-    def _look(self, job: _Job) -> _Measured:
+    def _measure_frame(self, job: _Job) -> _Measured:
         difference, squared = self._background(job)
         if job.state != "swapped":
             return _Measured(job.state, {"background": difference}, squared)
         face = job.faces[0]
-        driving, swapped = self._found(job.driving, job.swapped, face)
+        driving, swapped = self._landmarks(job.driving, job.swapped, face)
         if swapped is None:
             return _Measured("lost", {"background": difference}, squared)
         values = compared(driving, swapped, (job.driving.shape[1], job.driving.shape[0]))
@@ -224,36 +224,36 @@ class VideoMeter:
         floors = self._floors(job, face, driving) if job.floor else None
         return _Measured("swapped", values, squared, (driving, swapped), colors, floors)
 
-    def _found(self, driving: np.ndarray, swapped: np.ndarray, face: Face) -> tuple[np.ndarray, np.ndarray | None]:
-        """Landmarks of both, found in the same way; where the detector needs the whole frame to find the driving
-        face, both are looked for in its box."""
-        real = self.finder.find_near(driving, face.box)
-        if real is None:
+    def _landmarks(self, driving: np.ndarray, swapped: np.ndarray, face: Face) -> tuple[np.ndarray, np.ndarray | None]:
+        """Landmarks of both, found in the same way; if the detector needs the whole frame to find the driving
+        face, both are predicted from its box."""
+        before = self.finder.find_near(driving, face.box)
+        if before is None:
             return find_landmarks(driving, face.box), find_landmarks(swapped, face.box)
-        made = self.finder.find_near(swapped, face.box)
-        return real.landmarks, None if made is None else made.landmarks
+        after = self.finder.find_near(swapped, face.box)
+        return before.landmarks, None if after is None else after.landmarks
 
     def _identity(self, frame: np.ndarray, landmarks: np.ndarray) -> dict[str, float]:
-        encoding, look = encode(frame, landmarks)[None], recogniser.look(frame, landmarks)[None]
+        encoding, second = encode(frame, landmarks)[None], recogniser.look(frame, landmarks)[None]
         return {
             "distance_to": self.giver.distance(encoding), "distance_from": self.driver.distance(encoding),
-            "second_to": self.giver.likeness(look), "second_from": self.driver.likeness(look),
+            "second_to": self.giver.similarity(second), "second_from": self.driver.similarity(second),
         }  # fmt: skip
 
     def _sharpness(self, frame: np.ndarray, landmarks: np.ndarray) -> float:
-        """As the real faces' is measured that it is compared with."""
+        """Sharpness, measured as that of the real faces it is compared with."""
         assert self.size is not None  # the first swapped frame decides it
         return pixels.face_sharpness(frame, landmarks, self.size, self.giver.crop)
 
     def _edge(self, job: _Job, face: Face, values: dict) -> tuple[np.ndarray, np.ndarray]:
-        """Put the seam into ``values``; returns the mean colours inside the mask, driving and swapped."""
+        """Add the seam to ``values``; returns the mean colours inside the mask, driving and swapped."""
         place = align(face.landmarks, SEAM_SIZE, crop=self._crop)
         points = place.points(face.landmarks.astype(np.float64))
         how = self._settings.mask != "hull", self._settings.feather, self._crop, self._settings.erode
         mask = face_mask(points, SEAM_SIZE, *how)
-        if self._drawn is not None:  # the edge is where the swap ends
-            there = self._drawn(crop_points(face.landmarks, self._crop)[None])
-            mask = np.minimum(mask, face_mask(of_crop(there[0], SEAM_SIZE), SEAM_SIZE, *how))
+        if self._drawn is not None:  # the edge of a shared mask depends on the drawn face
+            drawn = self._drawn(crop_points(face.landmarks, self._crop)[None])
+            mask = np.minimum(mask, face_mask(of_crop(drawn[0], SEAM_SIZE), SEAM_SIZE, *how))
         crops = [place.warp(frame) for frame in (job.driving, job.swapped)]
         driving, swapped = (pixels.seam_steps(crop, mask) for crop in crops)
         values |= {"seam": pixels.length_of(swapped), "seam_driving": pixels.length_of(driving),
@@ -283,27 +283,27 @@ class VideoMeter:
         return pixels.background_difference(job.driving, job.swapped, touched > 0)
 
     def _floors(self, job: _Job, face: Face, driving: np.ndarray) -> dict[str, dict]:
-        """The unswapped frame, and the mean face (where one is known) put into it, measured like a swap; {} where no
+        """The unswapped frame, and the mean face (if there is one) put into it, measured like a swap; {} if no
         face is found."""
         size = (job.driving.shape[1], job.driving.shape[0])
         unswapped = compared(driving, driving, size) | self._identity(job.driving, driving)
         unswapped["sharpness"] = self._sharpness(job.driving, driving)
         if self.giver.mean_face is None:
             return {"unswapped": unswapped}
-        still = job.driving.copy()
-        put_back(still, face.landmarks, self.giver.mean_face, self._settings, self.giver.crop)
-        _, made = self._found(job.driving, still, face)
-        if made is None:
+        frame = job.driving.copy()
+        put_back(frame, face.landmarks, self.giver.mean_face, self._settings, self.giver.crop)
+        _, landmarks = self._landmarks(job.driving, frame, face)
+        if landmarks is None:
             return {"unswapped": unswapped, "mean_face": {}}
-        values = compared(driving, made, size) | self._identity(still, made)
-        values["sharpness"] = self._sharpness(still, made)
+        values = compared(driving, landmarks, size) | self._identity(frame, landmarks)
+        values["sharpness"] = self._sharpness(frame, landmarks)
         return {"unswapped": unswapped, "mean_face": values}
 
 
-def _state(faces: Sequence[Face], chosen: Sequence[Face], seen: Sequence[Face]) -> str:
-    """Of a frame's faces, those to be swapped, and of these those that are not turned too far: what became of it."""
+def _state(faces: Sequence[Face], chosen: Sequence[Face], drawn: Sequence[Face]) -> str:
+    """A frame's state, from all its ``faces``, those ``chosen`` to be swapped, and those of them not turned too far."""
     if chosen:
-        return "swapped" if seen else "turned"
+        return "swapped" if drawn else "turned"
     return "someone_else" if faces else "no_face"
 
 

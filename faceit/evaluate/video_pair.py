@@ -1,4 +1,4 @@
-"""Single frames out of a converted video and its source, as pictures for the report."""
+"""Single frames of a converted video and its source, as pictures for the report."""
 
 import math
 from fractions import Fraction
@@ -17,14 +17,14 @@ from faceit.pages.render import picture
 from faceit.pages.values import number, part, text
 
 FACE_SIDE, FRAME_SIDE = 320, 480  # pixels of the pictures: around a face, and of a whole frame
-CHANGED = 14  # gray levels; a codec seldom changes a blurred pixel as much, a swap does
-ROOM = 1.5  # of a face's picture to the changed part in it
+CHANGED = 14  # gray levels; a codec seldom changes a blurred pixel this much, a swap does
+ROOM = 1.5  # size of a face's picture, relative to the changed part in it
 
 
 class VideoPair:
-    """A converted video and its source; a file that could not be read once is not tried again.
+    """A converted video and its source; after one failure to read them they are not tried again.
 
-    ``video`` is their entry in ``results``, the JSON of an evaluation that lies in ``folder``.
+    ``video`` is their entry in ``results``, the JSON of an evaluation in ``folder``.
     """
 
     def __init__(self, folder: Path, video: dict, results: dict):
@@ -35,7 +35,7 @@ class VideoPair:
         self._trouble: str | None = None
 
     def link(self, time: float | None) -> str | None:
-        """Where a browser finds the converted video at ``time``: a relative address, percent-encoded."""
+        """The address of the converted video at ``time``: relative, percent-encoded."""
         if not self._file:
             return None
         place = "" if time is None else f"#t={max(0.0, time):.1f}"
@@ -44,7 +44,7 @@ class VideoPair:
         return f"./{quote(self._file.encode('utf-8', 'replace'), safe='/')}{place}"
 
     def pictures(self, time: float) -> tuple[str, str]:
-        """(source, swapped) at ``time`` of the converted video as data: URIs, around the face where it is known."""
+        """(source, swapped) at ``time`` of the converted video as data: URIs, cropped to the face if it is found."""
         if self._trouble:
             raise MediaError(self._trouble)
         try:
@@ -63,14 +63,14 @@ class VideoPair:
         return picture(resize(before, FACE_SIDE, FACE_SIDE)), picture(resize(after, FACE_SIDE, FACE_SIDE))
 
     def _frame(self, name: str | None, time: float, what: str) -> np.ndarray:
-        """The frame that is on screen at ``time``. MediaError, as the page says it, when there is none."""
+        """The frame on screen at ``time``. MediaError, with a sentence for the page, if there is none."""
         if not name:
             raise MediaError(f"The evaluation does not name the {what}.")
         path = self._folder / name
         if "\0" in name or not path.is_file():
             raise MediaError(f"The {what} {Path(name).name} is no longer where it was.")
         step = 1 / probe(path).fps
-        # whole frames before it, so that the beat is the one on which the video was converted
+        # start a whole number of frames earlier, so that frames have the times at which the video was converted
         early = min(2, math.floor(Fraction(time) / step + Fraction(1, 100)))
         start = max(0.0, time - float(early * step))
         near = list(read_frames(path, start=start, end=time + 2 * float(step)))
@@ -78,7 +78,7 @@ class VideoPair:
 
 
 def changed_square(source: np.ndarray, swapped: np.ndarray, has_label: bool) -> tuple[int, int, int] | None:
-    """The square (left, top, side) around the largest part that differs, label aside; None where none does."""
+    """The square (left, top, side) around the largest differing part, apart from the label; None if none differs."""
     height, width = source.shape[:2]
     difference = cv2.absdiff(source, swapped).max(axis=2)
     if has_label:
@@ -86,12 +86,12 @@ def changed_square(source: np.ndarray, swapped: np.ndarray, has_label: bool) -> 
         difference[max(0, top - 2) : bottom + 2, max(0, left - 2) : right + 2] = 0
     small, scale = fit_within(np.ascontiguousarray(difference), 320)
     near = max(3, round(max(small.shape) * 0.02)) | 1
-    seen = cv2.GaussianBlur(small, (near, near), 0)
-    mask = cv2.dilate((seen > CHANGED).astype(np.uint8), np.ones((near, near), np.uint8))
+    blurred = cv2.GaussianBlur(small, (near, near), 0)
+    mask = cv2.dilate((blurred > CHANGED).astype(np.uint8), np.ones((near, near), np.uint8))
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask)
     if count < 2:
         return None
-    weight = [float(seen[labels == i].sum()) for i in range(1, count)]
+    weight = [float(blurred[labels == i].sum()) for i in range(1, count)]
     x, y, w, h, _ = stats[1 + int(np.argmax(weight))]
     if max(w, h) < 0.04 * max(small.shape):
         return None
@@ -102,5 +102,5 @@ def changed_square(source: np.ndarray, swapped: np.ndarray, has_label: bool) -> 
 
 
 def video_name(video: dict) -> str:
-    """The file name of a converted video, or of its source where that is all there is."""
+    """The file name of a converted video, or of its source if only that is known."""
     return Path(text(video, "file") or text(video, "source") or "").name

@@ -1,4 +1,4 @@
-"""What a face set shows of its person: how often which turns of the head, openings of the mouth and light."""
+"""What a face set shows: counts of head angles, mouth openings and light."""
 
 import numpy as np
 
@@ -6,28 +6,28 @@ BINS = {
     "yaw": np.arange(-67.5, 67.6, 15), "pitch": np.arange(-37.5, 37.6, 15), "mouth": np.arange(0, 0.61, 0.05),
     "light": np.arange(0, 101, 10), "side_light": np.arange(-50, 51, 10),
 }  # fmt: skip
-LACKING_SHARE = 0.005  # of the other's faces: fewer in a pose are chance
-NEAR_POSE = 5.0  # degrees: a face so near a bin is as good as in it
+LACKING_SHARE = 0.005  # of the other person's faces: fewer in a pose are chance
+NEAR_POSE = 5.0  # degrees: a face this near to a bin counts as in it
 
 
 def pose_counts(angles: np.ndarray) -> list[list[int]]:
-    """How many of the poses (n, 2) lie in each bin; rows from up to down, as one looks at it."""
+    """How many of the poses (yaw, pitch) (n, 2) are in each bin; rows from up to down, as on the page."""
     grid = np.histogram2d(*_clipped(angles), (BINS["pitch"], BINS["yaw"]))[0].astype(int)
     return np.flipud(grid).tolist()
 
 
 def _clipped(angles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(pitch, yaw), those beyond the bins in the outermost ones."""
+    """(pitch, yaw), clipped to the bins."""
     return tuple(np.clip(angles[:, i], BINS[name][0], BINS[name][-1]) for i, name in ((1, "pitch"), (0, "yaw")))
 
 
 def histogram(values, name: str) -> list[int]:
-    """How many of the values lie in each bin of ``BINS[name]``, those beyond in the outermost ones."""
+    """How many of the values are in each bin of ``BINS[name]``; those beyond count in the outermost bins."""
     return np.histogram(np.clip(values, BINS[name][0], BINS[name][-1]), BINS[name])[0].tolist()
 
 
 def lacking(wants: np.ndarray, has: np.ndarray) -> list[dict]:
-    """Bins of poses with some of those wanted (n, 2) and none near of those there (m, 2), largest share first."""
+    """Bins of poses that contain some of ``wants`` (n, 2) but none of ``has`` (m, 2), nor near; largest share first."""
     if not len(has) or not len(wants):
         return []
     found = []

@@ -1,6 +1,6 @@
-"""Expression and pose: what the swapped face should have taken over from the driving one.
+"""Expression and pose: what the swapped face should take over from the driving one.
 
-Landmarks are (68, 2) in iBUG order. Expressions are ratios to the eye distance, so size and place do not matter.
+Landmarks are (68, 2) in iBUG order. Expressions are ratios to the eye distance, so size and position do not matter.
 """
 
 import numpy as np
@@ -16,17 +16,17 @@ from faceit.geometry import (
     mouth_width,
 )
 
-# a deviation over a clip, in eye distances, below which the driving face holds still: dlib's points alone move so much
+# standard deviation over a clip, in eye distances, below which the driving face holds still: dlib's noise is as large
 STILL = {"mouth_opening": 0.012, "mouth_width": 0.012, "left_eye": 0.008, "right_eye": 0.008, "left_brow": 0.01,
          "right_brow": 0.01}  # fmt: skip
 EXPRESSIONS = tuple(STILL)
 ANGLES = ("yaw", "pitch", "roll")
-STILL_ANGLE = 2.0  # a deviation over a clip in degrees, likewise: the points alone make half a degree
+STILL_ANGLE = 2.0  # standard deviation over a clip in degrees, likewise: the noise alone is half a degree
 FEWEST = 8  # frames, for a correlation
 
 
 def expressions(landmarks: np.ndarray) -> dict[str, float]:
-    """The six openings and heights, each a length over the eye distance."""
+    """The six expressions (``EXPRESSIONS``), each a length divided by the eye distance."""
     eye = max(eye_distance(landmarks), 1e-6)
     left, right = landmarks[LEFT_EYE], landmarks[RIGHT_EYE]
 
@@ -34,7 +34,7 @@ def expressions(landmarks: np.ndarray) -> dict[str, float]:
         return float((np.linalg.norm(points[1] - points[5]) + np.linalg.norm(points[2] - points[4])) / 2 / eye)
 
     across = (right.mean(0) - left.mean(0)) / eye
-    up = np.array([across[1], -across[0]])  # away from the mouth, square to the line of the eyes
+    up = np.array([across[1], -across[0]])  # away from the mouth, perpendicular to the line of the eyes
 
     def height(brow, points):
         return float((landmarks[brow].mean(0) - points.mean(0)) @ up / eye)
@@ -45,10 +45,10 @@ def expressions(landmarks: np.ndarray) -> dict[str, float]:
 
 
 def follows(driving: np.ndarray, swapped: np.ndarray, still: float) -> tuple[float | None, float | None]:
-    """How one series follows another: (Pearson's r, error), both None where the driving one holds ``still``.
+    """How one series follows another: (Pearson's r, error), both None if the driving one deviates less than ``still``.
 
-    The error is the mean absolute difference of deviations from each one's own mean, in standard deviations of the
-    driving one; a swapped face that stands still has about 0.8. Values that are not finite are left out.
+    The error is the mean absolute difference of the deviations from each series' own mean, in standard deviations of
+    the driving one; a still face has about 0.8. Values that are not finite are left out.
     """
     both = np.isfinite(driving) & np.isfinite(swapped)
     driving, swapped = driving[both], swapped[both]
@@ -60,11 +60,11 @@ def follows(driving: np.ndarray, swapped: np.ndarray, still: float) -> tuple[flo
 
 
 def turn_beyond(driving: np.ndarray, swapped: np.ndarray) -> np.ndarray:
-    """How far the swapped head is turned beyond the driving one: signed differences in degrees, -180 to 180."""
+    """The swapped head's angles minus the driving head's: signed differences in degrees, -180 to 180."""
     return (swapped - driving + 180) % 360 - 180
 
 
 def shift_between(driving: np.ndarray, swapped: np.ndarray) -> float:
-    """How far the swapped face's middle (of eyes, nose, mouth) lies from the driving one's, in eye distances."""
+    """Distance between the centres of the two faces (mean of eyes, nose, mouth), in eye distances."""
     apart = anchors(swapped).mean(0) - anchors(driving).mean(0)
     return float(np.linalg.norm(apart) / max(eye_distance(driving), 1e-6))

@@ -1,6 +1,6 @@
 """Sharpness, seam, background, colour and motion: numbers from the pixels of one frame or two neighbours.
 
-Pictures are (h, w, 3) uint8 RGB; colours are CIELAB as OpenCV has it for floats (L 0 to 100).
+Pictures are (h, w, 3) uint8 RGB; colours are CIELAB as in OpenCV for floats (L 0 to 100).
 """
 
 from functools import cache
@@ -11,8 +11,8 @@ import numpy as np
 from faceit.geometry import ALIGNED_MARGIN, FACE, SAVED_SIZE, Alignment, Crop, align, crop_box, outline
 
 SECTORS = 24  # around the face, for the seam
-RING = 0.02  # of the crop's width: how wide the seam's two rings are
-FLOW_SIZE = 128  # pixels of the crop in which motion is followed
+RING = 0.02  # width of the seam's two rings, as a share of the crop's width
+FLOW_SIZE = 128  # pixels of the crop in which motion is estimated
 
 
 def lab(picture: np.ndarray) -> np.ndarray:
@@ -26,7 +26,8 @@ def gray(picture: np.ndarray) -> np.ndarray:
 
 
 def face_area(points: np.ndarray, size: int) -> np.ndarray:
-    """Inside jaw and brows, a little smaller: landmarks in pixels of a crop of ``size`` -> (size, size) bool."""
+    """The area inside jaw and brows, slightly shrunk: landmarks in pixels of a crop of ``size`` -> (size, size) bool.
+    """
     area = np.zeros((size, size), np.uint8)
     cv2.fillConvexPoly(area, np.round(outline(points, forehead=False)).astype(np.int32), 1)
     reach = max(1, round(size * 0.03))
@@ -34,16 +35,16 @@ def face_area(points: np.ndarray, size: int) -> np.ndarray:
 
 
 def sharpness(crop: np.ndarray, area: np.ndarray) -> float:
-    """Standard deviation of the Laplacian of the gray crop inside ``area``; in gray levels, so that half as much
-    detail is half the figure."""
+    """Standard deviation of the Laplacian of the gray crop inside ``area``, in gray levels: half the contrast of
+    detail gives half the figure."""
     if area.sum() < 16:
         return float("nan")
     return float(cv2.Laplacian(gray(crop), cv2.CV_32F, ksize=3)[area].std())
 
 
 def face_sharpness(frame: np.ndarray, landmarks: np.ndarray, size: int, crop: Crop = FACE) -> float:
-    """Sharpness of the face in a frame at ``size`` pixels of the face crop, by the same steps as that of a saved one
-    that shows ``crop``: each step of resampling softens it."""
+    """Sharpness of the face in a frame at ``size`` pixels of the face crop, resampled in the same steps as a saved
+    picture that shows ``crop``, since each step softens it."""
     return picture_sharpness(align(landmarks, SAVED_SIZE, ALIGNED_MARGIN, crop).warp(frame), landmarks, size, crop)
 
 
@@ -57,15 +58,15 @@ def picture_sharpness(picture: np.ndarray, landmarks: np.ndarray, size: int, cro
 
 
 def within(side: int, size: int, crop: Crop, margin: float = ALIGNED_MARGIN) -> Alignment:
-    """How the face crop, at ``size`` pixels, lies in a picture of ``side`` pixels aligned to ``crop``."""
+    """The transform from a picture of ``side`` pixels aligned to ``crop`` to the face crop at ``size`` pixels."""
     left, top, length = crop_box(side, crop, margin)
     scale = size / length
     return Alignment(np.array([[scale, 0, (0.5 - left) * scale - 0.5], [0, scale, (0.5 - top) * scale - 0.5]]), size)
 
 
 def seam_steps(crop: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """LAB steps across a mask's edge: mean colour just outside the line where it is 0.5 minus just inside, by sector
-    around the face, (SECTORS, 3) float32; nan where a sector has too few pixels. ``mask`` (size, size) in 0..1."""
+    """LAB steps across a mask's edge: mean colour just outside the line where the mask is 0.5 minus just inside, by
+    sector around the face, (SECTORS, 3) float32; nan if a sector has too few pixels. ``mask`` (size, size) in 0..1."""
     reach = max(2, round(crop.shape[0] * RING))
     kernel = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
     inside = (mask > 0.5).astype(np.uint8)
@@ -75,10 +76,10 @@ def seam_steps(crop: np.ndarray, mask: np.ndarray) -> np.ndarray:
     colors = lab(crop)
     steps = np.full((SECTORS, 3), np.nan, np.float32)
     for i in range(SECTORS):
-        here = sector == i
-        ins, out = here & inner, here & outer
-        if ins.sum() >= 4 and out.sum() >= 4:
-            steps[i] = colors[out].mean(0) - colors[ins].mean(0)
+        in_sector = sector == i
+        inside_edge, outside_edge = in_sector & inner, in_sector & outer
+        if inside_edge.sum() >= 4 and outside_edge.sum() >= 4:
+            steps[i] = colors[outside_edge].mean(0) - colors[inside_edge].mean(0)
     return steps
 
 
@@ -89,14 +90,14 @@ def _sectors(size: int) -> np.ndarray:
 
 
 def length_of(steps: np.ndarray) -> float:
-    """Mean length of colour steps (n, 3), nan rows left out; nan when none is left."""
+    """Mean length of colour steps (n, 3) without nan rows; nan if none is left."""
     steps = steps[np.isfinite(steps).all(1)]
     return float(np.linalg.norm(steps, axis=1).mean()) if len(steps) else float("nan")
 
 
 def background_difference(driving: np.ndarray, swapped: np.ndarray, touched: np.ndarray) -> tuple[float, float]:
-    """(mean absolute difference, mean squared difference) in gray levels over pixels that are not ``touched``
-    (h, w) bool; nan when all are."""
+    """(mean absolute difference, mean squared difference) in gray levels over the pixels not ``touched``
+    (h, w) bool; nan if all are touched."""
     difference = cv2.absdiff(driving, swapped)
     keep = ~touched
     count = int(keep.sum()) * 3
@@ -107,7 +108,7 @@ def background_difference(driving: np.ndarray, swapped: np.ndarray, touched: np.
 
 
 def psnr(squared: float) -> float:
-    """Peak signal to noise in dB of a mean squared difference in gray levels; 99 for equal pictures."""
+    """Peak signal-to-noise ratio in dB of a mean squared difference in gray levels; 99 for equal pictures."""
     if np.isnan(squared):
         return float("nan")
     return float(min(99.0, 10 * np.log10(255**2 / squared))) if squared > 0 else 99.0
@@ -119,14 +120,15 @@ def mean_color(crop: np.ndarray, area: np.ndarray) -> np.ndarray:
 
 
 def motion(now: np.ndarray, before: np.ndarray) -> np.ndarray:
-    """Optical flow from a gray crop to the one before (DIS, Kroeger et al. 2016): (size, size, 2) float32 pixels."""
+    """Optical flow from a gray crop to the previous one (DIS, Kroeger et al. 2016): (size, size, 2) float32 pixels."""
     # OpenCV's stubs do not know this function, nor that the last argument may be None
     flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)  # type: ignore[attr-defined]
     return flow.calc(now, before, None)
 
 
 def warp_error(now: np.ndarray, before: np.ndarray, flow: np.ndarray, area: np.ndarray) -> float:
-    """Mean absolute difference, in gray levels inside ``area``, of a gray crop and the one before moved by ``flow``."""
+    """Mean absolute difference, in gray levels inside ``area``, of a gray crop and the previous one moved by ``flow``.
+    """
     if not area.any():
         return float("nan")
     y, x = np.mgrid[: now.shape[0], : now.shape[1]].astype(np.float32)

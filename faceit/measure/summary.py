@@ -1,4 +1,4 @@
-"""From a table of frames to figures: what evaluation.json says (docs/evaluation.md lists the keys)."""
+"""Figures computed from a table of frames, as written to evaluation.json (docs/evaluation.md lists the keys)."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -10,15 +10,15 @@ from faceit.measure.table import STATES, FrameTable
 TROUBLES = ("identity", "expression", "pose", "seam", "lost")
 # what counts as one unit of trouble in a frame
 TROUBLE_DISTANCE = 0.6  # dlib's threshold
-TROUBLE_ANGLE = 10.0  # degrees off the clip's own median difference
-TROUBLE_SEAM = 8.0  # LAB that the step across the edge is larger than the driving frame's
+TROUBLE_ANGLE = 10.0  # degrees from the clip's own median difference
+TROUBLE_SEAM = 8.0  # LAB by which the step across the edge exceeds the driving frame's
 LOST = 3.0
-SHOWN, APART_S = 6, 0.5  # worst and best frames; two of them are so far apart
-HEADS_APART = 10.0  # degrees between two people's medians: noses that differ make a few
+SHOWN, APART_S = 6, 0.5  # how many worst and best frames, and how far apart at least
+HEADS_APART = 10.0  # degrees between two people's medians: different noses alone cause a few
 
 
 def rounded(value, digits: int = 4):
-    """Numbers rounded for the file, nan as None, through lists and dicts."""
+    """Numbers in nested lists and dicts rounded for the file, nan as None."""
     if isinstance(value, dict):
         return {key: rounded(item, digits) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -46,7 +46,7 @@ def _finite(values: ArrayLike) -> np.ndarray:
 
 
 def coverage(table: FrameTable) -> dict:
-    """Frames by state; those where the result has no face count as swapped too."""
+    """Frames by state; "swapped" includes those where no face is found in the result."""
     counts = np.bincount(table.states(), minlength=len(STATES))
     by_state = dict(zip(STATES, map(int, counts), strict=True))
     return {"frames": len(table)} | by_state | {"swapped": by_state["swapped"] + by_state["lost"]}
@@ -76,8 +76,8 @@ def _follows(table: FrameTable, name: str):
 
 
 def _centred(table: FrameTable, name: str, middle=None) -> tuple[np.ndarray, np.ndarray]:
-    """The driving and the swapped series, each video from its own mean (or ``middle``): two videos differ in much that
-    is no expression. Only frames count in which both are known."""
+    """The driving and the swapped series, each video relative to its own mean (or ``middle``), since videos differ in
+    much besides expression. Frames in which either is unknown are nan."""
     series = np.stack([table.column(f"{name}_driving"), table.column(f"{name}_swapped")])
     series[:, ~np.isfinite(series).all(0)] = np.nan
     videos = np.array(table.video)
@@ -88,7 +88,7 @@ def _centred(table: FrameTable, name: str, middle=None) -> tuple[np.ndarray, np.
 
 def pose(table: FrameTable) -> dict:
     """Mean absolute differences of the head's angles in degrees, and the mean shift in eye distances; the mean signed
-    ``offset`` (swapped minus driving) and both heads' mean angles; ``r`` of turning and nodding."""
+    ``offset`` (swapped minus driving) and both heads' mean angles; ``r`` of yaw and pitch."""
     beyond = {name: turn_beyond(table.column(f"{name}_driving"), table.column(f"{name}_swapped")) for name in ANGLES}
     angles = {name: mean(np.abs(values)) for name, values in beyond.items()}
     return angles | {
@@ -101,12 +101,13 @@ def pose(table: FrameTable) -> dict:
 
 def heads(driving: np.ndarray, giving: np.ndarray) -> dict | None:
     """How two people hold their heads, from (yaw, pitch) of their faces in degrees, (n, 2) and (m, 2): medians, and
-    whether these ``differ``; None where one of them has no faces."""
+    whether these ``differ``; None if one of them has no faces."""
     if not len(driving) or not len(giving):
         return None
     pairs = zip(driving.T, giving.T, strict=True)
-    held = {name: {"from": median(one), "to": median(other)} for name, (one, other) in zip(ANGLES, pairs, strict=False)}
-    return held | {"differ": any(abs(each["from"] - each["to"]) > HEADS_APART for each in held.values())}
+    medians = {name: {"from": median(first), "to": median(second)}
+               for name, (first, second) in zip(ANGLES, pairs, strict=False)}  # fmt: skip
+    return medians | {"differ": any(abs(each["from"] - each["to"]) > HEADS_APART for each in medians.values())}
 
 
 def time(table: FrameTable) -> dict:
@@ -133,13 +134,13 @@ def seam(table: FrameTable) -> dict:
 
 
 def background(table: FrameTable, squared: list[float]) -> dict:
-    """What differs outside mask and label: PSNR over all frames, and the mean difference."""
+    """The difference outside mask and label: PSNR over all frames, and the mean difference."""
     squared = [value for value in squared if np.isfinite(value)]
     return {"psnr": psnr(float(np.mean(squared))) if squared else None, "difference": mean(table.column("background"))}
 
 
 def note_trouble(table: FrameTable) -> list[str]:
-    """Fill the column ``trouble``, about 1 where something is wrong; returns what counted most, by row."""
+    """Fill the column ``trouble`` (about 1 means that something is wrong); returns the main cause by row."""
     seam_step = table.column("seam") - table.column("seam_driving")
     parts = np.stack([
         table.column("distance_to") / TROUBLE_DISTANCE, _expression_trouble(table), _pose_trouble(table),
@@ -154,7 +155,8 @@ def note_trouble(table: FrameTable) -> list[str]:
 
 
 def _expression_trouble(table: FrameTable) -> np.ndarray:
-    """Mean difference of deviations over the expressions that move, in half standard deviations of the driving clip."""
+    """Mean difference of deviations over the expressions that move, in units of two standard deviations of the driving
+    clip."""
     found = []
     for name in EXPRESSIONS:
         driving, swapped = _centred(table, name)
@@ -164,13 +166,13 @@ def _expression_trouble(table: FrameTable) -> np.ndarray:
 
 
 def _pose_trouble(table: FrameTable) -> np.ndarray:
-    """How much more than usual the head's angles differ."""
+    """How much more than usual in the clip the head's angles differ."""
     off = [np.abs(np.subtract(*_centred(table, name, median))) for name in ANGLES]
     return np.mean(off, 0) / TROUBLE_ANGLE
 
 
 def extremes(table: FrameTable, why: list[str], rates: list[float]) -> tuple[list[dict], list[dict]]:
-    """(worst, best) frames by trouble, each list with frames at least ``APART_S`` apart; ``rates`` of the videos."""
+    """(worst, best) frames by trouble, in each list at least ``APART_S`` apart; ``rates`` are the videos' frames/s."""
     trouble = table.column("trouble")
     rows = np.flatnonzero(np.isfinite(trouble))
     order = rows[np.argsort(trouble[rows], kind="stable")]

@@ -1,4 +1,4 @@
-"""What was measured frame by frame: columns of numbers, nan where nothing was measured, and each frame's state."""
+"""The table of measurements by frame: columns of numbers, nan where nothing was measured, and each frame's state."""
 
 import csv
 import io
@@ -20,7 +20,7 @@ DIGITS = 5
 
 
 class FrameTable:
-    """Rows of frames, kept as columns: an hour of video takes some 30 MB."""
+    """One row per frame, stored as columns: an hour of video takes about 30 MB."""
 
     def __init__(self):
         self.video, self.frame, self.state = array("i"), array("l"), array("b")
@@ -41,7 +41,7 @@ class FrameTable:
         return len(self) - 1
 
     def put(self, row: int, name: str, value: float) -> None:
-        """Set one number of a row that is there already."""
+        """Set one number of an existing row."""
         self._columns[name][row] = value
 
     def column(self, name: str) -> np.ndarray:
@@ -49,11 +49,11 @@ class FrameTable:
         return np.array(self._columns[name])
 
     def states(self) -> np.ndarray:
-        """The states as numbers into ``STATES``, (n,)."""
+        """The states as indices into ``STATES``, (n,)."""
         return np.array(self.state)
 
     def text(self) -> str:
-        """The table as CSV with a line of names; empty where nothing was measured."""
+        """The table as CSV with a header; cells are empty where nothing was measured."""
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
         writer.writerow(["video", "frame", "time", "state", *COLUMNS])

@@ -3,12 +3,12 @@
 from faceit.measure.summary import HEADS_APART
 
 WHY = {
-    "identity": "the face is the least like {to}'s there", "expression": "the expression is off there",
-    "pose": "the head is turned otherwise there", "seam": "the edge of the face shows there",
+    "identity": "the face looks least like {to}'s there", "expression": "the expression is off there",
+    "pose": "the head is turned differently there", "seam": "the edge of the face shows there",
     "lost": "no face is found in the result there",
 }  # fmt: skip
-FOLLOWS, LOOSELY = 0.75, 0.45  # correlations from which something follows, or does so loosely
-WRONG_WAY = 6.0  # degrees that a head is off on average: noses that differ make a few, more shows as a fault
+FOLLOWS, LOOSELY = 0.75, 0.45  # correlations from which something follows, or follows loosely
+WRONG_WAY = 6.0  # degrees that a head is off on average: different noses alone cause a few, more is a visible fault
 WAYS = {  # what a negative and a positive angle look like
     "yaw": ("turned {} further to the picture's left", "turned {} further to the picture's right"),
     "pitch": ("lowered {} further", "raised {} further"),
@@ -33,8 +33,8 @@ def summary(evaluation: dict) -> list[str]:
 def _seen(evaluation: dict) -> str:
     if not evaluation.get("seen"):
         return ""
-    return ("Careful: the network has trained on faces that are held out now, so figures on held-out material are "
-            "better than they should be; train under another name to know.")  # fmt: skip
+    return ("Careful: the network was trained on faces that are now held out, so figures on held-out material are "
+            "too good; train under another name for true figures.")  # fmt: skip
 
 
 def _coverage(evaluation: dict) -> str:
@@ -49,23 +49,23 @@ def _coverage(evaluation: dict) -> str:
 
 
 def _likeness(evaluation: dict) -> str:
-    """Identity and expression in one sentence: a still mean face would pass the one alone."""
+    """Identity and expression in one sentence, because a still mean face would pass identity alone."""
     identity, expression = evaluation.get("identity"), evaluation.get("expression")
     if not identity or identity["nearer_to"] is None or not expression:
         return ""
-    text = f"Reads as {evaluation['to']['name']} in {identity['nearer_to']:.0%} of frames"
+    text = f"Recognised as {evaluation['to']['name']} in {identity['nearer_to']:.0%} of frames"
     text += f"; {_following('the mouth', expression['mouth_opening']['r'])}"
     eyes = [expression[key]["r"] for key in ("left_eye", "right_eye") if expression[key]["r"] is not None]
     return text + (f", {_following('the eyes', sum(eyes) / len(eyes))}." if eyes else ".")
 
 
 def _beside_floors(evaluation: dict) -> str:
-    """The distance that is behind it, beside that of real footage, and what a still face would reach."""
+    """The distance to the wanted person, next to that of real footage and of a still face."""
     if not _likeness(evaluation):
         return ""
     dlib, second, to = evaluation["identity"]["dlib"], evaluation["identity"]["second"], evaluation["to"]["name"]
-    own = dlib["floors"]["real_to"]
-    real = f"{to}'s own unseen faces: {own:.2f}; " if own is not None else ""
+    real_distance = dlib["floors"]["real_to"]
+    real = f"{to}'s own unseen faces: {real_distance:.2f}; " if real_distance is not None else ""
     text = f"{dlib['to']:.2f} away from {to} ({real}below 0.6 is the same person)"
     text += f", {second['name']} {second['to']:.2f}" if second["to"] is not None else ""
     still, still_r = dlib["floors"]["mean_face"], evaluation["expression"]["mouth_opening"]["floors"]["mean_face"]["r"]
@@ -78,10 +78,10 @@ def _beside_floors(evaluation: dict) -> str:
 def _following(what: str, r: float | None) -> str:
     if r is None:
         return f"{what} of the driving face hardly {'moves' if what.endswith('mouth') else 'move'}"
-    one = what.endswith("mouth")
-    word = (("follows" if one else "follow") if r >= FOLLOWS else
-            ("follows loosely" if one else "follow loosely") if r >= LOOSELY else
-            ("does not follow" if one else "do not follow"))  # fmt: skip
+    singular = what.endswith("mouth")
+    word = (("follows" if singular else "follow") if r >= FOLLOWS else
+            ("follows loosely" if singular else "follow loosely") if r >= LOOSELY else
+            ("does not follow" if singular else "do not follow"))  # fmt: skip
     return f"{what} {word} (r = {r:.2f})"
 
 
@@ -97,12 +97,12 @@ def _pose(evaluation: dict) -> str:
         word = "is held askew" if list(wrong) == ["roll"] else "looks the wrong way"
         numbers = ", ".join(f"{name} {beyond:+.0f}" for name, beyond in wrong.items())
         return f"The head {word}: {_further(wrong)} than it should be ({numbers}){rest}"
-    word = "The head turns along" if pose["angle"] < 4 and not stiff else "The head does not quite turn along"
+    word = "The head follows" if pose["angle"] < 4 and not stiff else "The head does not quite follow"
     return f"{word}: {pose['angle']:.1f} degrees off on average{rest}"
 
 
 def _further(angles: dict[str, float]) -> str:
-    """How far a head is turned beyond another, from degrees by angle."""
+    """How much further a head is turned than another, in words, from degrees by angle."""
     turns = [WAYS[name][beyond > 0].format(f"{abs(beyond):.0f} degrees") for name, beyond in angles.items()]
     return " and ".join(filter(None, (", ".join(turns[:-1]), turns[-1])))
 
@@ -145,7 +145,7 @@ def _reconstruction(evaluation: dict) -> str:
     sides = (evaluation.get("reconstruction") or {}).values()
     parts = [f"{side['name']} {side['psnr']:.1f} dB, {side['gain']:+.1f} over the mean face"
              for side in sides if side and side["psnr"] is not None]  # fmt: skip
-    return f"Unseen faces as themselves: {'; '.join(parts)}." if parts else ""
+    return f"Reconstruction of unseen faces: {'; '.join(parts)}." if parts else ""
 
 
 def _heads(evaluation: dict) -> str:

@@ -1,1 +1,1 @@
-"""Pages to look at in a browser: numbers become charts, values become one self-contained HTML file."""
+"""Pages for a browser: numbers become charts, values become one self-contained HTML file."""

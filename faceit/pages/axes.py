@@ -1,9 +1,9 @@
-"""What all charts stand on: numbers as small inline SVG drawings, their horizontal axis and their marks.
+"""What all charts share: small inline SVG drawings with a horizontal axis and marks.
 
-A drawing is as wide as the place it stands in: across, everything is in percent, so that letters keep their size on a
-telephone; down, everything is in pixels. Lines and areas lie in a nested field that is stretched. Colours are CSS
-classes: ``from`` and ``to`` for the two people, ``plain`` for what belongs to neither. Where there is nothing to draw
-the answer is empty, and the page says so in words.
+A drawing fills the width of its container: horizontal positions are in percent, so that text keeps its size on a
+phone; vertical ones are in pixels. Lines and areas are in a nested field that is stretched. Colours are CSS
+classes: ``from`` and ``to`` for the two people, ``plain`` for what belongs to neither. With nothing to draw
+the result is empty, and the page says so in words.
 """
 
 import math
@@ -20,7 +20,7 @@ LONGEST_LABEL = 24  # letters
 
 @dataclass(frozen=True)
 class Mark:
-    """A marked place on a scale: a floor, a threshold, the ideal."""
+    """A marked value on a scale: a floor, a threshold, the ideal."""
 
     name: str
     value: float | None
@@ -29,7 +29,7 @@ class Mark:
 
 
 def is_number(value) -> bool:
-    """Whether something was measured: no None, nan, infinity, nor what is beyond belief."""
+    """Whether something was measured: not None, nan, infinite or impossibly large."""
     return value is not None and math.isfinite(value) and abs(value) < LARGEST
 
 
@@ -47,7 +47,7 @@ class Across:
 
 
 def axis(along: Across, bottom: float, across: Callable[[float], str]) -> str:
-    """The horizontal axis at ``bottom`` with its ticks; ``across`` gives a place on it in words."""
+    """The horizontal axis at ``bottom`` with its ticks; ``across`` formats a value on it."""
     parts = []
     places = [along.low] if along.single else [x for x, _ in ticks(along.low, along.high, 5)]
     for x in places:
@@ -60,7 +60,7 @@ def axis(along: Across, bottom: float, across: Callable[[float], str]) -> str:
 
 
 def ticks(low: float, high: float, about: int) -> list[tuple[float, str]]:
-    """Round numbers from ``low`` to ``high``, ``about`` so many, each with its words."""
+    """About ``about`` round numbers from ``low`` to ``high``, each with its label."""
     raw = (high - low) / max(1, about)
     if not raw > 0:
         return []
@@ -79,12 +79,12 @@ def mark_text(mark: Mark) -> str:
 
 
 def stretched(paths: Iterable[str], top: float, height: float) -> str:
-    """Drawings whose x are units of the field, stretched over the whole width."""
+    """Paths whose x are in units of the field, stretched over the whole width."""
     return (f'<svg x="0" y="{top}" width="100%" height="{height}" viewBox="0 0 {FIELD} {height}" '
             f'preserveAspectRatio="none">{"".join(paths)}</svg>')  # fmt: skip
 
 
 def svg(kind: str, body: str, height: float, label: str) -> Markup:
-    """The whole drawing; ``label`` is read to those who do not see it."""
+    """The whole drawing; ``label`` is for screen readers."""
     return Markup(f'<svg class="chart {kind}" role="img" aria-label="{escape(label)}" width="100%" '
                   f'height="{height:g}">{body}</svg>')  # fmt: skip

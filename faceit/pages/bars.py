@@ -1,4 +1,4 @@
-"""A value on its scale, with marks whose labels do not overlap; and shares of a whole."""
+"""Bars: a value on its scale, with marks whose labels do not overlap; and shares of a whole."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,14 +8,14 @@ from markupsafe import Markup, escape
 from faceit.pages.axes import FIELD, LONGEST_LABEL, Across, Mark, is_number, mark_text, svg
 from faceit.pages.values import shown
 
-NARROWEST = 310  # pixels; the width of a drawing on a small telephone, for labels not to overlap there
-LETTER = 6.3  # pixels; the usual width of one in a label
+NARROWEST = 310  # pixels; the width of a drawing on a small phone, where labels must not overlap either
+LETTER = 6.3  # pixels; the usual width of a letter in a label
 LABEL_ROW = 15  # pixels
 
 
 def bar(value: float | None, marks: Sequence[Mark], label: str, *, low: float = 0.0, high: float | None = None,
         tone: str = "to") -> Markup:  # fmt: skip
-    """A value on its scale, with marked and labelled floors below it; the scale grows to hold them all."""
+    """A value on its scale, with labelled marks below it; the scale is extended to include them all."""
     marks = [mark for mark in marks if is_number(mark.value)]
     values = [mark.value for mark in marks] + ([value] if is_number(value) else [])
     if not values:
@@ -35,7 +35,7 @@ def bar(value: float | None, marks: Sequence[Mark], label: str, *, low: float = 
 
 
 def slim_bar(value: float | None, marks: Sequence[Mark], label: str, *, low: float, high: float) -> Markup:
-    """A value on its scale without letters: floors are told apart by their shapes, which a legend explains."""
+    """A value on its scale without text: floors differ in shape, which a legend explains."""
     placed = [(mark.kind, mark.value) for mark in marks if mark.value is not None and is_number(mark.value)]
     if not is_number(value) and not placed:
         return Markup("")
@@ -48,7 +48,7 @@ def slim_bar(value: float | None, marks: Sequence[Mark], label: str, *, low: flo
 
 
 def shape(kind: str) -> Markup:
-    """The sign of a floor in a slim bar, drawn around (0, 0)."""
+    """The symbol of a floor in a slim bar, drawn around (0, 0)."""
     if kind == "mean_face":
         return Markup('<path class="sign mean_face" d="M0 -5.5L5.5 0L0 5.5L-5.5 0Z"/>')
     return Markup('<path class="sign unswapped" d="M0 -7V7"/>')
@@ -77,7 +77,7 @@ def _knob(value, along, tone) -> str:
 
 
 def _place_labels(marks, along) -> list[tuple[Mark, float, int, str]]:
-    """(mark, percent, row, anchor): no two labels overlap, and no label's line runs through another label."""
+    """(mark, percent, row, anchor), so that no two labels overlap and no label's line crosses another label."""
     marks = sorted(marks, key=lambda mark: mark.value)
     at = [along(mark.value) * NARROWEST / FIELD for mark in marks]
     widths = [(min(len(mark.name), LONGEST_LABEL) + len(shown(mark.value, mark.digits)) + 1) * LETTER for mark in marks]
@@ -91,7 +91,7 @@ def _place_labels(marks, along) -> list[tuple[Mark, float, int, str]]:
 
 @dataclass(frozen=True)
 class _Label:
-    """A label in a row below its scale, in pixels of the narrowest drawing; its line comes down at ``at``."""
+    """A label in a row below its scale, in pixels of the narrowest drawing; its line is at ``at``."""
 
     at: float
     row: int
@@ -100,7 +100,7 @@ class _Label:
     right: float
 
     def suits(self, other: "_Label", crossing: bool) -> bool:
-        """Whether both can stay where they are; with ``crossing`` a line may run behind a label."""
+        """Whether both can stay where they are; with ``crossing`` a line may pass behind a label."""
         if self.row == other.row:
             return self.right + 6 < other.left or other.right + 6 < self.left
         upper, lower = (self, other) if self.row < other.row else (other, self)
@@ -108,7 +108,7 @@ class _Label:
 
 
 def _placed(before: list[_Label], at, widths, rows: int, crossing: bool) -> list[_Label] | None:
-    """Labels for all places, in so many rows, by trying; None when they do not fit."""
+    """Labels for all positions in ``rows`` rows, found by backtracking; None if they do not fit."""
     if len(before) == len(at):
         return before
     for label in _options(at[len(before)], widths[len(before)], rows):
@@ -125,12 +125,12 @@ def _options(at: float, width: float, rows: int) -> list[_Label]:
         for anchor, left in (("middle", at - width / 2), ("start", at), ("end", at - width)):
             if left >= 0 and left + width <= NARROWEST:
                 options.append(_Label(at, row, anchor, left, left + width))
-    # a label wider than the drawing fits nowhere: it begins on the left
+    # a label wider than the drawing fits nowhere: it starts at the left edge
     return options or [_Label(at, row, "start" if at < NARROWEST / 2 else "end", 0, NARROWEST) for row in range(rows)]
 
 
 def shares(parts: Sequence[tuple[str, str, float]], label: str) -> Markup:
-    """(name, CSS class, count) as one bar cut into parts."""
+    """(name, CSS class, count) as one bar divided into parts."""
     parts = [(name, kind, count) for name, kind, count in parts if is_number(count) and count > 0]
     total = sum(count for _, _, count in parts)
     if not parts:

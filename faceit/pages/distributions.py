@@ -1,4 +1,4 @@
-"""How often something was counted: heatmaps over two angles, and histograms."""
+"""Distributions: heatmaps over two angles, and histograms."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ EMPTY_CELL = 'class="cell none"'
 def heatmap(counts: Sequence[Sequence[float]], columns: Sequence[float], rows: Sequence[float], label: str, *,
             tone: str = "plain", flagged: Sequence[tuple[int, int]] = (), row_height: int = 24) -> Markup:  # fmt: skip
     """Counts as shaded cells; ``columns`` and ``rows`` are the bins' edges, ``flagged`` cells (row, column) are
-    outlined. Empty when nothing was counted or the edges do not fit."""
+    marked with a cross. Empty if nothing was counted or the edges do not fit."""
     wide, high = len(columns) - 1, len(rows) - 1
     if wide < 1 or len(counts) != high or any(len(row) != wide for row in counts):
         return Markup("")
@@ -36,12 +36,12 @@ def heatmap(counts: Sequence[Sequence[float]], columns: Sequence[float], rows: S
 
 
 def _count(n) -> float:
-    """A count, 0 for what is none."""
+    """A count; 0 for what is not a positive number."""
     return n if is_number(n) and n > 0 else 0
 
 
 def _edge_labels(columns: Sequence[float], rows: Sequence[float], step: float, row_height: int) -> list[str]:
-    """Degrees below and on the left of a heatmap; below only as many as have room on a small telephone."""
+    """Degrees below and to the left of a heatmap; below, only as many as fit on a small phone."""
     bottom = (len(rows) - 1) * row_height
     every = -(-(len(columns) - 1) * WIDEST_DEGREES // NARROWEST_HEATMAP)
     below = [f'<text x="{j * step:.2f}%" y="{bottom + 15}" text-anchor="middle">{_degrees(edge)}</text>'
@@ -67,7 +67,7 @@ def _degrees(value: float) -> str:
 
 def histograms(edges: Sequence[float], drawn: Sequence[tuple[str, str, Sequence[float]]], label: str, *,
                ends: tuple[str, str], height: int = 96) -> Markup:  # fmt: skip
-    """(name, tone, counts) laid over each other, each as shares of its own total; ``ends`` are words for the axis."""
+    """(name, tone, counts) overlaid, each as shares of its own total; ``ends`` are labels for the axis."""
     filled = []
     for _, tone, counts in drawn:
         counts = [_count(n) for n in counts]

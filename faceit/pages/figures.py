@@ -1,6 +1,6 @@
 """The figures of an evaluation as rows to read: name, value, unit, one line of meaning, and a bar with its floors.
 
-``said`` is evaluation.json as docs/evaluation.md describes it; any of it may be missing.
+``evaluation`` is the content of evaluation.json (docs/evaluation.md); any part of it may be missing.
 """
 
 from dataclasses import dataclass, field
@@ -34,7 +34,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Group:
-    """Rows that belong together; ``sentence`` stands in their place when there are none."""
+    """Rows that belong together; ``sentence`` is shown if there are none."""
 
     key: str
     title: str
@@ -51,19 +51,20 @@ class People:
     giver: str  # "to"
 
 
-def people(said: dict) -> People:
-    return People(text(said, "from", "name") or "the driving person", text(said, "to", "name") or "the wanted person")
+def people(evaluation: dict) -> People:
+    return People(text(evaluation, "from", "name") or "the driving person",
+                  text(evaluation, "to", "name") or "the wanted person")  # fmt: skip
 
 
 def floors(values: dict, who: People, digits: int, key: str | None = None) -> list[Mark]:
-    """The floors of a figure as marks. ``key`` picks one figure where several share their floors."""
+    """The floors of a figure as marks. ``key`` selects one figure where several share their floors."""
     names = {"real_to": f"real {who.giver}", "real_from": f"real {who.driver}", "unswapped": "unswapped",
              "mean_face": "mean face"}  # fmt: skip
     return [Mark(word, floor(values, name, key), name, digits) for name, word in names.items()]
 
 
 def floor(values: dict, name: str, key: str | None) -> float | None:
-    """One floor's number, whichever of floor and figure was written on the outside."""
+    """One floor's number, whether the file nests figures in floors or floors in figures."""
     if key is None:
         return number(values, name)
     inside = number(values, name, key)
@@ -76,7 +77,7 @@ def _rows(*rows: Figure | None) -> tuple[Figure, ...]:
 
 def _row(name: str, value: float | None, digits: int, unit: str, meaning: str, marks: list[Mark] | None = None,
          **scale) -> Figure | None:  # fmt: skip
-    """A row, or None where nothing was measured."""
+    """A row, or None if nothing was measured."""
     if value is None:
         return None
     drawn = bar(value, marks, f"{name}: {shown(value, digits)} {unit}", **scale) if marks is not None else Markup("")
@@ -87,13 +88,13 @@ def _row(name: str, value: float | None, digits: int, unit: str, meaning: str, m
 # ------------------------------------------------------------------------------------------ identity and expression
 
 
-def identity(said: dict) -> Group:
-    """How far the face is the wanted person's, by two recognisers."""
-    who, values = people(said), part(said, "identity")
+def identity(evaluation: dict) -> Group:
+    """How closely the face resembles the wanted person, by two recognisers."""
+    who, values = people(evaluation), part(evaluation, "identity")
     share, frames = number(values, "nearer_to"), number(values, "frames")
     of = f"Of {shown(frames, 0)} encoded frames" if frames is not None else "Share of the encoded frames"
     nearer = share is not None and Figure(
-        f"Nearer to {who.giver} than to {who.driver}", percent(share), "", f"{of}; real footage has all.",
+        f"Nearer to {who.giver} than to {who.driver}", percent(share), "", f"{of}; in real footage all are.",
         bar(share, [], f"{percent(share)} of frames nearer to {who.giver}", high=1.0),
     )  # fmt: skip
     dlib = part(values, "dlib")
@@ -127,20 +128,20 @@ def _recognised(values: dict, side: str, name: str, meaning: str, who: People, *
 
 @dataclass(frozen=True)
 class Following:
-    """How one part of the face follows the driving one."""
+    """How closely one part of the face follows the driving face."""
 
     name: str
     r: str
     r_bar: Markup
     error: str
     error_bar: Markup
-    sentence: str  # in place of both where the driving face holds still
+    sentence: str  # shown instead of both if the driving face holds still
 
 
-def expression(said: dict) -> list[Following]:
+def expression(evaluation: dict) -> list[Following]:
     """A row for each expression that the evaluation names; empty when it names none. All rows have one scale."""
-    found = {name: part(said, "expression", key) for key, name in EXPRESSIONS.items()
-             if key in part(said, "expression")}  # fmt: skip
+    found = {name: part(evaluation, "expression", key) for key, name in EXPRESSIONS.items()
+             if key in part(evaluation, "expression")}  # fmt: skip
     reach = {key: [v for values in found.values() for v in _numbers(values, key).values() if v is not None]
              for key in ("r", "error")}  # fmt: skip
     lowest, largest = min([0.0, *reach["r"]]), max([1.0, *reach["error"]])
@@ -165,8 +166,8 @@ def _slim(values: dict, name: str, key: str, low: float, high: float) -> tuple[s
     value = found.pop("swapped")
     if value is None:
         return "–", Markup("")
-    said = ", ".join(f"{kind.replace('_', ' ')} {shown(v)}" for kind, v in found.items() if v is not None)
-    label = f"{name}, {key}: {shown(value)}" + (f" ({said})" if said else "")
+    floors_in_words = ", ".join(f"{kind.replace('_', ' ')} {shown(v)}" for kind, v in found.items() if v is not None)
+    label = f"{name}, {key}: {shown(value)}" + (f" ({floors_in_words})" if floors_in_words else "")
     marks = [Mark(kind, v, kind) for kind, v in found.items()]
     return shown(value), slim_bar(value, marks, label, low=low, high=high)
 
@@ -174,19 +175,19 @@ def _slim(values: dict, name: str, key: str, low: float, high: float) -> tuple[s
 # --------------------------------------------------------------------------------------------------- all the others
 
 
-def groups(said: dict) -> list[Group]:
+def groups(evaluation: dict) -> list[Group]:
     """The groups below identity and expression, in their order."""
-    return [_pose(said), _reconstruction(said), _sharpness(said), _time(said), _seam(said), _background(said)]
+    return [part_of(evaluation) for part_of in (_pose, _reconstruction, _sharpness, _time, _seam, _background)]
 
 
-def _pose(said: dict) -> Group:
-    who, values = people(said), part(said, "pose")
+def _pose(evaluation: dict) -> Group:
+    who, values = people(evaluation), part(evaluation, "pose")
     meanings = {
         "angle": ("Head angle", 1, "°", "Mean difference from the driving head; lower follows better."),
         "yaw": ("Turn (yaw)", 1, "°", "Left and right."),
-        "pitch": ("Nod (pitch)", 1, "°", "Up and down; noses differ, so a few degrees are a matter of faces."),
+        "pitch": ("Nod (pitch)", 1, "°", "Up and down; noses differ, so a few degrees are due to the faces."),
         "roll": ("Tilt (roll)", 1, "°", "Towards a shoulder."),
-        "shift": ("Shift", 3, "eye distances", "How far the face\u2019s middle moved in the picture."),
+        "shift": ("Shift", 3, "eye distances", "How far the centre of the face moved in the picture."),
     }
     rows = [_row(name, number(values, key), digits, unit, meaning, floors(part(values, "floors"), who, digits, key))
             for key, (name, digits, unit, meaning) in meanings.items()]  # fmt: skip
@@ -200,7 +201,7 @@ def _pose(said: dict) -> Group:
 
 
 def _offset(values: dict, who: People, key: str, name: str, minus: str) -> Figure | None:
-    """By how much the swapped head is turned beyond the driving one, on a scale with 0 in its middle."""
+    """The signed difference between swapped and driving head, on a scale with 0 in the middle."""
     driving, swapped, r = (number(values, which, key) for which in ("driving", "swapped", "r"))
     meaning = f"Swapped minus driving head; {minus}."
     if driving is not None and swapped is not None:
@@ -212,15 +213,15 @@ def _offset(values: dict, who: People, key: str, name: str, minus: str) -> Figur
     return _row(name, value, 1, "°", meaning, marks, low=-reach, high=reach)
 
 
-def _reconstruction(said: dict) -> Group:
+def _reconstruction(evaluation: dict) -> Group:
     rows = []
     for side in ("a", "b"):
-        values = part(said, "reconstruction", side)
+        values = part(evaluation, "reconstruction", side)
         name, faces = text(values, "name") or side, number(values, "faces")
         of = f"{shown(faces, 0)} held-out faces" if faces is not None else "held-out faces"
         gain = number(values, "gain")
         more = f" {shown(gain, 1)} dB over the mean face." if gain is not None else ""
-        tone = _tone(said, side)
+        tone = _tone(evaluation, side)
         rows += [
             _row(f"{name} as themselves", number(values, "psnr"), 1, "dB", f"PSNR on {of}; higher is better.{more}",
                  [Mark("mean face", number(values, "mean_face_psnr"), "mean_face", 1)], low=10, high=40, tone=tone),
@@ -231,13 +232,13 @@ def _reconstruction(said: dict) -> Group:
     return Group("reconstruction", "Reconstruction", _rows(*rows), nothing)
 
 
-def _tone(said: dict, side: str) -> str:
+def _tone(evaluation: dict, side: str) -> str:
     """The colour of the YAML's side: the driving person's or the wanted one's."""
-    return "from" if (side == "a") != (said.get("reverse") is True) else "to"
+    return "from" if (side == "a") != (evaluation.get("reverse") is True) else "to"
 
 
-def _sharpness(said: dict) -> Group:
-    who, values = people(said), part(said, "sharpness")
+def _sharpness(evaluation: dict) -> Group:
+    who, values = people(evaluation), part(evaluation, "sharpness")
     size = number(values, "size")
     how = f"Deviation of the Laplacian{f' at {shown(size, 0)} pixels' if size is not None else ''}; higher is sharper."
     rows = _rows(
@@ -248,24 +249,24 @@ def _sharpness(said: dict) -> Group:
     return Group("sharpness", "Sharpness", rows, "Sharpness was not measured: no face was found in the result.")
 
 
-def _time(said: dict) -> Group:
-    values = part(said, "time")
+def _time(evaluation: dict) -> Group:
+    values = part(evaluation, "time")
     ideal = [Mark("ideal", 1.0, "ideal")]
     rows = _rows(
-        _row("Jitter", number(values, "jitter"), 2, "×", "How much landmarks tremble, against the driving video.",
+        _row("Jitter", number(values, "jitter"), 2, "×", "How much landmarks tremble, relative to the driving video.",
              ideal, high=2.0),
-        _row("Flicker", number(values, "flicker"), 2, "×", "How much colours change, against the driving video.",
+        _row("Flicker", number(values, "flicker"), 2, "×", "How much colours change, relative to the driving video.",
              ideal, high=2.0),
-        _row("Warp", number(values, "warp"), 1, "gray levels", "What differs from the frame before, moved along; lower "
-             "is steadier.", [Mark("driving", number(values, "warp_driving"), "floor", 1)]),
+        _row("Warp", number(values, "warp"), 1, "gray levels", "Difference from the motion-compensated previous frame; "
+             "lower is steadier.", [Mark("driving", number(values, "warp_driving"), "floor", 1)]),
     )  # fmt: skip
     return Group("time", "Time", rows, "Steadiness was not measured: there are no neighbouring swapped frames.")
 
 
-def _seam(said: dict) -> Group:
-    values = part(said, "seam")
+def _seam(evaluation: dict) -> Group:
+    values = part(evaluation, "seam")
     rows = _rows(
-        _row("Seam", number(values, "swapped"), 1, "LAB", "Colour step across the mask\u2019s edge.",
+        _row("Seam", number(values, "swapped"), 1, "LAB", "Colour step across the edge of the mask.",
              [Mark("driving", number(values, "driving"), "floor", 1)]),
         _row("Added by the swap", number(values, "added"), 1, "LAB", "What was not there before; 0 is ideal.",
              [Mark("ideal", 0.0, "ideal", 0)], high=10.0),
@@ -273,8 +274,8 @@ def _seam(said: dict) -> Group:
     return Group("seam", "Seam", rows, "The seam was not measured: no mask could be laid over the result.")
 
 
-def _background(said: dict) -> Group:
-    values = part(said, "background")
+def _background(evaluation: dict) -> Group:
+    values = part(evaluation, "background")
     rows = _rows(
         _row("Background kept", number(values, "psnr"), 1, "dB", "PSNR outside mask and label; the codec is the limit.",
              [Mark("codec alone", number(values, "floors", "codec"), "floor", 1)], low=20, high=50),
@@ -286,7 +287,7 @@ def _background(said: dict) -> Group:
 
 @dataclass(frozen=True)
 class Coverage:
-    """What became of the frames: the bar, and (class, words, count, share) of each part."""
+    """What happened to the frames: the bar, and (class, words, count, share) of each part."""
 
     bar: Markup
     parts: tuple[tuple[str, str, str, str], ...]
@@ -294,9 +295,9 @@ class Coverage:
     speed: str
 
 
-def coverage(said: dict) -> Coverage | None:
-    """None when no frames were counted."""
-    values = part(said, "coverage")
+def coverage(evaluation: dict) -> Coverage | None:
+    """How many frames were swapped and why others were not; None if no frames were counted."""
+    values = part(evaluation, "coverage")
     counts = {state: number(values, state) or 0.0 for state in STATES}
     total = number(values, "frames") or 0.0
     if sum(counts.values()) > total > 0:  # the lost ones were counted among the swapped
@@ -308,5 +309,5 @@ def coverage(said: dict) -> Coverage | None:
              if counts[state] > 0]  # fmt: skip
     drawn = shares([(STATES[state], state, counts[state]) for state in STATES],
                    "; ".join(f"{words}: {share}" for _, words, _, share in parts))  # fmt: skip
-    rate = number(said, "speed", "frames_per_second")
+    rate = number(evaluation, "speed", "frames_per_second")
     return Coverage(drawn, tuple(parts), shown(total, 0), shown(rate, 1) if rate is not None else "")

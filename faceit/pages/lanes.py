@@ -1,4 +1,4 @@
-"""Stretches of an axis that lead somewhere, those that overlap below one another."""
+"""Linked intervals on an axis; overlapping ones are drawn below one another."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ MOST_LANES, LANE_ROW, NARROWEST_LANE = 12, 18, 0.35  # rows; pixels; percent of 
 
 @dataclass(frozen=True)
 class Lane:
-    """A stretch of the axis with a place to go to; ``kind`` is its CSS class and ``name`` its words."""
+    """An interval on the axis with a link; ``kind`` is its CSS class and ``name`` its tooltip."""
 
     start: float
     end: float
@@ -23,7 +23,7 @@ class Lane:
 
 def lanes(drawn: Sequence[Lane], label: str, *, span: tuple[float, float],
           across: Callable[[float], str] = str) -> Markup:  # fmt: skip
-    """Stretches of an axis, those that overlap below one another; more than ``MOST_LANES`` share the last row."""
+    """Intervals on an axis, overlapping ones below one another; beyond ``MOST_LANES`` rows they share the last."""
     if not drawn:
         return Markup("")
     along, parts = Across(*span), []

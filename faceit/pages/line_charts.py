@@ -1,4 +1,4 @@
-"""Lines over an axis of time or steps: with gaps, shaded stretches, levels and numbered places."""
+"""Line charts over time or steps: with gaps, shaded intervals, levels and numbered positions."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -10,8 +10,8 @@ from markupsafe import Markup, escape
 from faceit.pages.axes import Across, Mark, axis, is_number, mark_text, stretched, svg, ticks
 from faceit.pages.values import shown
 
-MOST_POINTS = 600  # of a line; more are thinned to the lowest and highest of each stretch
-GAP = 2.5  # times the usual distance of neighbours: a line is broken there
+MOST_POINTS = 600  # of a line; more are thinned to the lowest and highest of each interval
+GAP = 2.5  # times the usual distance between neighbours: the line is broken there
 
 Point = tuple[float, float | None]
 
@@ -28,7 +28,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Stretch:
-    """A shaded part of the axis, from ``start`` to ``end``; ``kind`` is its CSS class and ``name`` its word."""
+    """A shaded part of the axis, from ``start`` to ``end``; ``kind`` is its CSS class and ``name`` its tooltip."""
 
     start: float
     end: float
@@ -49,9 +49,9 @@ def lines(
     levels: Sequence[Mark] = (),
     pins: Sequence[tuple[float, str]] = (),
 ) -> Markup:
-    """Lines over a common axis, with gaps where values are missing. ``across`` gives a place on the axis in words,
-    ``span`` is its reach; ``levels`` are horizontal lines, ``pins`` numbered places above. ``log`` is used where it can
-    be: a scale of powers of ten needs values above zero."""
+    """Lines over a common axis, with gaps where values are missing. ``across`` formats a value on the axis,
+    ``span`` is its range; ``levels`` are horizontal lines, ``pins`` numbered positions above. ``log`` is ignored
+    unless all values are above zero."""
     kept = [(line, points) for line in drawn if (points := _measured(line.points))]
     if not kept:
         return Markup("")
@@ -73,7 +73,7 @@ def lines(
 
 
 def _marks(line: Line, drawn: tuple[str, list[tuple[float, float]]], top: float) -> tuple[str, str]:
-    """A line's path, and the dots of its points that stand alone; ``drawn`` is what ``_path`` made of it."""
+    """A line's path, and dots for its isolated points; ``drawn`` is the result of ``_path``."""
     path, single = drawn
     style = f"line {line.tone}{' dashed' if line.dashed else ''}"
     dots = [f'<circle class="mark dot {line.tone}" cx="{x / 10:.2f}%" cy="{top + y:.1f}" r="2.5"/>' for x, y in single]
@@ -105,7 +105,7 @@ class _Scale:
         return self._powers() if self.log else ticks(self.low, self.high, max(2, self.height // 42))
 
     def _powers(self) -> list[tuple[float, str]]:
-        """Ticks of a scale of powers of ten: 1, 2 and 5 of each, or only 1 where those are too many."""
+        """Ticks of a logarithmic scale: 1, 2 and 5 of each power of ten, or only 1 if those are too many."""
         low, high = 10**self.low, 10**self.high
         steps = [(m, e) for e in range(math.floor(self.low), math.ceil(self.high) + 1) for m in (1, 2, 5)]
         found = [(m * 10.0**e, shown(m * 10.0**e, max(0, -e))) for m, e in steps if low <= m * 10.0**e <= high]
@@ -115,7 +115,7 @@ class _Scale:
 
 
 def _path(points, along, down, gaps) -> tuple[str, list[tuple[float, float]]]:
-    """The path's commands, and the places of points that stand alone."""
+    """The path's commands, and the positions of isolated points."""
     path, single = [], []
     for piece in _pieces(points, gaps):
         places = [(along(x), down(y)) for x, y in _thinned(piece)]
@@ -127,7 +127,7 @@ def _path(points, along, down, gaps) -> tuple[str, list[tuple[float, float]]]:
 
 
 def _pieces(points, gaps) -> list[list[tuple[float, float]]]:
-    """The line cut where its points lie much farther apart than they usually do."""
+    """The line split where its points are much farther apart than usual."""
     apart = sorted(b[0] - a[0] for a, b in pairwise(points))
     most = GAP * apart[len(apart) // 2] if gaps and apart else math.inf
     pieces = [[points[0]]]
@@ -139,14 +139,14 @@ def _pieces(points, gaps) -> list[list[tuple[float, float]]]:
 
 
 def _thinned(points) -> list[tuple[float, float]]:
-    """At most ``MOST_POINTS``: of each stretch the lowest and the highest, so that no spike is lost."""
+    """At most ``MOST_POINTS``: the lowest and the highest of each interval, so that no spike is lost."""
     if len(points) <= MOST_POINTS:
         return points
     bins = MOST_POINTS // 2
     kept = []
     for i in range(bins):
-        some = range(i * len(points) // bins, (i + 1) * len(points) // bins)
-        ends = {min(some, key=lambda n: points[n][1]), max(some, key=lambda n: points[n][1])}
+        stretch = range(i * len(points) // bins, (i + 1) * len(points) // bins)
+        ends = {min(stretch, key=lambda n: points[n][1]), max(stretch, key=lambda n: points[n][1])}
         kept += [points[n] for n in sorted(ends)]
     return kept
 
@@ -183,7 +183,7 @@ def _levels(levels, down, top) -> str:
 
 
 def _pins(pins, along, top) -> str:
-    """Numbered places; neighbours share one label."""
+    """Numbered positions; neighbours share one label."""
     groups: list[tuple[float, list[str]]] = []
     for x, name in sorted(pins):
         at = along(x) / 10

@@ -1,4 +1,4 @@
-"""From a template and its values to a page, and from pixels to a picture inside it."""
+"""Templates rendered to pages, and pixels to pictures embedded in them."""
 
 import base64
 import hashlib
@@ -19,10 +19,9 @@ QUALITIES = (84, 76, 68, 60, 50)  # of JPEG, tried in turn until a picture is sm
 
 
 def render(template: str, **values) -> str:
-    """A template of this folder with its values, as HTML. What comes from files is escaped; a value that the template
-    wants and nobody gave is an error."""
+    """A template of this folder with its values, as HTML. Values are escaped; a missing value is an error."""
     page = _environment().get_template(template).render(**values)
-    # names on disk and in JSON may hold half a character or a zero, which no page can
+    # names on disk and in JSON may contain lone surrogates or zero bytes, which HTML cannot
     return page.encode("utf-8", "replace").decode("utf-8").replace("\0", "\ufffd")
 
 
@@ -35,13 +34,13 @@ def _environment() -> jinja2.Environment:
 
 
 def script(name: str) -> tuple[Markup, str]:
-    """A script of this folder to be put into a page, and the word by which the page's policy allows it and no other."""
+    """A script of this folder to embed in a page, and the hash by which the page's policy allows only this script."""
     text = (TEMPLATES / name).read_text(encoding="utf-8")
     return Markup(text), f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode('ascii')}"
 
 
 def link(folder: Path, path: Path | None, time: float) -> str | None:
-    """Where a browser finds a video at ``time``, as seen from a page in ``folder``; None where no file is."""
+    """The address of a video at ``time`` for a page in ``folder``; None if there is no file."""
     if path is None or not path.is_file():
         return None
     try:
@@ -52,7 +51,7 @@ def link(folder: Path, path: Path | None, time: float) -> str | None:
 
 
 def picture(rgb: np.ndarray, most_kb: float = 40.0) -> str:
-    """Pixels (h, w, 3) uint8 RGB as a data: URI of a JPEG of at most ``most_kb``; smaller in the end if it must be."""
+    """Pixels (h, w, 3) uint8 RGB as a data: URI of a JPEG of at most ``most_kb``; scaled down if necessary."""
     from PIL import Image
 
     while True:

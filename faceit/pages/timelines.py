@@ -1,4 +1,4 @@
-"""The frames of a video over its time: a chart for each thing that was measured, and one for the training."""
+"""Charts over time: one for each measurement of a video's frames, and one of the training's loss."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +18,7 @@ MOST_STRETCHES = 400  # shaded ones in a chart
 
 @dataclass(frozen=True)
 class Timeline:
-    """One chart with its words; ``legend`` is (colour class, words) of its lines."""
+    """One chart with its texts; ``legend`` is (colour class, words) of its lines."""
 
     title: str
     meaning: str
@@ -29,7 +29,7 @@ class Timeline:
 
 @dataclass(frozen=True)
 class Frames:
-    """The rows of one video in frames.csv: times in seconds, states, and columns of numbers, nan where not measured."""
+    """One video's rows of frames.csv: times in seconds, states, and columns of numbers, nan where not measured."""
 
     time: np.ndarray
     state: Sequence[str]
@@ -42,28 +42,28 @@ class Frames:
         return self.columns.get(name, np.full(len(self.time), np.nan))
 
 
-def timelines(said: dict, frames: Frames, pins: Sequence[tuple[float, str]] = ()) -> list[Timeline]:
-    """The charts of one video; those of which nothing was measured are left out."""
+def timelines(evaluation: dict, frames: Frames, pins: Sequence[tuple[float, str]] = ()) -> list[Timeline]:
+    """The charts of one video; those without measurements are left out."""
     if not len(frames.time):
         return []
-    who = people(said)
+    who = people(evaluation)
     drawn = [
-        _likeness(said, frames, who, pins), _mouth(frames), _second(said, frames, who),
+        _likeness(evaluation, frames, who, pins), _mouth(frames), _second(evaluation, frames, who),
         _pair(frames, "yaw", "Head, left and right", "Degrees; positive is to the picture\u2019s right."),
         _pair(frames, "pitch", "Head, up and down", "Degrees; positive is up."),
-        _sharpness(said, frames, who),
+        _sharpness(evaluation, frames, who),
         _pair(frames, "jitter", "Jitter", "Trembling of the landmarks, in eye distances."),
         _pair(frames, "warp", "Warp", "Left over after motion, in gray levels."),
     ]  # fmt: skip
     drawn = [one for one in drawn if one.chart]
     halves = [i for i, one in enumerate(drawn) if not one.wide]
-    if len(halves) % 2:  # the last one would stand beside nothing
+    if len(halves) % 2:  # the last one would have no neighbour
         drawn[halves[-1]] = replace(drawn[halves[-1]], wide=True)
     return drawn
 
 
 def stretches(frames: Frames) -> list[Stretch]:
-    """Where nothing was swapped, or the result has no face: neighbouring frames of one state together."""
+    """Where nothing was swapped, or the result has no face: neighbouring frames of the same state are merged."""
     found: list[Stretch] = []
     step = float(np.median(np.diff(frames.time))) if len(frames.time) > 1 else 0.04
     for time, state in zip(frames.time.tolist(), frames.state, strict=True):
@@ -79,33 +79,33 @@ def stretches(frames: Frames) -> list[Stretch]:
 def _chart(frames: Frames, drawn: list[Line], title: str, **more) -> Markup:
     span = float(frames.time[0]), float(frames.time[-1])
     label = f"{title} over time: {', '.join(line.name for line in drawn)}"
-    return lines(drawn, label, across=second_word(span[1]), span=span, stretches=stretches(frames), **more)
+    return lines(drawn, label, across=time_labels(span[1]), span=span, stretches=stretches(frames), **more)
 
 
-def second_word(last: float):
-    """How places on an axis of seconds are said: 4 s, or 1:20 in longer videos."""
-    def said(seconds: float) -> str:
+def time_labels(last: float):
+    """A function that formats seconds on an axis up to ``last``: 4 s, or 1:20 in longer videos."""
+    def label(seconds: float) -> str:
         if last < 90:
             return f"{seconds:g}\u202fs"
         return f"{int(seconds // 60)}:{int(seconds % 60):02d}"
-    return said
+    return label
 
 
-def _likeness(said: dict, frames: Frames, who: People, pins) -> Timeline:
+def _likeness(evaluation: dict, frames: Frames, who: People, pins) -> Timeline:
     title = "Likeness"
     drawn = [Line(f"to {who.giver}", frames.points("distance_to"), "to"),
              Line(f"to {who.driver}", frames.points("distance_from"), "from")]  # fmt: skip
-    level = Mark("same person below", number(said, "identity", "dlib", "threshold"), "limit")
+    level = Mark("same person below", number(evaluation, "identity", "dlib", "threshold"), "limit")
     chart = _chart(frames, drawn, title, levels=[level], pins=pins, height=190)
     meaning = "Distance of dlib\u2019s encodings to each person; numbers above are the worst frames below."
     return Timeline(title, meaning if pins else meaning.partition(";")[0] + ".", chart, _legend(drawn), wide=True)
 
 
-def _second(said: dict, frames: Frames, who: People) -> Timeline:
-    name = text(said, "identity", "second", "name") or "a second recogniser"
+def _second(evaluation: dict, frames: Frames, who: People) -> Timeline:
+    name = text(evaluation, "identity", "second", "name") or "a second recogniser"
     drawn = [Line(f"to {who.giver}", frames.points("second_to"), "to"),
              Line(f"to {who.driver}", frames.points("second_from"), "from")]  # fmt: skip
-    level = Mark("same person above", number(said, "identity", "second", "threshold"), "limit")
+    level = Mark("same person above", number(evaluation, "identity", "second", "threshold"), "limit")
     chart = _chart(frames, drawn, "Similarity", levels=[level])
     meaning = f"Cosine similarity by {name}; higher is more alike."
     return Timeline("Likeness, second opinion", meaning, chart, _legend(drawn))
@@ -115,42 +115,42 @@ def _mouth(frames: Frames) -> Timeline:
     title = "Mouth opening"
     drawn = [Line("driving", _standard(frames, "mouth_opening_driving"), "from"),
              Line("swapped", _standard(frames, "mouth_opening_swapped"), "to")]  # fmt: skip
-    meaning = "Each from its own mean, in its own standard deviations: the lines should lie on each other."
+    meaning = "Each relative to its own mean, in its own standard deviations: the lines should coincide."
     return Timeline(title, meaning, _chart(frames, drawn, title, height=170), _legend(drawn), wide=True)
 
 
 def _standard(frames: Frames, name: str) -> list[tuple[float, float]]:
     values = frames.column(name)
-    there = values[np.isfinite(values)]
-    deviation = float(there.std()) if len(there) else 0.0
+    measured = values[np.isfinite(values)]
+    deviation = float(measured.std()) if len(measured) else 0.0
     if not deviation > 1e-9:
         return []
-    return list(zip(frames.time.tolist(), ((values - there.mean()) / deviation).tolist(), strict=True))
+    return list(zip(frames.time.tolist(), ((values - measured.mean()) / deviation).tolist(), strict=True))
 
 
 def _pair(frames: Frames, key: str, title: str, meaning: str) -> Timeline:
-    """Driving and swapped of one thing; jitter and warp name the swapped one without a word."""
+    """One measurement in the driving and the swapped video; for jitter and warp the swapped column has no suffix."""
     swapped = f"{key}_swapped" if f"{key}_swapped" in frames.columns else key
     drawn = [Line("driving", frames.points(f"{key}_driving"), "from"), Line("swapped", frames.points(swapped), "to")]
     return Timeline(title, meaning, _chart(frames, drawn, title), _legend(drawn))
 
 
-def _sharpness(said: dict, frames: Frames, who: People) -> Timeline:
+def _sharpness(evaluation: dict, frames: Frames, who: People) -> Timeline:
     drawn = [Line("swapped", frames.points("sharpness"), "to")]
-    marks = floors(part(said, "sharpness", "floors"), who, 1)
+    marks = floors(part(evaluation, "sharpness", "floors"), who, 1)
     levels = [mark for mark in marks if mark.kind in ("real_to", "mean_face")]
     chart = _chart(frames, drawn, "Sharpness", levels=levels)
     return Timeline("Sharpness", "Deviation of the Laplacian, in gray levels.", chart, _legend(drawn))
 
 
 def _legend(drawn: list[Line]) -> tuple[tuple[str, str], ...]:
-    there = [line for line in drawn if any(y is not None and np.isfinite(y) for _, y in line.points)]
-    return tuple((f"{line.tone}{' dashed' if line.dashed else ''}", line.name) for line in there)
+    measured = [line for line in drawn if any(y is not None and np.isfinite(y) for _, y in line.points)]
+    return tuple((f"{line.tone}{' dashed' if line.dashed else ''}", line.name) for line in measured)
 
 
 def losses(history: Sequence[Mapping[str, float | None]], names: Mapping[str, str],
            tones: Mapping[str, str]) -> Timeline:  # fmt: skip
-    """Both people's loss over the minutes of training; on faces that were held out, dashed."""
+    """Both people's loss over the minutes of training; dashed on held-out faces."""
     drawn = []
     for side in ("a", "b"):
         for key, words, dashed in (("loss", "", False), ("held", ", held out", True)):
@@ -159,5 +159,5 @@ def losses(history: Sequence[Mapping[str, float | None]], names: Mapping[str, st
     chart = lines(drawn, f"Loss over the minutes of training: {names['a']} and {names['b']}", height=220, log=True,
                   gaps=False, across=lambda minutes: f"{minutes:g}\u202fmin")  # fmt: skip
     held = any(line.dashed and _legend([line]) for line in drawn)
-    more = " Dashed: on held-out faces; where that rises, the network learns its faces by heart." if held else ""
+    more = " Dashed: on held-out faces; where that rises, the network is overfitting." if held else ""
     return Timeline("Loss", f"Lower is better.{more}", chart, _legend(drawn), wide=True)

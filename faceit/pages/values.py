@@ -1,12 +1,12 @@
-"""Values out of files that others wrote, and numbers as people say them.
+"""Values from files that may be damaged, and numbers formatted for reading.
 
-What is not there, or not of its kind, is None.
+A value that is missing or of the wrong type is None.
 """
 
 import math
 
-LARGEST = 1e12  # beyond it, a number in a file is damage
-NARROW = "\u202f"  # a thin space that does not break, between a number and its unit
+LARGEST = 1e12  # a larger number in a file means damage
+NARROW = "\u202f"  # a thin no-break space, between a number and its unit
 
 
 def number(value, *keys) -> float | None:
@@ -36,21 +36,21 @@ def items(value, *keys) -> list:
 
 
 def numbers(value, *keys) -> list[float]:
-    """The list of numbers at ``keys``; empty when one of them is none."""
+    """The list of numbers at ``keys``; empty if one of them is not a number."""
     found = [number(v) for v in items(value, *keys)]
     numeric = [v for v in found if v is not None]
     return numeric if len(numeric) == len(found) else []
 
 
 def at(value, *keys):
-    """What lies at ``keys``, through mappings; None where the way ends."""
+    """The value at ``keys`` in nested mappings; None if a key is missing."""
     for key in keys:
         value = value.get(key) if isinstance(value, dict) else None
     return value
 
 
 def shown(value: float, digits: int = 2) -> str:
-    """A number with so many decimals, a true minus, and thousands apart."""
+    """A number with ``digits`` decimals, a true minus sign and separated thousands."""
     text = f"{value:,.{digits}f}"
     if float(text.replace(",", "")) == 0:
         text = text.lstrip("-")
@@ -58,14 +58,14 @@ def shown(value: float, digits: int = 2) -> str:
 
 
 def percent(share: float) -> str:
-    """0.412 -> 41 %; what is nearly none or nearly all is not rounded to it."""
+    """0.412 -> 41 %; a share near 0 or 1 gets a decimal, so that it is not rounded to 0 % or 100 %."""
     hundredths = 100 * share
     digits = 1 if 0 < hundredths < 1 or 99 < hundredths < 100 else 0
     return f"{shown(hundredths, digits)}{NARROW}%"
 
 
 def clock(seconds: float) -> str:
-    """A place in a video: 0:07.3, 1:02:03.5."""
+    """A time in a video: 0:07.3, 1:02:03.5."""
     tenths = round(max(0.0, seconds) * 10)
     minutes, tenths = divmod(tenths, 600)
     hours, minutes = divmod(minutes, 60)
@@ -74,5 +74,5 @@ def clock(seconds: float) -> str:
 
 
 def whose(name: str) -> str:
-    """The name with what makes it an owner."""
+    """The name in the possessive."""
     return f"{name}\u2019" if name.endswith(("s", "S")) else f"{name}\u2019s"

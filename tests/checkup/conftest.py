@@ -17,11 +17,11 @@ posix = pytest.mark.skipif(os.name == "nt", reason="the stand-ins for programs a
 @pytest.fixture
 def without_keras(monkeypatch):
     """Without the twelve seconds of Keras: a function that says what its report is to be."""
-    said = {"version": "3.15", "backend": "tensorflow", "has_gpu": False, "nvidia": [], "speed": ["cpu", 10, 5.4],
-            "disk": {"auto": 150_000_000, "cpu": 150_000_000}}  # fmt: skip
+    report = {"version": "3.15", "backend": "tensorflow", "has_gpu": False, "nvidia": [], "speed": ["cpu", 10, 5.4],
+              "disk": {"auto": 150_000_000, "cpu": 150_000_000}}  # fmt: skip
     real = isolated.run
-    monkeypatch.setattr(isolated, "run", lambda code: said if "network.trial" in code else real(code))
-    return said.update
+    monkeypatch.setattr(isolated, "run", lambda code: report if "network.trial" in code else real(code))
+    return report.update
 
 
 @pytest.fixture
@@ -39,9 +39,9 @@ def examine(capfd):
     def run(*words) -> tuple[int, dict[str, list[str]], str]:
         capfd.readouterr()
         code = main(["doctor", *map(str, words)])
-        said = capfd.readouterr()
-        assert "Traceback" not in said.out + said.err
-        *lines, last = (said.out + said.err).splitlines()
+        output = capfd.readouterr()
+        assert "Traceback" not in output.out + output.err
+        *lines, last = (output.out + output.err).splitlines()
         found = {}
         for line in lines:
             assert re.match(r"(ok  |!   |FAIL)  \S.{9}  \S", line), line

@@ -70,4 +70,4 @@ def test_everything_broken_at_once_is_no_traceback(tmp_path):
     assert re.search(r"^ok    disk .* a project needs about 1\.0 GB$", done.stdout, re.MULTILINE)
     broken = {"libraries", "numpy", "cv2", "av", "dlib", "moviepy", "yt-dlp", "project", "ffmpeg"}
     assert broken <= fails <= broken | {"matplotlib", "skimage"}  # which cannot start without those
-    assert re.fullmatch(r"faceit: \d+ things stand in the way of the main job; see FAIL above\.\n", done.stderr)
+    assert re.fullmatch(r"faceit: \d+ things must be fixed; see FAIL above\.\n", done.stderr)

@@ -20,7 +20,7 @@ from faceit.network.trial import steps_per_second, throwaway
 
 from ..conftest import SECONDS, SIDE, copied, write_project
 
-SPEEDS = Speeds(look=10.0, steps=5.0, convert=8.0, frame_bytes=50_000, model_size=150_000_000)
+SPEEDS = Speeds(preprocess=10.0, steps=5.0, convert=8.0, frame_bytes=50_000, model_size=150_000_000)
 ROW = re.compile(r"(preprocess \w+|train|convert) {2,}(.+?) {2,}(.+?) {2,}(-|\d[\d.]* [kMG]B)")
 
 
@@ -49,7 +49,7 @@ def left(project, name="c2h", speeds=SPEEDS):
     swap = project.swap(name)
     preset, about = stage._preset(project, swap)
     found = sources(project, [swap.a, swap.b])
-    made = [*stage._looking(project, swap, found, speeds), stage._training(project, swap, preset, about, speeds)]
+    made = [*stage._preprocessing(project, swap, found, speeds), stage._training(project, swap, preset, about, speeds)]
     return {row.stage: row for row in made}
 
 
@@ -110,8 +110,8 @@ def test_it_goes_with_the_length(people, tmp_path):
     clip = str(people / "collins.mp4")
     videos = {"collins": [clip], "hopper": [{"url": clip, "name": "part", "start": 1, "end": 1.5, "fps": 20}]}
     found = left(load_project(write_project(tmp_path, people, videos)))
-    assert found["preprocess collins"].seconds == SECONDS * 10 / SPEEDS.look
-    assert found["preprocess hopper"].seconds == 0.5 * 20 / SPEEDS.look
+    assert found["preprocess collins"].seconds == SECONDS * 10 / SPEEDS.preprocess
+    assert found["preprocess hopper"].seconds == 0.5 * 20 / SPEEDS.preprocess
     assert found["preprocess collins"].disk == 3 * found["preprocess hopper"].disk > 0
 
 
@@ -129,8 +129,8 @@ def test_files_that_cannot_be_counted(people, tmp_path):
     project = load_project(write_project(tmp_path, people, videos))
     found = sources(project, project.people.values())
     assert [bool(source.trouble) for source in found] == [True, True, False, True]
-    said = "\n".join(stage._left_out(found))
-    assert "collins's gone-" in said and "gone.mp4 does not exist." in said and "text.mp4 is not a video" in said
+    output = "\n".join(stage._left_out(found))
+    assert "collins's gone-" in output and "gone.mp4 does not exist." in output and "text.mp4 is not a video" in output
     assert left(project)["preprocess collins"].seconds == 3.0
 
 
@@ -139,7 +139,7 @@ def test_photos_are_frames_too(people, tmp_path):
     text = file.read_text().replace("  hopper:\n", f"  hopper:\n    photos: [{people}, {people / 'hopper.png'}]\n")
     file.write_text(text)
     found = left(load_project(file))
-    assert found["preprocess hopper"].seconds == (30 + 3) / SPEEDS.look  # two portraits in the folder, one named
+    assert found["preprocess hopper"].seconds == (30 + 3) / SPEEDS.preprocess  # two portraits in the folder, one named
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_an_imported_model_goes_no_further(people, tmp_path):
     project.model_dir("c2h").mkdir(parents=True)
     (project.model_dir("c2h") / "weights.safetensors").touch()
     row = stage._training(project, project.swap("c2h"), CPU, {"step": 9}, SPEEDS)
-    assert (row.seconds, row.disk) == (0, 0) and "goes no further" in row.what
+    assert (row.seconds, row.disk) == (0, 0) and "cannot be trained further" in row.what
     assert model_bytes(project, "c2h", 10**9) == 0
 
 
@@ -197,14 +197,14 @@ def test_a_short_disk_is_said(tmp_path, monkeypatch):
     [disk] = disks({tmp_path / "data": 70_000_000, tmp_path / "models" / "x": 50_000_000})  # one disk: one sum
     assert (disk.place, disk.free, disk.need, disk.short) == (tmp_path, 10**8, 120_000_000, 20_000_000)
     short, last = stage._sums(60.0, 120_000_000, [disk])
-    assert "too small: 120 MB are needed and 100 MB free; make room for 20 MB." in short
+    assert "too small: 120 MB are needed, 100 MB are free; make room for 20 MB." in short
     assert last == "Before the first conversion: about 1 min 00 s and 120 MB of disk; 100 MB are free."
     assert Disk(tmp_path, 5, 4).short == 0
 
 
-@pytest.mark.parametrize(("count", "said"), [(0, "0 kB"), (1, "1 kB"), (92_400_000, "92 MB"), (1.45e9, "1.4 GB")])
-def test_sizes_as_people_say_them(count, said):
-    assert size(count) == said
+@pytest.mark.parametrize(("count", "text"), [(0, "0 kB"), (1, "1 kB"), (92_400_000, "92 MB"), (1.45e9, "1.4 GB")])
+def test_sizes_as_people_say_them(count, text):
+    assert size(count) == text
 
 
 # ---- at the start of training ----

@@ -28,7 +28,7 @@ def test_an_environment_that_was_left_aside(tmp_path, monkeypatch):
     python.parent.mkdir(parents=True)
     python.touch()
     [line] = check_python()
-    assert f"begin commands with `{python}`." in line.text and str(python) in reinstall_step()
+    assert f"start commands with `{python}`." in line.text and str(python) in reinstall_step()
 
 
 def test_libraries_that_are_missing_or_too_old(tmp_path, monkeypatch):
@@ -47,7 +47,8 @@ def test_libraries_that_are_missing_or_too_old(tmp_path, monkeypatch):
     (tmp_path / "requirements.txt").write_text("numpy>=1\npyyaml\n")
     [line] = check_libraries()
     assert line.mark == OK
-    assert re.fullmatch(r"all 2 are there: numpy \S+ \(tested with 99\.1\), pyyaml \S+ \(tested with 7\)", line.text)
+    assert re.fullmatch(r"all 2 are installed: numpy \S+ \(tested with 99\.1\), pyyaml \S+ \(tested with 7\)",
+                        line.text)  # fmt: skip
 
 
 def test_a_library_under_another_name_will_do(monkeypatch):

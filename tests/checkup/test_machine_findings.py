@@ -67,4 +67,4 @@ def test_a_folder_that_cannot_be_written(quick, tmp_path, examine):
         file = a_project(tmp_path)
         subprocess.run(["mount", "-o", "remount,ro", str(tmp_path)], check=True)
         code, found, _ = examine("--config", file)
-        assert code == 1 and "cannot be written: make it yours, or work in another folder." in found["disk"][0]
+        assert code == 1 and "cannot be written: change its permissions, or work in another folder." in found["disk"][0]

@@ -18,12 +18,12 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_init_writes_a_project_that_validates(tmp_path):
-    said = init(tmp_path / "faceit.yaml")
+    output = init(tmp_path / "faceit.yaml")
     project = load_project(tmp_path / "faceit.yaml")
     assert list(project.swaps) == ["anna_to_ben"]
     assert project.people["anna"].consent == "my own face"
     assert (tmp_path / "data" / "persons").is_dir()
-    assert str(tmp_path / "data" / "persons") in said and "anna_to_ben" in said
+    assert str(tmp_path / "data" / "persons") in output and "anna_to_ben" in output
 
 
 def test_init_makes_the_folder_it_is_given(tmp_path):
@@ -34,12 +34,12 @@ def test_init_makes_the_folder_it_is_given(tmp_path):
 def test_init_overwrites_nothing(tmp_path):
     file = tmp_path / "faceit.yaml"
     file.write_text("mine")
-    with pytest.raises(FaceitError, match="is there already"):
+    with pytest.raises(FaceitError, match="already exists"):
         init(file)
     assert file.read_text() == "mine"
     dangling = tmp_path / "link.yaml"
     dangling.symlink_to(tmp_path / "nowhere")
-    with pytest.raises(FaceitError, match="is there already"):
+    with pytest.raises(FaceitError, match="already exists"):
         init(dangling)
 
 
@@ -71,23 +71,23 @@ def test_the_docs_list_every_setting_with_its_default(kind):
     table = text.split(f"\n## {section}", 1)[1].split("\n## ")[0]
     table = "|" + table.split("|", 1)[1].split("\n\n")[0]  # the first one there
     rows = [[cell.strip() for cell in line.split("|")[1:3]] for line in table.splitlines() if line.startswith("| ")]
-    said = {}
+    defaults_by_name = {}
     for keys, defaults in rows:  # "| crf, preset | 18, medium |" is two
         alone = ", " not in keys
-        said |= dict(zip(keys.split(", "), [defaults] if alone else defaults.split(", "), strict=True))
+        defaults_by_name |= dict(zip(keys.split(", "), [defaults] if alone else defaults.split(", "), strict=True))
     for field in dataclasses.fields(kind):
         value = field.default
         shown = str(value).lower() if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else value
-        assert field.name in said, f"{field.name} is not in docs/configuration.md"
-        assert value is None or said[field.name] == str(shown)
+        assert field.name in defaults_by_name, f"{field.name} is not in docs/configuration.md"
+        assert value is None or defaults_by_name[field.name] == str(shown)
 
 
 def test_status_of_a_project_that_has_nothing_yet(tmp_path):
     init(tmp_path / "faceit.yaml")
-    said = status(load_project(tmp_path / "faceit.yaml"))
-    assert "anna: portrait missing: " in said and "XXXXXXXXXXX" in said
-    assert "not downloaded" in said and "0 faces in all" in said
-    assert "anna_to_ben: anna gets the face of ben; not trained yet" in said
+    output = status(load_project(tmp_path / "faceit.yaml"))
+    assert "anna: portrait missing: " in output and "XXXXXXXXXXX" in output
+    assert "not downloaded" in output and "0 faces in all" in output
+    assert "anna_to_ben: anna gets the face of ben; not trained yet" in output
 
 
 def test_status_tells_a_file_that_is_there_from_one_that_is_not(tmp_path):
@@ -98,8 +98,8 @@ def test_status_tells_a_file_that_is_there_from_one_that_is_not(tmp_path):
         "    videos: [there.mp4, {url: gone.mp4, name: gone}]\n"
     )
     lines = [line.strip() for line in status(load_project(tmp_path / "faceit.yaml")).splitlines()]
-    assert "a: portrait there; consent: mine" in lines
-    assert any(re.fullmatch(r"there-\w{6}: file there, no faces yet", line) for line in lines)
+    assert "a: portrait found; consent: mine" in lines
+    assert any(re.fullmatch(r"there-\w{6}: file found, no faces yet", line) for line in lines)
     assert "gone: file missing" in lines and "photos: no faces yet" in lines
 
 
@@ -108,9 +108,9 @@ def test_status_survives_what_lies_about_in_models(tmp_path):
     for name in ("anna_to_ben", "damaged", "a name with spaces", ".part"):
         (tmp_path / "models" / name).mkdir(parents=True)
         (tmp_path / "models" / name / "model.json").write_text("{")
-    said = status(load_project(tmp_path / "faceit.yaml"))
-    assert "anna_to_ben: anna gets the face of ben;" in said and "damaged: not in the YAML;" in said
-    assert "is damaged" in said and "spaces" not in said and ".part" not in said
+    output = status(load_project(tmp_path / "faceit.yaml"))
+    assert "anna_to_ben: anna gets the face of ben;" in output and "damaged: not in the YAML;" in output
+    assert "is damaged" in output and "spaces" not in output and ".part" not in output
 
 
 @pytest.mark.slow
@@ -122,11 +122,11 @@ def test_status_of_a_project_that_is_trained(trained, tmp_path, capsys):
     (tmp_path / "data" / "output" / "c2h" / "talk.mp4").touch()
     (tmp_path / "models" / "c2h").rename(tmp_path / "models" / "old")
     assert main(["status", "--config", str(file)]) == 0
-    said = capsys.readouterr().out
-    assert "29 faces in all" in said and "30 faces in all" in said
-    assert "c2h: collins gets the face of hopper; not trained yet" in said
-    assert re.search(r"old: not in the YAML; cpu\b.*, 30 steps in ", said)
-    assert str(Path("data/output/c2h/talk.mp4")) in said
+    output = capsys.readouterr().out
+    assert "29 faces in all" in output and "30 faces in all" in output
+    assert "c2h: collins gets the face of hopper; not trained yet" in output
+    assert re.search(r"old: not in the YAML; cpu\b.*, 30 steps in ", output)
+    assert str(Path("data/output/c2h/talk.mp4")) in output
 
 
 def test_a_project_can_be_moved(tmp_path, people):

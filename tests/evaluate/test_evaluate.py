@@ -52,22 +52,23 @@ def test_what_was_held_out_is_converted_and_measured(trained, tmp_path, capfd):
     file = copied(trained, tmp_path)
     assert run(file, "evaluate", "c2h") == 0
     folder = file.parent / "models" / "c2h"
-    said = read(folder / "evaluation.json")
-    assert (said["format"], said["kind"], said["from"]["name"], said["to"]["name"]) == (1, "model", "collins", "hopper")
-    [video] = said["videos"]
+    results = read(folder / "evaluation.json")
+    assert (results["format"], results["kind"]) == (1, "model")
+    assert (results["from"]["name"], results["to"]["name"]) == ("collins", "hopper")
+    [video] = results["videos"]
     assert video["start"] == pytest.approx(2.4) and video["end"] == pytest.approx(3.0, abs=0.1)
     assert (folder / video["file"]).is_file() and (folder / video["source"]).resolve().is_file()
-    assert said["coverage"]["frames"] == frame_count(probe(folder / video["file"])) == 9
+    assert results["coverage"]["frames"] == frame_count(probe(folder / video["file"])) == 9
     for side, name in (("a", "collins"), ("b", "hopper")):
-        told = said["reconstruction"][side]
-        assert (told["name"], told["faces"]) == (name, 6)
-        assert 10 < told["psnr"] < 60 and 0 < told["ssim"] <= 1
-        assert told["gain"] == pytest.approx(told["psnr"] - told["mean_face_psnr"], abs=1e-3)
-        assert said["faces"][side]["held_out"] == 6 and sum(map(sum, said["faces"][side]["yaw_pitch"])) == 30
-    assert said["seen"] is False
-    assert said["heads"].keys() == {"yaw", "pitch", "differ"} and abs(said["heads"]["yaw"]["to"]) < 60
-    assert said["pose"]["offset"].keys() == said["pose"]["driving"].keys() == {"yaw", "pitch", "roll"}
-    assert said["pose"]["floors"]["unswapped"]["offset"] == {"yaw": 0, "pitch": 0, "roll": 0}
+        figures = results["reconstruction"][side]
+        assert (figures["name"], figures["faces"]) == (name, 6)
+        assert 10 < figures["psnr"] < 60 and 0 < figures["ssim"] <= 1
+        assert figures["gain"] == pytest.approx(figures["psnr"] - figures["mean_face_psnr"], abs=1e-3)
+        assert results["faces"][side]["held_out"] == 6 and sum(map(sum, results["faces"][side]["yaw_pitch"])) == 30
+    assert results["seen"] is False
+    assert results["heads"].keys() == {"yaw", "pitch", "differ"} and abs(results["heads"]["yaw"]["to"]) < 60
+    assert results["pose"]["offset"].keys() == results["pose"]["driving"].keys() == {"yaw", "pitch", "roll"}
+    assert results["pose"]["floors"]["unswapped"]["offset"] == {"yaw": 0, "pitch": 0, "roll": 0}
     out = capfd.readouterr().out
     assert "9 of 9 frames are swapped." in out and "report.html" in out
     assert (folder / "report.html").is_file() and (folder / "frames.csv").is_file()
@@ -81,14 +82,15 @@ def test_a_converted_video_is_measured_against_its_source_the_same_twice(convert
         assert run(file, "evaluate", "c2h", str(output(file))) == 0
         written.append([path.read_bytes() for path in files])
     assert written[0] == written[1]
-    said = json.loads(written[0][0])
-    assert (said["kind"], said["videos"][0]["file"], said["videos"][0]["frames"]) == ("video", "talk.mp4", 30)
-    assert said["coverage"] == {"frames": 30, "swapped": 30, "no_face": 0, "someone_else": 0, "lost": 0, "turned": 0}
-    assert said["identity"]["dlib"]["floors"].keys() == {"real_to", "real_from", "unswapped", "mean_face"}
-    assert said["identity"]["dlib"]["floors"]["real_to"] < 0.4 < 0.5 < said["identity"]["dlib"]["floors"]["unswapped"]
-    assert said["expression"].keys() == set(EXPRESSIONS) and said["speed"]["frames_per_second"] > 0
-    assert said["background"]["psnr"] > 35 and said["background"]["floors"]["codec"] > 35
-    assert nothing_is_nan(said) and "30 of 30 frames are swapped." in said["summary"]
+    results = json.loads(written[0][0])
+    assert (results["kind"], results["videos"][0]["file"], results["videos"][0]["frames"]) == ("video", "talk.mp4", 30)
+    assert results["coverage"] == {"frames": 30, "swapped": 30, "no_face": 0, "someone_else": 0, "lost": 0, "turned": 0}
+    assert results["identity"]["dlib"]["floors"].keys() == {"real_to", "real_from", "unswapped", "mean_face"}
+    dlib_floors = results["identity"]["dlib"]["floors"]
+    assert dlib_floors["real_to"] < 0.4 < 0.5 < dlib_floors["unswapped"]
+    assert results["expression"].keys() == set(EXPRESSIONS) and results["speed"]["frames_per_second"] > 0
+    assert results["background"]["psnr"] > 35 and results["background"]["floors"]["codec"] > 35
+    assert nothing_is_nan(results) and "30 of 30 frames are swapped." in results["summary"]
     rows = list(csv.DictReader(written[0][1].decode().splitlines()))
     assert len(rows) == 30 and set(COLUMNS) < rows[0].keys()
     assert output(file).with_name("talk.report.html").is_file()
@@ -99,10 +101,11 @@ def test_report_at_once_and_a_part_and_a_moved_project(converted, people, tmp_pa
     file = copied(converted, tmp_path / "one")
     words = ["--reverse", "--start", "1", "--end", "2", "--height", "240", "--report"]
     assert run(file, "convert", "c2h", str(people / "hopper.mp4"), *words) == 0
-    made = file.parent / "data" / "output" / "c2h" / "hopper-1-2-reverse.evaluation.json"
-    said = read(made)
-    assert said["reverse"] and (said["from"]["name"], said["to"]["name"]) == ("hopper", "collins")
-    assert (said["videos"][0]["start"], said["videos"][0]["height"], said["coverage"]["swapped"]) == (1.0, 240, 15)
+    evaluation = file.parent / "data" / "output" / "c2h" / "hopper-1-2-reverse.evaluation.json"
+    results = read(evaluation)
+    assert results["reverse"] and (results["from"]["name"], results["to"]["name"]) == ("hopper", "collins")
+    [video] = results["videos"]
+    assert (video["start"], video["height"], results["coverage"]["swapped"]) == (1.0, 240, 15)
     moved = file.parent.rename(tmp_path / "two")
     assert run(moved / "faceit.yaml", "evaluate", "c2h", str(moved / "data/output/c2h/hopper-1-2-reverse.mp4")) == 0
 
@@ -111,12 +114,12 @@ def test_without_face_sets_portraits_do_and_floors_are_missing(converted, tmp_pa
     file = copied(converted, tmp_path)
     shutil.rmtree(file.parent / "data" / "processed")
     assert run(file, "evaluate", "c2h", str(output(file))) == 0
-    said = read(output(file).with_name("talk.evaluation.json"))
-    floors = said["identity"]["dlib"]["floors"]
+    results = read(output(file).with_name("talk.evaluation.json"))
+    floors = results["identity"]["dlib"]["floors"]
     assert floors.pop("unswapped") > 0.5 and floors == {"real_to": None, "real_from": None, "mean_face": None}
-    assert said["reconstruction"] is None and said["faces"] == {"a": None, "b": None} and said["lacking"] == []
-    assert said["heads"] is None
-    assert said["sharpness"]["ratio"] is None and said["identity"]["dlib"]["to"] > 0
+    assert results["reconstruction"] is None and results["faces"] == {"a": None, "b": None} and results["lacking"] == []
+    assert results["heads"] is None
+    assert results["sharpness"]["ratio"] is None and results["identity"]["dlib"]["to"] > 0
 
 
 def test_what_can_be_wrong_is_a_sentence(converted, people, tmp_path, capfd):
@@ -138,7 +141,7 @@ def test_what_can_be_wrong_is_a_sentence(converted, people, tmp_path, capfd):
     assert "is not as long as its source" in complaint("c2h", str(talk), "--source", str(people / "collins.mp4"))
     story = read(talk.with_suffix(".json"))
     talk.with_suffix(".json").write_text(json.dumps(story | {"source_file": "gone.mp4"}))
-    assert "gone.mp4, of which talk.mp4 was made, is not there: name it with --source." in complaint("c2h", str(talk))
+    assert "gone.mp4, from which talk.mp4 was made, is not there: name it with --source." in complaint("c2h", str(talk))
     talk.with_suffix(".json").write_text(json.dumps(story | {"swap": "other"}))
     assert "was made with the swap other: evaluate it under that name." in complaint("c2h", str(talk))
     for wrong in ({"settings": [1]}, {"settings": {"crf": "x"}}, {"counts": 3}, {"start": [2]}, {"portraits": 7}):
@@ -157,18 +160,19 @@ def test_a_model_that_may_have_trained_on_what_is_held_out_says_so(trained, tmp_
     about["held_out_from"]["b"] = dict.fromkeys(about["held_out_from"]["b"], 2.7)  # it has seen 0.3 s of the end
     model.write_text(json.dumps(about), encoding="utf-8")
     assert run(file, "evaluate", "c2h") == 0
-    said = read(model.with_name("evaluation.json"))
-    assert said["seen"] is True and said["summary"][0].startswith("Careful: the network has trained on faces that are")
+    results = read(model.with_name("evaluation.json"))
+    assert results["seen"] is True
+    assert results["summary"][0].startswith("Careful: the network was trained on faces that are now held out")
 
 
 def test_nobody_swapped_is_counted_and_no_figure_is_made_up(converted, tmp_path):
     file = copied(converted, tmp_path)
     assert run(file, "evaluate", "c2h", "talk.mp4", "--reverse") == 0  # as if Hopper had been in the talk
-    said = read(output(file).with_name("talk.evaluation.json"))
-    assert said["coverage"] == {"frames": 30, "swapped": 0, "no_face": 0, "someone_else": 30, "lost": 0, "turned": 0}
-    assert said["identity"]["nearer_to"] is None and said["expression"]["mouth_opening"]["r"] is None
-    assert said["worst"] == said["best"] == [] and nothing_is_nan(said)
-    assert said["summary"][0] == "0 of 30 frames are swapped (30 with only other people)."
+    results = read(output(file).with_name("talk.evaluation.json"))
+    assert results["coverage"] == {"frames": 30, "swapped": 0, "no_face": 0, "someone_else": 30, "lost": 0, "turned": 0}
+    assert results["identity"]["nearer_to"] is None and results["expression"]["mouth_opening"]["r"] is None
+    assert results["worst"] == results["best"] == [] and nothing_is_nan(results)
+    assert results["summary"][0] == "0 of 30 frames are swapped (30 with only other people)."
 
 
 def test_nothing_held_out_says_what_to_do(trained, tmp_path, capfd):

@@ -56,10 +56,10 @@ def bare(tmp_path):
     return write_sample(tmp_path, clips=False)
 
 
-def page_of(file: Path, said: Path, values: dict | None = None) -> Page:
+def page_of(file: Path, evaluation_file: Path, values: dict | None = None) -> Page:
     if values is not None:
-        said.write_text(json.dumps(values), encoding="utf-8")
-    return read(report(load_project(file), said))
+        evaluation_file.write_text(json.dumps(values), encoding="utf-8")
+    return read(report(load_project(file), evaluation_file))
 
 
 # ------------------------------------------------------------------------------------------------ with all there
@@ -73,17 +73,17 @@ def test_the_page_holds_everything_in_its_place(sample):
                   "same person 0.60", "Follows, r", "58×".replace("58", "0.58"), "11.4 frames/s", "3,316",
                   "bob has no faces turned left 37.5–52.5°, level", "of ann’s faces", "looks less like bob",
                   "Bob on drawing", "Drawn Talks", "CC BY 4.0", "0:05.0 to 1:05.0", "bob: a drawing, public domain",
-                  "held out", "Found besides and left out: twin 62, blurred 8.", "Settings of the conversion",
+                  "held out", "Also found, but left out: twin 62, blurred 8.", "Settings of the conversion",
                   "feather"):  # fmt: skip
         assert words in page.text, words
 
 
 def test_a_head_that_looks_the_wrong_way_is_shown(bare):
-    file, said = bare
-    page = page_of(file, said)
+    file, evaluation_file = bare
+    page = page_of(file, evaluation_file)
     for words in ("Offset of the turn −1.1°", "Swapped minus driving head; minus is to the picture’s left. On average "
                   "−2.4° in the driving video, −3.5° in the swapped one. It follows with r 0.96.",
-                  "Offset of the nod 3.2°", "Heads are held alike: the middle of ann’s faces looks 0° left and 2° up, "
+                  "Offset of the nod 3.2°", "Heads are held alike: the median of ann’s faces looks 0° left and 2° up, "
                   "that of bob’s 9° right and 2° up."):  # fmt: skip
         assert words in page.text, words
     charts = [svg.get("aria-label", "") for svg in page.all("svg")]
@@ -92,15 +92,15 @@ def test_a_head_that_looks_the_wrong_way_is_shown(bare):
     values = evaluation()
     values["pose"]["offset"]["yaw"], values["pose"]["swapped"]["yaw"] = -31.2, -33.6
     values["heads"] = {"yaw": {"from": -16.0, "to": 2.0}, "pitch": {"from": 3.0, "to": -5.0}, "differ": True}
-    page = page_of(file, said, values)
+    page = page_of(file, evaluation_file, values)
     assert "Offset of the turn −31.2°" in page.text and "−33.6° in the swapped one" in page.text
-    assert "Heads are held differently: the middle of ann’s faces looks 16° left and 3° up, that of bob’s 2° right " \
+    assert "Heads are held differently: the median of ann’s faces looks 16° left and 3° up, that of bob’s 2° right " \
            "and 5° down." in page.text  # fmt: skip
     older = evaluation()
     for key in ("offset", "driving", "swapped", "r"):
         del older["pose"][key]
     del older["heads"]
-    page = page_of(file, said, older)
+    page = page_of(file, evaluation_file, older)
     assert "Offset of" not in page.text and "Turn (yaw)" in page.text and "Heads are" not in page.text
 
 
@@ -141,14 +141,14 @@ def test_the_same_files_give_the_same_page(sample):
 
 
 def test_without_anything_beside_it_every_section_says_so(bare, tmp_path):
-    file, said = bare
+    file, evaluation_file = bare
     for name in ("models/a2b/model.json", "models/a2b/history.csv", "models/a2b/preview.jpg",
                  "data/output/a2b/talk.frames.csv"):  # fmt: skip
         (tmp_path / name).unlink()
-    page = page_of(file, said, {"format": 1})
+    page = page_of(file, evaluation_file, {"format": 1})
     assert {attrs.get("id") for _, attrs in page.tags} >= set(SECTIONS)
     assert not page.all("img") and not [svg for svg in page.all("svg") if "chart" in svg.get("class", "")]
-    for words in ("came without a summary", "Identity was not measured", "Expression was not measured",
+    for words in ("has no summary", "Identity was not measured", "Expression was not measured",
                   "The frames were not counted", "talk.frames.csv is not beside this page", "its training is not known",
                   "were not counted", "does not name the people", "are not recorded"):  # fmt: skip
         assert words in page.text, words
@@ -160,24 +160,24 @@ def test_videos_that_have_gone_are_named(bare):
 
 
 def test_a_source_that_has_gone_and_a_file_that_is_no_video(bare, tmp_path):
-    file, said = bare
-    (said.parent / "talk.mp4").write_text("not a video", encoding="utf-8")
-    assert "not a video" in page_of(file, said).text
+    file, evaluation_file = bare
+    (evaluation_file.parent / "talk.mp4").write_text("not a video", encoding="utf-8")
+    assert "not a video" in page_of(file, evaluation_file).text
     values = evaluation()
     del values["videos"][0]["file"]
-    assert "does not name the converted video" in page_of(file, said, values).text
+    assert "does not name the converted video" in page_of(file, evaluation_file, values).text
     values["videos"] = []
-    assert "does not say where this frame is" in page_of(file, said, values).text
+    assert "does not say where this frame is" in page_of(file, evaluation_file, values).text
 
 
 def test_an_imported_model_and_one_trained_on(bare, tmp_path):
-    file, said = bare
+    file, evaluation_file = bare
     (tmp_path / "models/a2b/history.csv").unlink()
     about = json.loads((tmp_path / "models/a2b/model.json").read_text(encoding="utf-8"))
     (tmp_path / "models/a2b/model.json").write_text(json.dumps(about | {"step": 5000}), encoding="utf-8")
-    page = page_of(file, said)
+    page = page_of(file, evaluation_file)
     assert "no history.csv beside the model" in page.text
-    assert "trained on since: 3,316 steps when this was measured, 5,000 on this disk" in page.text
+    assert "trained further since: 3,316 steps when this was measured, 5,000 on this disk" in page.text
 
 
 def test_reversed_colours_follow_the_people(bare):
@@ -189,15 +189,15 @@ def test_reversed_colours_follow_the_people(bare):
 
 
 def test_a_model_with_many_videos(bare, tmp_path):
-    file, said = bare
+    file, evaluation_file = bare
     values = evaluation() | {"kind": "model"}
     values["videos"] = [dict(values["videos"][0], file=f"held/{i:02d}.mp4") for i in range(9)]
     rows = [dict(row, video=i) for i in range(9) for row in frame_rows(60)]
-    (said.parent / "talk.frames.csv").write_text(table(rows), encoding="utf-8")
-    page = page_of(file, said, values)
+    (evaluation_file.parent / "talk.frames.csv").write_text(table(rows), encoding="utf-8")
+    page = page_of(file, evaluation_file, values)
     assert "03.mp4" in page.text and "3 more videos are in talk.frames.csv" in page.text
     model = tmp_path / "models" / "a2b" / "evaluation.json"
-    shutil.copy(said, model)
+    shutil.copy(evaluation_file, model)
     assert report(load_project(file), model) == model.with_name("report.html")
 
 
@@ -222,15 +222,15 @@ def replaced(value, path, new):
 @pytest.mark.parametrize("new", [None, "text", [], {}, -1, 1e308, math.nan, [None, {}, "x"], "\ud800\0"], ids=repr)
 def test_no_damage_in_the_json_breaks_the_page(bare, new):
     """Each place of the JSON in turn holds something else; a part of the places for each kind, to be quick."""
-    file, said = bare
+    file, evaluation_file = bare
     project, values = load_project(file), evaluation()
-    (said.parent / "talk.frames.csv").write_text(table(frame_rows(12)), encoding="utf-8")
+    (evaluation_file.parent / "talk.frames.csv").write_text(table(frame_rows(12)), encoding="utf-8")
     places = [path for path in broken(values) if path and path != ("format",)]
     assert len(places) > 300
     top = [path for path in places if len(path) <= 2]
     for path in top + [path for path in places if len(path) > 2][:: 17 if new is not None else 5]:
-        said.write_text(json.dumps(replaced(values, path, new)), encoding="utf-8")
-        text = report(project, said).read_text(encoding="utf-8")
+        evaluation_file.write_text(json.dumps(replaced(values, path, new)), encoding="utf-8")
+        text = report(project, evaluation_file).read_text(encoding="utf-8")
         assert text.rstrip().endswith("</html>") and ">nan<" not in text and ">None<" not in text, path
 
 
@@ -239,11 +239,11 @@ def test_no_damage_in_the_json_breaks_the_page(bare, new):
     "video,time,state,distance_to\n0,nan,swapped,x\n0,1e300,lost,1\nx,y\n0,0.1,swapped,0.4,7,8,9\n0\n", "\0\0\0", '"',
 ])  # fmt: skip
 def test_damaged_tables_are_read_as_far_as_they_go(bare, tmp_path, frames):
-    file, said = bare
-    (said.parent / "talk.frames.csv").write_text(frames, encoding="utf-8")
+    file, evaluation_file = bare
+    (evaluation_file.parent / "talk.frames.csv").write_text(frames, encoding="utf-8")
     (tmp_path / "models/a2b/history.csv").write_bytes(b"step,seconds,loss_a\n1,\xff\xfe,3\n2,2,nan\n" + frames.encode())
     (tmp_path / "models/a2b/model.json").write_text("[1]", encoding="utf-8")
-    assert "Over time" in page_of(file, said).text
+    assert "Over time" in page_of(file, evaluation_file).text
 
 
 # --------------------------------------------------------------------------------------------------- hostile, wrong
@@ -259,10 +259,10 @@ def hostile(value):
 
 
 def test_texts_from_files_are_text(bare, tmp_path):
-    file, said = bare
+    file, evaluation_file = bare
     rows = [dict(row, state=HOSTILE if i % 9 == 0 else row["state"]) for i, row in enumerate(frame_rows(30))]
-    (said.parent / "talk.frames.csv").write_text(table(rows), encoding="utf-8")
-    page = page_of(file, said, hostile(evaluation()))
+    (evaluation_file.parent / "talk.frames.csv").write_text(table(rows), encoding="utf-8")
+    page = page_of(file, evaluation_file, hostile(evaluation()))
     assert HOSTILE in page.text and not page.all("script") and not page.all("img")
     assert "{{ 7*7 }}" in page.text
     assert not [key for _, attrs in page.tags for key in attrs if key.startswith("on")]
@@ -294,25 +294,25 @@ def test_addresses_of_videos_are_links_only_when_they_are_of_the_web(sample, tmp
 
 
 @pytest.mark.parametrize(("text", "sentence"), [
-    (None, "is not there"), ("", "damaged"), ("{", "damaged"), ("[" * 100_000, "damaged"), ("[]", "no evaluation"),
-    ("{}", "no evaluation"), ('{"format": true}', "no evaluation"), ('{"format": "1"}', "no evaluation"),
+    (None, "is not there"), ("", "damaged"), ("{", "damaged"), ("[" * 100_000, "damaged"), ("[]", "not an evaluation"),
+    ("{}", "not an evaluation"), ('{"format": true}', "not an evaluation"), ('{"format": "1"}', "not an evaluation"),
     ('{"format": 2, "faceit": "9.9"}', "newer faceit ('9.9')"), ('{"format": 99}', "newer"),
 ])  # fmt: skip
 def test_what_is_no_evaluation_is_one_sentence_and_no_page(bare, text, sentence):
-    file, said = bare
-    said.unlink() if text is None else said.write_text(text, encoding="utf-8")
+    file, evaluation_file = bare
+    evaluation_file.unlink() if text is None else evaluation_file.write_text(text, encoding="utf-8")
     with pytest.raises(FaceitError, match=re.escape(sentence)) as error:
-        report(load_project(file), said)
-    assert "\n" not in str(error.value) and not said.with_name("talk.report.html").exists()
+        report(load_project(file), evaluation_file)
+    assert "\n" not in str(error.value) and not evaluation_file.with_name("talk.report.html").exists()
 
 
 def test_a_folder_that_cannot_be_written_keeps_the_old_page(bare, monkeypatch):
-    file, said = bare
-    path = report(load_project(file), said)
+    file, evaluation_file = bare
+    path = report(load_project(file), evaluation_file)
     before = path.read_bytes()
     monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
     with pytest.raises(FaceitError, match="No space left"):
-        report(load_project(file), said)
+        report(load_project(file), evaluation_file)
     assert path.read_bytes() == before and not list(path.parent.glob(".*"))
 
 
@@ -353,12 +353,12 @@ def test_headings_are_in_order_and_the_page_is_printed(browser, sample):
 
 @pytest.mark.slow
 def test_a_browser_takes_hostile_and_empty_pages(browser, bare):
-    file, said = bare
+    file, evaluation_file = bare
     long = hostile(evaluation("x" * 64, "y" * 64))
     long["from"]["name"], long["to"]["name"] = "x" * 64, "y" * 64
     for values in (hostile(evaluation()), {"format": 1}, long):
-        said.write_text(json.dumps(values), encoding="utf-8")
+        evaluation_file.write_text(json.dumps(values), encoding="utf-8")
         for width in (390, 1280):
-            with opened(browser, report(load_project(file), said), width) as page:
+            with opened(browser, report(load_project(file), evaluation_file), width) as page:
                 assert page.evaluate("document.documentElement.scrollWidth") == width
                 assert page.evaluate("document.scripts.length") == 0 and page.evaluate(EMPTY_CHARTS) == []

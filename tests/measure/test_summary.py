@@ -47,8 +47,8 @@ def test_what_differs_between_videos_is_no_following(rng):
         level = 0.05 if i < 200 else 0.35
         opening = {f"mouth_opening_{which}": level + rng.normal(0, 0.03) for which in ("driving", "swapped")}
         table.add(i // 200, i % 200, i / 25, "swapped", opening)
-    told = summary.expression(table)["mouth_opening"]
-    assert abs(told["r"]) < 0.2 and told["error"] > 0.8
+    figures = summary.expression(table)["mouth_opening"]
+    assert abs(figures["r"]) < 0.2 and figures["error"] > 0.8
 
 
 def test_the_csv_has_every_column_and_nothing_where_nothing_was_measured(table):
@@ -106,11 +106,11 @@ def test_a_head_that_looks_the_wrong_way_is_seen_in_figures_and_words():
 
 
 def test_a_head_that_turns_along_or_the_other_way_round():
-    assert posed(turning(lambda yaw: yaw - 3)) == ["The head turns along: 1.0 degrees off on average."]
+    assert posed(turning(lambda yaw: yaw - 3)) == ["The head follows: 1.0 degrees off on average."]
     mirrored = turning(lambda yaw: 10 - yaw)  # about the middle of its turns: on average it looks the same way
     assert abs(summary.pose(mirrored)["offset"]["yaw"]) < 1
     [line] = posed(mirrored)
-    assert line.startswith("The head does not quite turn along: ")
+    assert line.startswith("The head does not quite follow: ")
     assert line.endswith(" degrees off on average; it does not follow the driving head's turns (r = -1.00).")
 
 
@@ -151,7 +151,7 @@ def test_identity_is_never_said_without_the_mouth():
     still = {"r": 0.1, "error": 0.9}
     expression = {name: {"r": 0.9, "error": 0.3, "floors": {"unswapped": {"r": 1.0, "error": 0}, "mean_face": still}}
                   for name in ("mouth_opening", "left_eye", "right_eye")}  # fmt: skip
-    said = {
+    evaluation = {
         "from": {"name": "ann"}, "to": {"name": "bob"}, "videos": [{"file": "x.mp4"}],
         "coverage": {"frames": 100, "swapped": 97, "no_face": 3, "someone_else": 0, "lost": 0, "turned": 0},
         "identity": {"nearer_to": 0.97, "dlib": {"to": 0.41, "floors": {"real_to": 0.25, "mean_face": 0.44}},
@@ -159,16 +159,16 @@ def test_identity_is_never_said_without_the_mouth():
         "expression": expression,
         "worst": [{"video": 0, "time": 72.0, "trouble": 1.4, "why": "pose"}],
     }  # fmt: skip
-    lines = words(said)
+    lines = words(evaluation)
     assert lines[:3] == [
-        "Reads as bob in 97% of frames; the mouth follows (r = 0.90), the eyes follow (r = 0.90).",
+        "Recognised as bob in 97% of frames; the mouth follows (r = 0.90), the eyes follow (r = 0.90).",
         "97 of 100 frames are swapped (3 without a face).",
         "0.41 away from bob (bob's own unseen faces: 0.25; below 0.6 is the same person), SFace 0.60; a still mean "
         "face would be 0.44 away, but its mouth at r = 0.10.",
     ]
-    assert lines[-1] == "Worst at 1:12: the head is turned otherwise there."
-    del said["expression"]
-    assert not any("Reads as" in line or "away" in line for line in words(said))
+    assert lines[-1] == "Worst at 1:12: the head is turned differently there."
+    del evaluation["expression"]
+    assert not any("Recognised as" in line or "away" in line for line in words(evaluation))
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(7.9, "0:07"), (750, "12:30"), (3723, "1:02:03")])

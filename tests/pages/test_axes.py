@@ -14,7 +14,7 @@ from .svg import drawn
 def test_ticks_are_round_and_inside(low, high):
     found = ticks(low, high, 4)
     assert len(found) <= 10 and all(low - 1e-9 <= value <= high + 1e-9 for value, _ in found)
-    assert len({said for _, said in found}) == len(found)
+    assert len({label for _, label in found}) == len(found)
 
 
 @pytest.mark.parametrize("hostile", ["<script>alert(1)</script>", "\"><img src=x onerror=alert(1)>", "a & b 'c'"])

@@ -59,8 +59,8 @@ def test_a_long_line_keeps_its_spikes():
 
 def test_a_log_axis_has_ticks_and_refuses_zero():
     svg = chart([(n, 1000 / (n + 1)) for n in range(500)], log=True)
-    said = [e.text for e in drawn(svg).iter("text")]
-    assert {"10", "100", "1,000"} <= set(said)
+    labels = [e.text for e in drawn(svg).iter("text")]
+    assert {"10", "100", "1,000"} <= set(labels)
     assert "0" in [e.text for e in drawn(chart([(0, 0), (1, 9)], log=True)).iter("text")]
 
 

@@ -129,7 +129,7 @@ def test_each_track_is_a_row_with_its_picture_and_its_reason(project):
         ("000002000-0", ("0.53 away, only just within the tolerance of 0.55",)),
         ("000004000-0", ("0.57 away, just beyond the tolerance of 0.55",)),
         ("000006000-0", ("Someone else: 0.82 away",)),
-        ("000008000-0", ("Nearer (0.22) to someone that ann must not be taken for than to ann (0.49)",)),
+        ("000008000-0", ("Nearer (0.22) to someone listed as not ann than to ann (0.49)",)),
     ):  # fmt: skip
         for word in words:
             assert word in shown.row(track), (track, word, shown.row(track))
@@ -173,8 +173,8 @@ def test_a_choice_in_force_is_ticked_and_said(project, capfd):
     assert "faces.yaml has choices about anne, who is not in faceit.yaml; did you mean ann?" in printed
     assert "ann: 2 choices in faces.yaml fit no track that is there now" in printed
     assert shown.ticked() == {"000002000-0", "000006000-0"}
-    assert "Unticked by hand. The next preprocess does so." in shown.row("000000000-0")
-    assert "Ticked by hand. The next preprocess does so." in shown.row("000006000-0")
+    assert "Unticked by hand. The next preprocess applies it." in shown.row("000000000-0")
+    assert "Ticked by hand. The next preprocess applies it." in shown.row("000006000-0")
     assert "by hand" not in shown.row("000002000-0")
     assert "2 of the choices in faces.yaml fit no track" in shown.text
     assert "gone 000000000-0, talk 000099000-0" in shown.text
@@ -219,15 +219,15 @@ def test_thousands_of_tracks_are_listed_where_they_matter():
     near, kept, others = groups(some, "ann", lambda one: asked.append(one) or "")
     assert len(near.rows) == near.total == sum(one.doubtful for one in some) and not near.more
     assert len(kept.rows) == 800 and kept.more == f"{kept.total - 800:,} more are surer than these."
-    assert min(row.seen.distance for row in kept.rows) > 0.4  # those nearest to the line
-    assert len(others.rows) == 121 and others.rows[-1].seen.name == "chosen"  # what was chosen is always listed
+    assert min(row.track.distance for row in kept.rows) > 0.4  # those nearest to the line
+    assert len(others.rows) == 121 and others.rows[-1].track.name == "chosen"  # what was chosen is always listed
     assert len(asked) == len(near.rows) + 800 + 121
 
 
 @pytest.mark.parametrize(("more", "said"), [
     ({"distance": 0.5}, "0.50 away, within the tolerance"),
     ({"distance": 0.5, "doubtful": True}, "0.50 away, only just within"),
-    ({"distance": 0.4, "doubtful": True, "refused": 0.43}, "must not be taken for is nearly as near (0.43)"),
+    ({"distance": 0.4, "doubtful": True, "refused": 0.43}, "someone listed as not ann is nearly as near (0.43)"),
     ({"distance": 0.5, "doubtful": True, "refused": 0.9}, "0.50 away, only just within the tolerance of 0.55."),
     ({"distance": 0.54, "verdict": "perhaps", "frames": 1}, "only just within the tolerance of 0.55, and for 1 frame"),
 ])  # fmt: skip

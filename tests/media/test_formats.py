@@ -70,9 +70,9 @@ def test_codec_format_and_name_say_together_what_is_written(form, codec, name, w
 
 @pytest.mark.parametrize(("form", "codec", "name", "sentence"), [
     ("auto", "auto", "x.avi", "written as .mp4, .mov, .mkv, .webm, .gif, .webp"),
-    ("auto", "ffv1", "x.mp4", ".mp4 files do not hold ffv1: take h264, h265, vp9, or .mkv"),
-    ("mp4", "auto", "x.mkv", "is to be mp4 .format. but ends in .mkv: name it .mp4"),
-    ("gif", "h264", None, "gif has no codec to choose"),
+    ("auto", "ffv1", "x.mp4", ".mp4 files cannot hold ffv1: use h264, h265, vp9, or .mkv"),
+    ("mp4", "auto", "x.mkv", "should be mp4 .format. but ends in .mkv: name it .mp4"),
+    ("gif", "h264", None, "gif has no choice of codec"),
     ("png", "auto", "x.png", "a name without an ending"),
     ("auto", "auto", "x.png", "add --format png and leave the ending out"),
 ])  # fmt: skip

@@ -1,5 +1,5 @@
-"""Files and folders that are whole or as they were, whenever the process ends: made beside their place under a hidden
-name, and moved there last."""
+"""Atomic writes: files and folders are complete or unchanged, whenever the process ends. They are written beside their
+destination under a hidden name and renamed last."""
 
 import contextlib
 import json
@@ -13,9 +13,9 @@ from faceit.errors import FaceitError
 
 @contextlib.contextmanager
 def replacing(path: Path, mark: str = "", error: type[FaceitError] | None = None) -> Iterator[Path]:
-    """A path beside ``path`` to write to; what is there at the end of the block becomes ``path``. After an exception
-    ``path`` is as it was. ``mark`` is for names that several processes may write at once. An OSError in the block
-    becomes ``error``, a sentence; without one it is the caller's to put into words."""
+    """A temporary path beside ``path``, which replaces ``path`` at the end of the block. After an exception ``path`` is
+    unchanged. ``mark`` makes the temporary name unique if several processes may write at once. An OSError in the block
+    is raised as ``error``, with a sentence; without ``error`` it is passed on."""
     part = path.with_name(f".{path.name}{mark}.part")
     with _in_words(path, error):
         try:
@@ -28,8 +28,8 @@ def replacing(path: Path, mark: str = "", error: type[FaceitError] | None = None
 
 @contextlib.contextmanager
 def new_folder(path: Path, error: type[FaceitError] = FaceitError) -> Iterator[Path]:
-    """An empty folder beside ``path`` to fill, which becomes ``path`` at the end of the block: nothing may be there by
-    then. After an exception there is none. An OSError in the block becomes ``error``."""
+    """An empty temporary folder beside ``path``, which becomes ``path`` at the end of the block; ``path`` must not
+    exist then. After an exception it is removed. An OSError in the block is raised as ``error``."""
     part = path.with_name(f".{path.name}.part")
     with _in_words(path, error):
         shutil.rmtree(part, ignore_errors=True)
@@ -43,7 +43,7 @@ def new_folder(path: Path, error: type[FaceitError] = FaceitError) -> Iterator[P
 
 @contextlib.contextmanager
 def _in_words(path: Path, error: type[FaceitError] | None) -> Iterator[None]:
-    """OSError as ``error``, with the next step."""
+    """Raise an OSError as ``error``, with the next step."""
     try:
         yield
     except OSError as e:
@@ -53,25 +53,25 @@ def _in_words(path: Path, error: type[FaceitError] | None) -> Iterator[None]:
 
 
 def write_bytes(path: Path, data: bytes, error: type[FaceitError] = FaceitError) -> None:
-    """Write a file; whole or as it was. ``error`` where the disk refuses."""
+    """Write a file atomically. ``error`` if it cannot be written."""
     with replacing(path, error=error) as part:
         part.write_bytes(data)
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file; whole or as it was. FaceitError where the disk refuses."""
+    """Write a text file atomically. FaceitError if it cannot be written."""
     write_lines(path, [text])
 
 
 def write_lines(path: Path, lines: Iterable[str]) -> None:
-    """Write a text file of lines with their ends, which may come one by one; whole or as it was. FaceitError where the
-    disk refuses."""
+    """Write a text file of lines, which include their line ends and may come from an iterator, atomically. FaceitError
+    if it cannot be written."""
     with replacing(path, error=FaceitError) as part, part.open("w", encoding="utf-8", newline="\n") as file:
         file.writelines(lines)
 
 
 def read_json(path: Path) -> dict | None:
-    """A JSON object from disk; None when it is absent or unreadable."""
+    """A JSON object from disk; None if it is absent or unreadable."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):

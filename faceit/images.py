@@ -10,15 +10,15 @@ from faceit.errors import MediaError
 from faceit.files import write_bytes
 from faceit.picture_files import commented
 
-LONGEST_COMMENT = 65_000  # bytes, of a JPEG's; Pillow needs it and the file's head in one block of 65,536
+LONGEST_COMMENT = 65_000  # bytes, in a JPEG; Pillow needs it and the file's header in one block of 65,536
 
 
 def read_image(path: Path) -> np.ndarray:
-    """A picture from disk, upright by its EXIF: (h, w, 3) uint8 RGB. MediaError when it is none."""
+    """A picture from disk, rotated by its EXIF data: (h, w, 3) uint8 RGB. MediaError if it cannot be read."""
     try:
         data = np.fromfile(path, np.uint8)  # cv2.imread cannot open names outside ASCII on Windows
     except FileNotFoundError:
-        raise MediaError(f"{path} is not there: check the name, or put the picture in place.") from None
+        raise MediaError(f"{path} is not there: check the name, or put the picture there.") from None
     except OSError as e:
         raise MediaError(f"{path} cannot be read ({e.strerror}): name a picture file.") from None
     try:
@@ -31,7 +31,7 @@ def read_image(path: Path) -> np.ndarray:
 
 
 def size_of(path: Path) -> tuple[int, int]:
-    """Width and height of a picture as it is stored, from its first bytes. MediaError when it is none."""
+    """Width and height of a picture as stored, from its header. MediaError if it cannot be read."""
     from PIL import Image
 
     try:
@@ -42,8 +42,8 @@ def size_of(path: Path) -> tuple[int, int]:
 
 
 def write_image(path: Path, image: np.ndarray, quality: int = 95, comment: str = "") -> None:
-    """Write RGB (or gray) pixels as JPEG or PNG by the name's ending, with a comment that programs find (in a JPEG
-    COM, in a PNG iTXt); the file is whole or absent."""
+    """Write RGB (or gray) pixels as JPEG or PNG, according to the file's suffix, with a comment in the standard place
+    (JPEG: COM, PNG: iTXt). The file is complete or unchanged."""
     ending = path.suffix.lower()
     if ending in (".jpg", ".jpeg"):
         write_bytes(path, jpeg(image, quality, comment), MediaError)
@@ -57,7 +57,7 @@ def write_image(path: Path, image: np.ndarray, quality: int = 95, comment: str =
 
 
 def jpeg(image: np.ndarray, quality: int = 95, comment: str = "") -> bytes:
-    """RGB (or gray) pixels as a JPEG file's content, with a comment."""
+    """RGB (or gray) pixels as the bytes of a JPEG file, with a comment."""
     from PIL import Image
 
     content, text = io.BytesIO(), comment.encode()[:LONGEST_COMMENT]
@@ -66,7 +66,7 @@ def jpeg(image: np.ndarray, quality: int = 95, comment: str = "") -> bytes:
 
 
 def swapped_channels(image: np.ndarray) -> np.ndarray:
-    """RGB (h, w, 3) as OpenCV's own networks want it, or back; a contiguous copy."""
+    """RGB (h, w, 3) to BGR, for OpenCV's networks, or back; a contiguous copy."""
     return cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
 
 
@@ -77,7 +77,7 @@ def resize(image: np.ndarray, width: int, height: int) -> np.ndarray:
 
 
 def fit_within(image: np.ndarray, side: int) -> tuple[np.ndarray, float]:
-    """The picture with its longer side at most ``side``, and the factor it was multiplied by (1.0 or less)."""
+    """The picture scaled down to a longer side of at most ``side``, and the scale factor (1.0 or less)."""
     factor = min(1.0, side / max(image.shape[:2]))
     if factor == 1.0:
         return image, 1.0

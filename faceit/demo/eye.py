@@ -1,4 +1,4 @@
-"""An eye of a portrait: its lids shut, its gaze moves."""
+"""An eye of a portrait that can blink and move its gaze."""
 
 import cv2
 import numpy as np
@@ -19,7 +19,7 @@ class Eye:
         x, y = pixel_grid(box)
         upper = fitted_curve(points[[0, 1, 2, 3]], 3)(x[0])
         lower = fitted_curve(points[[0, 5, 4, 3]], 3)(x[0])
-        # dlib's corners lie inside the visible ones, so the curves go on a little beyond them
+        # dlib's corners are inside the visible ones, so the curves extend a little beyond them
         self.upper, self.lower = np.minimum(upper, lower - 0.5), lower
         self.y = y
         across = (x - left) / width
@@ -29,17 +29,17 @@ class Eye:
         self.lid = self._lid(picture[box])
 
     def _lid(self, patch):
-        """Skin in place of the eye: (h, w, 3) float32."""
+        """The closed lid: skin instead of the eye, (h, w, 3) float32."""
         reach = np.where(self.inside > 0.3, self.brim, -9)
         hole = (self.y > self.upper - reach) & (self.y < self.lower + 0.06 * self.width) & (self.inside > 0.3)
         skin = cv2.inpaint(patch, hole.astype(np.uint8), 0.12 * self.width, cv2.INPAINT_TELEA)
         soft = cv2.GaussianBlur(skin, (0, 0), 0.05 * self.width).astype(np.float32)
         beneath = (self.y - self.lower) / self.width
         bag = (beneath > 0.12) & (beneath < 0.40) & (self.inside > 0.5)
-        # lashes and the shadow of the socket darken what grows in from the rim; the skin below the eye knows better
+        # lashes and the eye socket's shadow darken the inpainted skin, so mix in the colour of the skin below the eye
         soft = 0.5 * soft + 0.5 * np.median(patch[bag], axis=0).astype(np.float32)
         depth = (self.y - self.upper) / np.maximum(self.lower - self.upper, 1)
-        shade = 1 - 0.10 * smooth_step(depth, 0.2, 1.0)  # the lid is round: its lower part looks down
+        shade = 1 - 0.10 * smooth_step(depth, 0.2, 1.0)  # the lid is round: its lower part faces downwards
         return np.where(hole[..., None], soft, skin).astype(np.float32) * shade[..., None].astype(np.float32)
 
     def draw(self, picture: np.ndarray, blink: float, gaze_x: float, gaze_y: float) -> None:
@@ -60,7 +60,7 @@ class Eye:
         patch += (_LASH - patch) * lashes[..., None].astype(np.float32)
 
     def _move_gaze(self, patch, gaze_x, gaze_y):
-        """Move the iris: what is between the lids."""
+        """Move what is between the lids: the iris."""
         h, w = patch.shape[:2]
         x, y = np.meshgrid(np.arange(w, dtype=np.float32), np.arange(h, dtype=np.float32))
         dx, dy = 0.11 * self.width * gaze_x, 0.05 * self.width * gaze_y

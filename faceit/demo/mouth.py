@@ -1,4 +1,4 @@
-"""The lips of a portrait, and what is seen between them when they part."""
+"""The lips of a portrait, and the inside of the mouth between them."""
 
 import cv2
 import numpy as np
@@ -12,14 +12,14 @@ _IVORY = np.array([226, 192, 156], np.float32)
 
 
 class Lips:
-    """Where the lips meet: the lower edge of the upper lip and the upper edge of the lower one, each y of x, pixels."""
+    """Where the lips meet: lower edge of the upper lip and upper edge of the lower one, each y of x in pixels."""
 
     def __init__(self, picture, points, unit):
         self.left = (points[48] + points[60]) / 2
         self.right = (points[54] + points[64]) / 2
         upper, lower = points[60:65], points[[60, 67, 66, 65, 64]]
         gap = float((lower - upper)[1:4, 1].mean())
-        self.gap = gap if gap > 0.05 * unit else 0.0  # dlib puts shut lips a little apart
+        self.gap = gap if gap > 0.05 * unit else 0.0  # dlib places closed lips slightly apart
         if self.gap:
             self.upper, self.lower = (self._edge(fitted_curve(lip, 4), lip[[0, -1], 0]) for lip in (upper, lower))
         else:
@@ -30,11 +30,11 @@ class Lips:
         self.half = (self.right[0] - self.left[0]) / 2
 
     def profile(self, x):
-        """How far the open lips part at x, 1 in the middle, 0 at the corners: rounder than a parabola."""
+        """The opening of the lips at x, 1 in the middle, 0 at the corners: rounder than a parabola."""
         return np.clip(1 - ((x - self.middle) / self.half) ** 2, 0, 1) ** 0.7
 
     def _edge(self, curve, trusted=None):
-        """``curve`` between the corners, level beyond them; a straight line where it is not ``trusted`` (from, to)."""
+        """``curve`` between the corners, constant beyond them; interpolated linearly outside ``trusted`` (from, to)."""
         xs = np.linspace(self.left[0], self.right[0], 33)
         ys = curve(xs)
         ys[0], ys[-1] = self.left[1], self.right[1]
@@ -46,7 +46,7 @@ class Lips:
 
 
 def _darkest_line(picture, points, unit):
-    """The line of shut lips, y of x: the darkest path from corner to corner near dlib's inner lips."""
+    """The line of closed lips, y of x: the darkest path from corner to corner near dlib's inner lips."""
     gray = cv2.GaussianBlur(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), (0, 0), 0.012 * unit).astype(np.float64)
     inner = (points[60:65] + points[[60, 67, 66, 65, 64]]) / 2
     guess = np.r_[points[48:49], inner[1:4], points[54:55]]
@@ -71,8 +71,8 @@ def _darkest_line(picture, points, unit):
 class MouthInside:
     """The inside of the mouth: dark, a tongue below, teeth that hang from the upper lip.
 
-    ``x`` (h, w) are the columns of the pixels about the mouth; ``above`` and ``below`` (h, w) how many pixels they lie
-    above the upper lip's edge and below the lower one's; ``unit`` is the distance of the eyes in pixels.
+    ``x`` (h, w) are the columns of the pixels around the mouth; ``above`` and ``below`` (h, w) say how many pixels they
+    are above the upper lip's edge and below the lower one's; ``unit`` is the distance between the eyes in pixels.
     """
 
     def __init__(self, x, above, below, lips, unit):
@@ -90,8 +90,8 @@ class MouthInside:
     def render(self, source, upper_map, over, under, gap):
         """Colours (h, w, 3) float32 behind the lips.
 
-        ``upper_map`` says where the upper lip's pixels come from; ``over`` and ``under`` are ``above`` and ``below`` as
-        the lips lie now, ``gap`` pixels apart.
+        ``upper_map`` says where the upper lip's pixels come from; ``over`` and ``under`` are ``above`` and ``below``
+        for the moved lips, ``gap`` pixels apart.
         """
         across = sample(self.across, *upper_map)
         tongue = np.exp(-((np.maximum(-under, 0) / (0.10 * self.unit)) ** 2)) * np.clip(1 - across**2 * 2.6, 0, 1)
@@ -99,7 +99,7 @@ class MouthInside:
         colour = _CAVITY + (_TONGUE - _CAVITY) * tongue[..., None]
         teeth = sample(source if self.teeth is None else self.teeth, *upper_map)
         cover = sample(self.teeth_cover, *upper_map)[..., None]
-        if not self.lips_were_open:  # drawn teeth lie in the lip's shadow, the deeper the less the mouth is open
+        if not self.lips_were_open:  # drawn teeth are in the lip's shadow, which is deeper if the mouth is less open
             lit = 0.4 + 0.6 * smooth_step(-over, 0, 0.07 * self.unit)
             cover = cover * (lit * (0.45 + 0.55 * min(gap / (0.18 * self.unit), 1)))[..., None]
         colour += (teeth - colour) * cover
@@ -119,11 +119,11 @@ class MouthInside:
 def _teeth(x, depth, half, unit):
     """Upper teeth for a portrait that shows none: colours (h, w, 3) and cover (h, w), float32.
 
-    ``x`` pixels right of the mouth's middle, ``depth`` pixels below the upper lip, ``half`` width of the arch.
+    ``x`` pixels right of the centre of the mouth, ``depth`` pixels below the upper lip, ``half`` width of the arch.
     """
     edges = np.cumsum([0.0, 0.135, 0.105, 0.11, 0.10, 0.10]) * unit  # central incisor first, in eye distances
     u = np.abs(x) / half
-    along = np.arcsin(np.clip(u, 0, 1)) * half * 0.92  # the arch turns away from us
+    along = np.arcsin(np.clip(u, 0, 1)) * half * 0.92  # the arch curves away from the viewer
     nearest = np.abs(along[..., None] - edges).min(-1)
     tall = unit * (0.105 - 0.03 * np.clip(u, 0, 1) ** 2) - 0.007 * unit * np.exp(-((nearest / (0.015 * unit)) ** 2))
     cover = np.clip((tall - depth) / 1.8 + 0.5, 0, 1) * (1 - smooth_step(u, 0.75, 1.0)) * (depth > -4)

@@ -8,7 +8,7 @@ from faceit.demo.curves import gaussian_average, interpolated
 
 # mouth_open and mouth_wide of the five vowels a, e, i, o, u
 _VOWELS = np.array([[1.0, 0.1], [0.55, 0.6], [0.3, 1.0], [0.62, -0.6], [0.34, -1.0]])
-_BLINK = np.array([0.0, 0.55, 1.0, 0.95, 0.6, 0.25, 0.0])  # at 0, 0.04 .. 0.24 seconds: shuts fast, opens slowly
+_BLINK = np.array([0.0, 0.55, 1.0, 0.95, 0.6, 0.25, 0.0])  # at 0, 0.04 .. 0.24 seconds: closes fast, opens slowly
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Pose:
 
 
 def performance(seconds: float, fps: float, seed: int) -> list[Pose]:
-    """A person talking: one Pose a frame, the same for the same seed.
+    """A person talking: one Pose per frame, the same for the same seed.
 
     Phrases of syllables (3-5 a second) with pauses between, a blink every 2-5 s, a head that keeps turning slowly.
     """
@@ -52,7 +52,7 @@ def performance(seconds: float, fps: float, seed: int) -> list[Pose]:
     x, y = swing(0.07, 2.2) + yaw / 12 * 0.03, swing(0.05, 2.0)
     zoom, light, side = 1.05 + swing(0.05, 3.0), 0.96 + swing(0.07, 3.5), swing(0.9, 3.0)
     gaze_x, gaze_y = swing(1.0, 1.0), swing(0.8, 1.1)
-    pitch = pitch + 1.5 * stress  # a nod on what matters
+    pitch = pitch + 1.5 * stress  # a nod on stressed syllables
     columns = (opening, width, blink, lag, brow, yaw, pitch, roll, x, y, zoom, light, side, gaze_x, gaze_y)
     return [Pose(*(float(v) for v in row)) for row in np.stack(columns, 1)]
 
@@ -68,7 +68,7 @@ def _syllables(seconds, time, rng):
             vowel = _VOWELS[rng.integers(len(_VOWELS))]
             strong = float(rng.random() < 0.3)
             opening = vowel[0] * rng.uniform(0.7, 0.95) * (1 + 0.2 * strong)
-            consonant = 0.0 if rng.random() < 0.45 else rng.uniform(0.05, 0.22)  # p, b, m shut the lips; others do not
+            consonant = 0.0 if rng.random() < 0.45 else rng.uniform(0.05, 0.22)  # p, b, m close the lips; others do not
             keys.append((now, consonant, 0.3 * vowel[1], 0.0))
             keys.append((now + 0.38 * long, opening, vowel[1], strong))
             keys.append((now + 0.62 * long, 0.9 * opening, vowel[1] * 0.9, strong))
@@ -83,7 +83,7 @@ def _syllables(seconds, time, rng):
 
 
 def _blinks(seconds, time, rng):
-    """How far the eyes are shut at each time, 0..1."""
+    """How far the eyes are closed at each time, 0..1."""
     shut = np.zeros(len(time))
     now = rng.uniform(0.5, 1.5)
     while now < seconds:
@@ -93,9 +93,9 @@ def _blinks(seconds, time, rng):
 
 
 def wander(seconds, time, every, rng):
-    """A slow value in -1..1 that swings from side to side about every ``every`` seconds."""
+    """A slow value in -1..1 that changes sides about every ``every`` seconds."""
     count = int(seconds / every) + 4
-    # sides alternate, so that a short clip too shows both
+    # sides alternate, so that even a short clip shows both
     values = rng.uniform(0.35, 1.0, count) * (-1.0) ** (np.arange(count) + rng.integers(2))
     at = (np.arange(count) - 1 + rng.uniform(-0.25, 0.25, count)) * every
     return interpolated(time, at, values)

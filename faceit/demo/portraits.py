@@ -1,4 +1,4 @@
-"""The two public-domain portraits of the demo and the tests, out of the packages that bring them."""
+"""The two public-domain portraits of the demo and the tests, taken from the packages that contain them."""
 
 import cv2
 import numpy as np
@@ -14,7 +14,7 @@ def portraits() -> dict[str, np.ndarray]:
     """The two public-domain portraits, head and shoulders: {"collins", "hopper"}, each (480, 480, 3) uint8 RGB.
 
     Eileen Collins comes from scikit-image (NASA), Grace Hopper from matplotlib (US Navy).
-    Raises MediaError when a package is missing.
+    Raises MediaError if a package is missing.
     """
     try:
         import skimage.data

@@ -1,7 +1,7 @@
-"""demo: the whole job on clips made on the spot, for a newcomer's first five minutes.
+"""demo: all steps on generated clips, for a newcomer's first five minutes.
 
-Two public-domain portraits are made to talk, served by a local HTTP server, and then go the way of any video: the
-real downloader, detector, training and conversion. This chapter tells the others' story, so it alone calls them.
+Two public-domain portraits are made to talk, served by a local HTTP server, and then processed like any video by the
+real downloader, detector, training and conversion. Of all chapters only this one runs the others.
 """
 
 import json
@@ -28,17 +28,17 @@ from faceit.progress import duration, say
 SWAP, DRIVER, GIVER = "hopper_to_collins", "hopper", "collins"
 CONSENT = {"collins": "NASA portrait of Eileen Collins, public domain (from scikit-image)",
            "hopper": "US Navy portrait of Grace Hopper, public domain (from matplotlib)"}  # fmt: skip
-PITCH = {"collins": 205.0, "hopper": 175.0}  # Hz, of the made-up voices
+PITCH = {"collins": 205.0, "hopper": 175.0}  # Hz, of the synthetic voices
 TRAIN_S, TALK_S = 12.0, 6.0  # seconds of the clips to train on and of the one to convert
 TALK = "hopper_talk.mp4"
 
 
 def demo(folder: Path, minutes: float) -> None:
-    """Make, fetch, train and convert in ``folder``; run again, it goes on where it was."""
+    """Make clips, preprocess, train and convert in ``folder``; run again, it resumes where it stopped."""
     began = time.monotonic()
     folder.mkdir(parents=True, exist_ok=True)
-    say(f"The demo is in {folder.resolve()}. Ctrl-C stops it, the same command goes on.")
-    say("1/4 Two portraits learn to talk")
+    say(f"The demo is in {folder.resolve()}. Ctrl-C stops it, the same command resumes.")
+    say("1/4 make two portraits talk")
     clips = make_clips(folder)
     with _served(folder, clips) as project:
         from faceit.convert.request import ConvertTask
@@ -47,12 +47,12 @@ def demo(folder: Path, minutes: float) -> None:
         from faceit.train.run import train
 
         swap = project.swap(SWAP)
-        say("2/4 preprocess: fetch the clips, find the faces")
+        say("2/4 preprocess: download the clips, find the faces")
         preprocess(project, [swap.a, swap.b])
         say(f"3/4 train: {minutes:g} minutes")
         settings = overridden(swap.train, minutes=minutes)
         train(project, swap, None, settings)
-        say("4/4 convert: a talk of Hopper, with Collins' face")
+        say("4/4 convert: Hopper's talk, with Collins' face")
         output = project.output_dir(SWAP) / TALK
         task = ConvertTask(SWAP, str(clips / TALK), compare="side", output=output, overwrite=True)
         if not _converted(project, output):
@@ -62,7 +62,7 @@ def demo(folder: Path, minutes: float) -> None:
 
 
 def make_clips(folder: Path) -> Path:
-    """Portraits and clips of the demo; those that are there are kept."""
+    """Make the portraits and clips of the demo; existing ones are kept."""
     from faceit.demo.clip import make_clip
     from faceit.demo.portraits import portraits
 
@@ -74,20 +74,20 @@ def make_clips(folder: Path) -> Path:
         portrait = persons / f"{name}.png"
         if not portrait.exists():
             write_image(portrait, picture)
-        wanted = [(clips / f"{name}.mp4", TRAIN_S, seed)] + ([(clips / TALK, TALK_S, 7)] if name == DRIVER else [])
-        for path, seconds, number in wanted:
+        missing = [(clips / f"{name}.mp4", TRAIN_S, seed)] + ([(clips / TALK, TALK_S, 7)] if name == DRIVER else [])
+        for path, seconds, clip_seed in missing:
             if path.exists():
                 continue
             finder = finder or FaceFinder()
             pixels, face = portrait_face(finder, portrait, name)
-            make_clip(np.ascontiguousarray(pixels), face.landmarks, path, seconds=seconds, seed=number,
+            make_clip(np.ascontiguousarray(pixels), face.landmarks, path, seconds=seconds, seed=clip_seed,
                       pitch=PITCH[name])  # fmt: skip
     return clips
 
 
 @contextmanager
 def _served(folder: Path, clips: Path) -> Iterator[Project]:
-    """The clips on a local server while the block runs; gives the project whose YAML names their URLs."""
+    """Serve the clips locally while the block runs; yields the project whose YAML names their URLs."""
     file = folder / "faceit.yaml"
     with ExitStack() as stack:
         write_text(file, _yaml(_serve(stack, clips, _port(file))))
@@ -95,7 +95,7 @@ def _served(folder: Path, clips: Path) -> Iterator[Project]:
 
 
 def _serve(stack: ExitStack, clips: Path, port: int) -> str:
-    """Serve until the stack ends: on the port of the first run, so that its URLs stay true, or on any when that is
+    """Serve until the stack ends: on the port of the first run, so that its URLs stay valid, or on any if that is
     taken. Returns the URL of the folder."""
     for choice in (port, 0):
         try:
@@ -106,7 +106,7 @@ def _serve(stack: ExitStack, clips: Path, port: int) -> str:
 
 
 def _port(file: Path) -> int:
-    """The port in the URLs of an earlier run's YAML; 0, which means any, where there is none."""
+    """The port in the URLs of an earlier run's YAML; 0, which means any, if there is none."""
     try:
         return int(file.read_text(encoding="utf-8").split("http://127.0.0.1:")[1].split("/")[0])
     except (OSError, IndexError, ValueError):
@@ -114,7 +114,7 @@ def _port(file: Path) -> int:
 
 
 def _yaml(base: str) -> str:
-    lines = ["# The demo's project. The URLs are of a server that runs while the demo does.", "people:"]
+    lines = ["# The demo's project. The URLs belong to a server that runs only while the demo does.", "people:"]
     for name, consent in CONSENT.items():
         lines += [f"  {name}:", f"    portrait: data/persons/{name}.png", f"    consent: {json.dumps(consent)}",
                   "    videos:", f"      - {{url: \"{base}/{name}.mp4\", name: {name}}}"]  # fmt: skip
@@ -122,18 +122,18 @@ def _yaml(base: str) -> str:
 
 
 def _converted(project: Project, output: Path) -> bool:
-    """Whether the result there is of the model as it is now."""
-    story = read_json(output.with_suffix(".json"))
+    """Whether there is a result of the model in its current state."""
+    note = read_json(output.with_suffix(".json"))
     about = read_json(project.model_dir(SWAP) / "model.json") or {}
-    beside = output.with_name(f"{output.stem}-side-by-side.mp4")
-    return bool(story and output.exists() and beside.exists() and story["model"]["step"] == about.get("step"))
+    comparison = output.with_name(f"{output.stem}-side-by-side.mp4")
+    return bool(note and output.exists() and comparison.exists() and note["model"]["step"] == about.get("step"))
 
 
 def _still(path: Path, output: Path) -> None:
-    """Four moments of the side-by-side as one picture."""
-    beside = output.with_name(f"{output.stem}-side-by-side.mp4")
+    """Four frames of the side-by-side video in one picture."""
+    comparison = output.with_name(f"{output.stem}-side-by-side.mp4")
     moments = [TALK_S * part for part in (0.1, 0.35, 0.6, 0.85)]
-    frames = [next(read_frames(beside, start=at, end=at + 1))[1] for at in moments]
+    frames = [next(read_frames(comparison, start=at, end=at + 1))[1] for at in moments]
     write_image(path, grid(frames, columns=2), quality=88)
 
 
@@ -144,11 +144,11 @@ def _say_where(folder: Path, project: Project, output: Path, seconds: float) -> 
     model = project.model_dir(SWAP)
     say("")
     say(f"Done in {duration(seconds)}. Look at:")
-    beside = output.with_name(f"{output.stem}-side-by-side.mp4")
-    say(f"  {short(beside)}  Hopper, and the same talk with Collins' face")
-    say(f"  {short(folder / 'demo.jpg')}  four moments of it as a picture")
+    comparison = output.with_name(f"{output.stem}-side-by-side.mp4")
+    say(f"  {short(comparison)}  Hopper, and the same talk with Collins' face")
+    say(f"  {short(folder / 'demo.jpg')}  four frames of it in one picture")
     say(f"  {short(folder / 'data' / 'processed')}/*/*/sheet.jpg  the faces that were found")
-    say(f"  {short(model / 'preview.jpg')}  each face as itself and as the other")
-    say(f"  {short(model / 'loss.png')}  how the losses fell; more --minutes make eyes and mouth truer")
-    say("How good is it, in figures? This measures it and writes a report:")
+    say(f"  {short(model / 'preview.jpg')}  each face reconstructed and swapped")
+    say(f"  {short(model / 'loss.png')}  the losses; more --minutes improve eyes and mouth")
+    say("To measure how good it is and write a report:")
     say(f"  python faceit.py evaluate {SWAP} {short(output)} --config {short(project.file)}")

@@ -1,6 +1,6 @@
-"""A talking head made of one portrait, for the clips of the demo and the tests.
+"""A talking head made from one portrait, for the clips of the demo and the tests.
 
-One picture and its 68 landmarks become a talking head: lips part over a mouth with teeth, eyelids close, brows rise,
+From one picture and its 68 landmarks: lips part and show a mouth with teeth, eyelids close, brows rise,
 the head turns in front of its background. The displacement fields are thin-plate splines (Bookstein 1989) through the
 landmarks; the turn is the parallax of a rounded depth. It is a toy: one portrait, small turns, no new wrinkles.
 """
@@ -15,14 +15,14 @@ from faceit.demo.eye import Eye
 from faceit.demo.performance import Pose
 from faceit.demo.warp import coarse_grid, inverted, sample
 
-_FIELD_STEP = 4  # the head's field is kept at every fourth pixel
+_FIELD_STEP = 4  # the head's field is stored at every fourth pixel
 
 
 class TalkingHead:
     """A portrait that moves.
 
     ``portrait`` is (h, w, 3) uint8 RGB with a roughly upright, frontal face, ``landmarks`` (68, 2) in its pixels,
-    ``size`` (width, height) of the frames in pixels; the portrait is scaled to fill them and cut in the middle.
+    ``size`` (width, height) of the frames in pixels; the portrait is scaled to fill them and cropped around its centre.
     """
 
     def __init__(self, portrait: np.ndarray, landmarks: np.ndarray, size: tuple[int, int] = (480, 480)):
@@ -34,7 +34,7 @@ class TalkingHead:
 
     def frame(self, pose: Pose) -> np.ndarray:
         """The talking head in a pose: (h, w, 3) uint8 RGB."""
-        # the eyes, then mouth and brows over them, then the whole head moves: each works on what is drawn already
+        # eyes first, then mouth and brows, then the whole head: each step works on the picture drawn so far
         picture = self._picture.copy()
         for eye, blink in zip(self._eyes, (pose.blink_left, pose.blink_right), strict=True):
             eye.draw(picture, blink, pose.gaze_x, pose.gaze_y)
@@ -43,7 +43,7 @@ class TalkingHead:
 
 
 def _fill_frame(portrait, points, size):
-    """Portrait and landmarks scaled to fill ``size`` (width, height) and cut in the middle."""
+    """Portrait and landmarks scaled to fill ``size`` (width, height) and cropped around the centre."""
     w, h = size
     ph, pw = portrait.shape[:2]
     scale = max(w / pw, h / ph)
@@ -74,7 +74,7 @@ class _Head:
         self.centre = ((w - 1) / 2, (h - 1) / 2)
 
     def _depth(self, points):
-        """How far each point stands in front of the axis it turns about, pixels."""
+        """How far each point is in front of the axis of rotation, pixels."""
         x, y = self.coarse
         r = ((x - self.middle[0]) / (0.98 * self.width)) ** 2 + ((y - self.middle[1]) / (1.55 * self.tall)) ** 2
         skull = 0.62 * self.width * np.clip(1 - r, 0, 1) ** 1.5
@@ -95,7 +95,7 @@ class _Head:
         return (falling * sides).astype(np.float32)
 
     def _field(self, pose):
-        """Where each point goes, (h, w, 2) pixels, at every fourth pixel."""
+        """Where each point moves, (h, w, 2) pixels, at every fourth pixel."""
         x, y = self.coarse
         yaw, pitch, roll = np.radians([pose.yaw, pose.pitch, pose.roll])
         dx = self.depth * np.sin(yaw) + (np.cos(yaw) - 1) * (x - self.middle[0]) * self.weight

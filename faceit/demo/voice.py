@@ -1,4 +1,4 @@
-"""A made-up voice that fits the mouth of a talking head."""
+"""A synthetic voice that matches the mouth of a talking head."""
 
 import wave
 from pathlib import Path
@@ -10,7 +10,7 @@ from faceit.demo.curves import interpolated, smooth_step
 from faceit.demo.performance import Pose, wander
 
 RATE = 44100  # samples a second
-# formants in Hz of a nearly shut and an open jaw, of pursed and wide lips, after Peterson and Barney (1952)
+# formants in Hz: of a nearly closed and an open jaw, of pursed and wide lips, after Peterson and Barney (1952)
 _F1 = (320.0, 800.0)
 _F2 = (850.0, 2150.0)
 _F3 = 2700.0
@@ -19,12 +19,12 @@ _F3 = 2700.0
 def speech(poses: list[Pose], fps: float, pitch: float, seed: int, rate: int = RATE) -> np.ndarray:
     """A voice for the poses: int16 mono, ``len(poses) / fps`` seconds at ``rate`` samples a second.
 
-    Harmonics of ``pitch`` (Hz) under three formants that follow the mouth; shut lips are silent.
+    Harmonics of ``pitch`` (Hz) under three formants that follow the mouth; closed lips are silent.
     """
     rng = np.random.default_rng([seed, 1])
     samples = round(len(poses) * rate / fps)
     at = (np.arange(samples) / rate).astype(np.float64)
-    frames = (np.arange(len(poses)) + 0.5) / fps  # a frame is shown from its time on; its middle is when it is true
+    frames = (np.arange(len(poses)) + 0.5) / fps  # a frame is shown from its time on, so its values hold at the middle
 
     def smooth(values):
         return interpolated(at, frames, np.asarray(values, np.float64)).astype(np.float32)
@@ -41,8 +41,8 @@ def speech(poses: list[Pose], fps: float, pitch: float, seed: int, rate: int = R
         tract = _resonance(hz, f1, 90) + 0.55 * _resonance(hz, f2, 130) + 0.25 * _resonance(hz, _F3, 200)
         voice += tract * np.sin(k * phase % (2 * np.pi)).astype(np.float32) / k**0.7
     breath = rng.standard_normal(samples).astype(np.float32)
-    breath -= cv2.blur(breath[:, None], (1, 15))[:, 0]  # what is left hisses
-    # the hiss of a consonant, where the lips have just let go
+    breath -= cv2.blur(breath[:, None], (1, 15))[:, 0]  # the rest is a hiss
+    # the hiss of a consonant, just after the lips part
     release = np.clip(np.gradient(opening) * rate / 12, 0, 1) * smooth_step(opening, 0.02, 0.12)
     mixed = loud * (voice / max(float(np.abs(voice).max()), 1e-6) + 0.012 * breath) + 0.02 * release * breath
     return (np.clip(mixed * 0.75, -1, 1) * 32767).astype(np.int16)

@@ -1,4 +1,4 @@
-"""Displacement fields of a picture (made, inverted, turned into sampling maps) and the grids that they are made on."""
+"""Displacement fields of a picture: making and inverting them, turning them into sampling maps; and their grids."""
 
 import cv2
 import numpy as np
@@ -16,7 +16,7 @@ def thin_plate_spline(points, values, x, y):
         return 0.5 * r2 * np.log(np.maximum(r2, 1e-12))
 
     system = np.zeros((n + 3, n + 3))
-    system[:n, :n] = kernel(((p[:, None] - p[None]) ** 2).sum(-1)) + 1e-5 * np.eye(n)  # shut lips share points
+    system[:n, :n] = kernel(((p[:, None] - p[None]) ** 2).sum(-1)) + 1e-5 * np.eye(n)  # closed lips share points
     system[:n, n:] = np.c_[np.ones(n), p]
     system[n:, :n] = system[:n, n:].T
     weights = np.linalg.solve(system, np.r_[values, np.zeros((3, 2))])
@@ -26,20 +26,20 @@ def thin_plate_spline(points, values, x, y):
 
 
 def inverted(field, step, rounds=12):
-    """Displacement of a backward map for a forward ``field`` (h, w, 2) in pixels, both at every ``step``-th pixel."""
+    """The backward displacement of a forward ``field`` (h, w, 2) in pixels, both at every ``step``-th pixel."""
     h, w = field.shape[:2]
     x, y = np.meshgrid(np.arange(w, dtype=np.float32), np.arange(h, dtype=np.float32))
     back = -field
-    for _ in range(rounds):  # a fixed point: the source of p is p - field(source)
-        seen = cv2.remap(
+    for _ in range(rounds):  # fixed-point iteration: the source of p is p - field(source)
+        sampled = cv2.remap(
             field, x + back[..., 0] / step, y + back[..., 1] / step, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
         )
-        back += 0.75 * (-seen - back)  # in full steps it swings where the lips' field is steep
+        back += 0.75 * (-sampled - back)  # full steps oscillate where the lips' field is steep
     return back
 
 
 def inverse_map(field, step, shape):
-    """Backward sampling maps x, y (h, w) float32 for a forward field kept at every ``step``-th pixel."""
+    """Backward sampling maps x, y (h, w) float32 of a forward field stored at every ``step``-th pixel."""
     h, w = shape
     back = inverted(field, step)
     full = cv2.resize(back, (back.shape[1] * step, back.shape[0] * step), interpolation=cv2.INTER_LINEAR)[:h, :w]
@@ -55,7 +55,7 @@ def coarse_grid(shape, step):
 
 
 def sample(image, x, y):
-    """The image at places x, y (h, w) float32: colours between pixels by cubics, single values by lines."""
+    """The image at positions x, y (h, w) float32: colours interpolated cubically, single values linearly."""
     way = cv2.INTER_CUBIC if image.ndim == 3 else cv2.INTER_LINEAR
     return cv2.remap(image, x, y, way, borderMode=cv2.BORDER_REPLICATE)
 

@@ -1,4 +1,4 @@
-"""Videos as pictures: a GIF or an animated WebP, or a folder with one picture a frame."""
+"""Videos as pictures: a GIF or an animated WebP, or a folder with one picture per frame."""
 
 import contextlib
 import re
@@ -15,14 +15,14 @@ from faceit.media.probe import probe
 from faceit.media.video import read_frames
 from faceit.picture_files import comment_of, commented
 
-FASTEST_GIF = 34  # frames a second; its clock has hundredths, and browsers slow down what is shorter than two of them
+FASTEST_GIF = 34  # frames/s; GIF's clock counts hundredths, and browsers slow down frames shorter than two of them
 WEBP_QUALITY = 80
 NUMBERED = re.compile(r"[0-9]{6,}\.(png|jpg)")
 
 
 def write_moving(video: Path, out: Path, comment: str) -> None:
-    """Write the pictures of a short video as ``out``, a .gif or .webp that begins again at its end, with a comment that
-    programs find. It is whole or as it was. MediaError where ffmpeg fails."""
+    """Write the pictures of a short video as ``out``, a .gif or .webp that loops, with a metadata comment. The file is
+    complete or unchanged. MediaError if ffmpeg fails."""
     with replacing(out, error=MediaError) as part:
         if out.suffix.lower() == ".gif":
             _gif(video, part)
@@ -30,11 +30,11 @@ def write_moving(video: Path, out: Path, comment: str) -> None:
             _run(video, part, lambda picture: picture, "webp", vcodec="libwebp_anim", quality=WEBP_QUALITY, loop=0)
         part.write_bytes(commented(part.read_bytes(), comment))
         if comment_of(part) != comment:
-            raise MediaError(f"{out} cannot be written: its note does not go in.")
+            raise MediaError(f"{out} cannot be written: its note cannot be stored in it.")
 
 
 def _gif(video: Path, out: Path) -> None:
-    """In two runs: with the palette in one, ffmpeg would keep all pictures in memory."""
+    """Write a GIF in two runs: to compute the palette in the same run, ffmpeg would keep all pictures in memory."""
     import ffmpeg
 
     fps = probe(video).fps
@@ -58,20 +58,20 @@ def _run(video: Path, out: Path, changed: Callable, muxer: str, **options) -> No
 
 
 def is_sequence(folder: Path) -> bool:
-    """Whether a folder holds pictures of a video alone, or nothing."""
+    """Whether a folder is empty or contains only pictures of a video."""
     return folder.is_dir() and all(NUMBERED.fullmatch(path.name) for path in folder.iterdir())
 
 
 def check_sequence(folder: Path) -> None:
-    """MediaError where a folder holds anything but pictures of a video: it would be replaced as a whole."""
+    """MediaError if a folder contains anything but pictures of a video, since the whole folder is replaced."""
     if folder.exists() and not is_sequence(folder):
         raise MediaError(f"{folder} holds other files than pictures of a video: name another folder with --output.")
 
 
 def write_sequence(video: Path, folder: Path, kind: str, comment: str, on_frame: Callable[[int], None]) -> int:
-    """Write each picture of a video to ``folder``, which is whole or as it was, as 000001.png (or .jpg, by ``kind``)
-    and so on, each with the comment; how many. ``on_frame(count)`` follows each. MediaError for a folder that holds
-    anything else."""
+    """Write each picture of a video to ``folder`` as 000001.png (or .jpg, by ``kind``) and so on, each with the
+    comment; returns how many. The folder is complete or unchanged. ``on_frame(count)`` is called after each. MediaError
+    if the folder contains anything else."""
     check_sequence(folder)
     count = 0
     with new_folder(folder, MediaError) as part:

@@ -1,15 +1,15 @@
-"""Opening media files with PyAV: one way for all of its releases that requirements.txt allows."""
+"""Opening media files with PyAV, in the same way for all releases that requirements.txt allows."""
 
 from pathlib import Path
 from typing import Any
 
 from faceit.media import process
 
-TAGS_AS_BYTES = 19  # PyAV's first release that takes tags in any encoding by itself, and no longer has a word for it
+TAGS_AS_BYTES = 19  # PyAV's first release that accepts tags in any encoding, and no longer has an option for it
 
 
 def open_to_read(path: Path | str):
-    """PyAV's container of a file, whatever encoding its tags are in: old AVI and MP3 files have Latin-1, cp1251 ...
+    """PyAV's container of a file whose tags may be in any encoding: old AVI and MP3 files have Latin-1, cp1251 ...
 
     Raises what PyAV raises: ``av.error.FFmpegError``, OSError.
     """
@@ -21,8 +21,7 @@ def open_to_read(path: Path | str):
 
 
 def tags(container) -> dict[str, str]:
-    """The tags of a file as a whole, their names in small letters (Matroska has capitals); U+FFFD stands for what is
-    not UTF-8."""
+    """The tags of a whole file, with names in lower case (Matroska has upper case); invalid UTF-8 becomes U+FFFD."""
     return {
         key.lower(): text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
         for key, text in container.metadata.items()

@@ -1,4 +1,4 @@
-"""How chapters ask for downloads: from a project's settings to downloads, and what is said meanwhile."""
+"""Downloads for the chapters: from a project's settings to jobs, and their progress."""
 
 import time
 from pathlib import Path
@@ -10,12 +10,12 @@ from faceit.progress import PLAIN_EVERY_S, say
 
 
 def fetch_job(project: Project, video: Video) -> Download:
-    """The download of one video of the project, in its range and bounded height."""
+    """The download of one video of the project, with its range and maximal height."""
     return Download(video.url, project.video_stem(video), project.preprocess.height, video.start, video.end)
 
 
 def cookie_options(project: Project) -> dict:
-    """The keyword arguments that hand the project's cookies to the downloader."""
+    """The keyword arguments that pass the project's cookies to the downloader."""
     cookies = project.preprocess.cookies
     return {
         "cookies": None if cookies is None else project.root / Path(cookies).expanduser(),
@@ -24,7 +24,7 @@ def cookie_options(project: Project) -> dict:
 
 
 class DownloadProgress:
-    """Says a line every few seconds while videos are loaded; ``progress`` is called by the threads that load them."""
+    """Prints a line every few seconds during downloads; ``progress`` is called by the downloading threads."""
 
     def __init__(self, videos: int):
         self.videos, self.done = videos, 0

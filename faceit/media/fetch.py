@@ -1,4 +1,4 @@
-"""From a web address to a video file: yt-dlp, with resuming, checking, and sentences instead of tracebacks."""
+"""Downloads: from a web address to a video file, by yt-dlp, with resuming, checks and readable errors."""
 
 import queue
 import shutil
@@ -34,19 +34,19 @@ def fetch(
     cookies_from_browser: str | None = None,
     on_progress: OnProgress | None = None,
 ) -> Path:
-    """Download the video at ``url`` to ``stem`` + ``.mp4``, and what is known of it to ``stem`` + ``.json``.
+    """Download the video at ``url`` to ``stem`` + ``.mp4``, and facts about it to ``stem`` + ``.json``.
 
-    The JSON is written last: when it is there and names the same url, range and height, the file is returned without
-    a request. A download that was killed goes on where it was; ranges begin again. A video that no mp4 can hold, or
-    that comes as one file of another kind, keeps its own extension: look it up later with ``find_video``.
+    The JSON is written last: if it exists with the same url, range and height, the file is returned without
+    a request. A download that was killed resumes; ranges start again. A video that does not fit into an mp4, or
+    that comes as one file of another kind, keeps its own extension: find it later with ``find_video``.
 
-    ``start`` and ``end`` are seconds; such a cut is encoded again, to be exact. ``height`` bounds the smaller side;
-    H.264 is preferred among equals, and a video that exists only larger is still taken. ``cookies`` is a Netscape
+    ``start`` and ``end`` are seconds; such a cut is re-encoded, to be exact. ``height`` limits the smaller side;
+    H.264 is preferred among equals, and a video that exists only larger is still downloaded. ``cookies`` is a Netscape
     cookies file (it is read, never written), ``cookies_from_browser`` the name of a browser, or ``name:profile``.
     ``on_progress(done_bytes, total_bytes or None)`` is called often. Of a playlist or a page with several videos the
-    first is taken.
+    first is downloaded.
 
-    Raises MediaError, one sentence with the next step, whenever there is no whole video at the end.
+    Raises MediaError, one sentence with the next step, if there is no complete video in the end.
     """
     job = Download(url, Path(stem), height, start, end)
     return _fetch(Hooks(job, on_progress), Cookies(cookies, cookies_from_browser))
@@ -61,11 +61,11 @@ def fetch_all(
     on_progress: Callable[[Download, int, int | None], None] | None = None,
     meanwhile: Callable[[], None] | None = None,
 ) -> Iterator[tuple[Download, Path | MediaError]]:
-    """Fetch several videos at a time; yield each job with its file, or with what went wrong, as it finishes.
+    """Fetch several videos at a time; yield each job with its file or its error, as it finishes.
 
-    ``on_progress(job, done_bytes, total_bytes or None)`` is called from the threads that download, ``meanwhile()``
-    again and again from the caller's own while it waits for them. Ctrl-C and closing the generator stop the threads;
-    what they had loaded stays for the next run. An error that is no MediaError is a bug, and is raised.
+    ``on_progress(job, done_bytes, total_bytes or None)`` is called from the downloading threads, ``meanwhile()``
+    repeatedly from the caller's thread while it waits. Ctrl-C and closing the generator stop the threads;
+    what they have downloaded stays for the next run. An error that is not a MediaError is a bug, and is raised.
     """
     jobs = list(jobs)
     threads = _Threads(jobs, workers, Cookies(cookies, cookies_from_browser), on_progress)
@@ -80,8 +80,8 @@ def fetch_all(
 
 
 class _Threads:
-    """The threads of ``fetch_all``. They are daemons: one that hangs in a socket must not keep a stopped program alive,
-    as those of an executor would."""
+    """The threads of ``fetch_all``. They are daemons: a thread that hangs in a socket must not keep a stopped program
+    alive, as an executor's would."""
 
     def __init__(self, jobs: list[Download], workers: int, cookies: Cookies, on_progress: Callable | None):
         self._cookies, self._on_progress, self._stop = cookies, on_progress, threading.Event()
@@ -104,7 +104,7 @@ class _Threads:
                 result: Path | BaseException = _fetch(Hooks(job, self._report(job), self._stop), self._cookies)
             except Stopped:
                 return
-            except BaseException as error:  # carried to the caller's thread, which decides
+            except BaseException as error:  # passed to the caller's thread, which decides
                 result = error
             self._done.put((job, result))
 
@@ -113,17 +113,17 @@ class _Threads:
         return report and (lambda done, total: report(job, done, total))
 
     def next_result(self, meanwhile: Callable[[], None] | None) -> tuple[Download, Path | BaseException]:
-        """The next job that ended, and how; ``meanwhile`` is called until then."""
+        """The next finished job and its result; ``meanwhile`` is called until then."""
         while True:
             try:
-                # on Windows a get without an end cannot be interrupted
+                # on Windows a get without timeout cannot be interrupted
                 return self._done.get(timeout=0.05 if meanwhile else 0.2)
             except queue.Empty:
                 if meanwhile:
                     meanwhile()
 
     def stop(self) -> None:
-        """Have them end soon, and wait a little for it."""
+        """Tell the threads to end, and wait a short time for them."""
         self._stop.set()
         for thread in self._threads:
             kill_ffmpeg_of(thread)
@@ -131,7 +131,7 @@ class _Threads:
             thread.join(STOP_WAIT_S / len(self._threads))
 
 
-_locks: dict[Path, threading.Lock] = {}  # one for each place: the same video may be asked for twice
+_locks: dict[Path, threading.Lock] = {}  # one per destination: the same video may be requested twice
 _locks_lock = threading.Lock()
 
 
@@ -142,7 +142,7 @@ def _fetch(hooks: Hooks, cookies: Cookies) -> Path:
     try:
         with lock:
             return _fetch_locked(hooks, cookies)
-    except OSError as error:  # of our own files: yt-dlp's errors have been put into words before
+    except OSError as error:  # of our own files: yt-dlp's errors are already MediaErrors
         raise MediaError(disk_sentence(error, hooks.job.url, stem.parent)) from error
 
 
@@ -152,7 +152,8 @@ def _fetch_locked(hooks: Hooks, cookies: Cookies) -> Path:
     if found is not None:
         return found
     url, parts = checked_address(job), parts_folder(job)
-    if put_in_place(job, parts) and (found := find_video(job.stem)):  # killed between the last two moves
+    # an earlier run may have been killed between the last two moves
+    if put_in_place(job, parts) and (found := find_video(job.stem)):
         return found
     refuse_foreign_file(job)
     parts.mkdir(parents=True, exist_ok=True)
@@ -160,7 +161,7 @@ def _fetch_locked(hooks: Hooks, cookies: Cookies) -> Path:
     try:
         suffix = check_file(path, job, info.get("duration"))
     except MediaError:
-        shutil.rmtree(parts, ignore_errors=True)  # what is damaged must not be resumed
+        shutil.rmtree(parts, ignore_errors=True)  # a damaged download must not be resumed
         raise
     hooks.check()
     return keep(job, parts, path, suffix, info)

@@ -1,4 +1,4 @@
-"""Whether a download can be what was asked for: its address and range before, the file that came after."""
+"""Checks of a download: its address and range before, the file afterwards."""
 
 import re
 from pathlib import Path
@@ -8,11 +8,11 @@ from faceit.media.container import open_to_read
 from faceit.media.fetch_errors import short_address
 from faceit.media.fetch_record import Download
 
-RANGE_SLACK_S = 1.0  # a cut may be off by this much, or by a tenth of its length when that is more
+RANGE_SLACK_S = 1.0  # a cut may be off by this much, or by a tenth of its length if that is more
 
 
 def checked_address(job: Download) -> str:
-    """The address as yt-dlp should get it. Raises MediaError for what is no web address, or an impossible range."""
+    """The address for yt-dlp. Raises MediaError if it is not a web address, or the range is impossible."""
     url, short = job.url.strip(), short_address(job.url)
     if job.start is not None and job.start < 0:
         raise MediaError(f"{short}: start is {job.start:g} s: set it to 0 or more.")
@@ -29,11 +29,11 @@ def checked_address(job: Download) -> str:
 
 
 def check_file(path: Path, job: Download, duration: float | None) -> str:
-    """The extension that the loaded file should carry. MediaError unless it is a whole video of the right length; the
-    site says that the video has ``duration`` seconds, None where it says nothing."""
+    """The extension that the downloaded file should have. MediaError unless it is a complete video of the right length;
+    ``duration`` is the length in seconds according to the site, None if unknown."""
     short = short_address(job.url)
     if path.stat().st_size == 0:
-        raise MediaError(f"{short}: the file that came is empty: try again later, or use another address.")
+        raise MediaError(f"{short}: the downloaded file is empty: try again later, or use another address.")
     length, declared, suffix = _measure(path, short, job.ranged)
     if job.ranged:
         _check_range(length, job, duration)
@@ -45,7 +45,7 @@ def check_file(path: Path, job: Download, duration: float | None) -> str:
 
 
 def _measure(path: Path, short: str, ranged: bool) -> tuple[float, float | None, str]:
-    """Length of the picture as read and as declared (seconds, None: not declared), and the fitting extension."""
+    """Length of the video as measured and as declared (seconds, None: not declared), and the right extension."""
     import av
 
     try:
@@ -70,12 +70,12 @@ def _measure(path: Path, short: str, ranged: bool) -> tuple[float, float | None,
     except (av.FFmpegError, OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         raise MediaError(
-            f"{short}: what came cannot be read as a video ({why}): run it again, or use another address."
+            f"{short}: the downloaded file cannot be read as a video ({why}): run it again, or use another address."
         ) from error
 
 
 def _span(container, stream) -> tuple[float, float, int]:
-    """Where the packets of a PyAV stream begin and end (seconds), and how many there are; nothing is decoded."""
+    """Begin and end of a PyAV stream's packets (seconds), and their number; nothing is decoded."""
     spans = [
         (float(packet.pts * packet.time_base), float((packet.duration or 0) * packet.time_base))
         for packet in container.demux(stream)
@@ -87,7 +87,7 @@ def _span(container, stream) -> tuple[float, float, int]:
 
 
 def _suffix(path: Path, container: str) -> str:
-    """The file's own extension when it fits what is inside, else the usual one for that."""
+    """The file's own extension if it fits the content, otherwise the usual one for it."""
     for names, usual, others in (
         ("mp4", ".mp4", (".mp4", ".m4v", ".mov")),
         ("matroska,webm", ".mkv", (".mkv", ".webm")),
@@ -103,10 +103,10 @@ def _check_range(length: float, job: Download, whole: float | None) -> None:
     end = min((t for t in (job.end, whole) if t), default=None)
     if end is None:
         return
-    asked = end - (job.start or 0.0)
-    if abs(length - asked) > max(RANGE_SLACK_S, asked / 10):
+    expected = end - (job.start or 0.0)
+    if abs(length - expected) > max(RANGE_SLACK_S, expected / 10):
         raise MediaError(
-            f"{short_address(job.url)}: {length:.1f} s came instead of the {asked:.1f} s between start and end: if the "
-            "video ends there, correct end; if not, download it whole and name the file, with start and end, in the "
-            "YAML."
+            f"{short_address(job.url)}: {length:.1f} s were downloaded, not the {expected:.1f} s between start and "
+            "end: if the video ends there, correct end; if not, download it whole and name the file, with start and "
+            "end, in the YAML."
         )

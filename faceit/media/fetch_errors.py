@@ -1,4 +1,4 @@
-"""What went wrong with a download, in one sentence with the next step, out of what yt-dlp raised."""
+"""yt-dlp's errors as one sentence with the next step."""
 
 import errno
 import re
@@ -10,7 +10,7 @@ from pathlib import Path
 UPGRADE = "pip install --upgrade yt-dlp yt-dlp-ejs"
 COOKIES = "set cookies_from_browser (firefox, chrome ...) to a browser that is logged in"
 
-# words in yt-dlp's message (lower case) -> reason; the first that fits wins, and all come before an HTTP status
+# words in yt-dlp's message (lower case) -> reason; the first match wins, and all take precedence over an HTTP status
 _CLEAR_WORDS = (
     ("no space left", "space"),
     ("not a bot", "bot"),
@@ -40,7 +40,7 @@ _CLEAR_WORDS = (
     ("requested format is not available", "format"),
     ("no video formats found", "format"),
 )
-# these may also stand in the text of an HTTP error ("503 Service Unavailable"), so they come after it
+# these may also occur in an HTTP error ("503 Service Unavailable"), so the status takes precedence
 _LOOSE_WORDS = (
     ("unavailable", "gone"),
     ("not available", "gone"),
@@ -57,14 +57,14 @@ _LOOSE_WORDS = (
     ("exited with code", "cut"),
 )
 _PHRASES = {
-    "space": "no space is left on the disk of {folder}: free some and run it again, it goes on where it was",
+    "space": "no space is left on the disk of {folder}: free some and run it again, it resumes where it stopped",
     "write": "nothing can be written to {folder}: check the folder's permissions",
-    "bot": "the site asks for a proof that you are not a bot: {cookies}, and try again",
+    "bot": "the site wants proof that you are not a bot: {cookies}, and try again",
     "private": "the video is private: ask its owner, or take it out of the YAML",
     "members": "the video is for members of the channel only: {cookies} as a member, or take it out of the YAML",
     "paid": "the video must be paid for: {cookies} and has bought it, or take it out of the YAML",
     "age": "the video is for adults only and asks for an account: {cookies}",
-    "limit": "the site has had too many requests from here: wait an hour, then run it again with fewer at once",
+    "limit": "the site has received too many requests from you: wait an hour, then run it again with fewer at once",
     "geo": "the video is not shown in your country{countries}: use another one, or a network where it is shown",
     "later": "it has not been shown yet, or is not being shown: fetch it later, or take it out of the YAML",
     "drm": "the video is protected against copying (DRM) and cannot be fetched: use another one",
@@ -74,12 +74,12 @@ _PHRASES = {
     "unsupported": "no video is found on this page: open it in a browser, and give the address of the video itself",
     "forbidden": "the server refuses access (HTTP 403): run '{upgrade}', or {cookies}",
     "missing": "there is nothing at this address (HTTP {status}): correct it, or take it out of the YAML",
-    "server": "the server is in trouble (HTTP {status}): run it again later, it goes on where it was",
+    "server": "the server is in trouble (HTTP {status}): run it again later, it resumes where it stopped",
     "http": "the server refuses the request (HTTP {status}): open the address in a browser to see why",
     "network": "the connection failed ({detail}): check the address and the network, and run it again",
     "certificate": "the server's certificate cannot be trusted ({detail}): check the address and this computer's clock",
     "gone": "the video is not available (removed, or never there): correct the address, or take it out of the YAML",
-    "empty": "the file that came is empty: try again later, or use another address",
+    "empty": "the downloaded file is empty: try again later, or use another address",
     "cut": "ffmpeg could not cut the range out of it: run it again; if that does not help, download it whole and name "
     "the file, with start and end, in the YAML",
     "cookies": "the cookies cannot be read ({detail}): export them again in Netscape format, or name another browser",
@@ -89,14 +89,14 @@ _MAY_NEED_RUNTIME = ("bot", "forbidden", "format", "cut", "other")
 
 
 def short_address(url: str) -> str:
-    """The address as a person would say it."""
+    """The address in a short, readable form."""
     text = re.sub(r"^https?://(www\.)?", "", url.strip())
     return text if len(text) <= 80 else text[:77] + "..."
 
 
 def sentence(error: BaseException, url: str, warnings: list[str], parts: Path) -> str:
-    """One sentence, with the next step, for what yt-dlp raised, and the warnings that it gave before; ``parts`` is the
-    folder that it loaded into."""
+    """One sentence, with the next step, for yt-dlp's ``error`` and the ``warnings`` before it; ``parts`` is the
+    folder of the download."""
     reason, status = _reason(error, parts)
     countries = next((c for e in _chain(error) if (c := getattr(e, "countries", None))), ())
     phrase = _PHRASES[reason].format(
@@ -115,7 +115,7 @@ def sentence(error: BaseException, url: str, warnings: list[str], parts: Path) -
 
 
 def disk_sentence(error: OSError, url: str, folder: Path) -> str:
-    """The same for an error of our own files."""
+    """The same for an error with our own files."""
     if error.errno == errno.ENOSPC:
         phrase = _PHRASES["space"].format(folder=folder)
     else:
@@ -125,7 +125,7 @@ def disk_sentence(error: OSError, url: str, folder: Path) -> str:
 
 
 def _reason(error: BaseException, parts: Path) -> tuple[str, int | None]:
-    """Which of the phrases fits, and the HTTP status when there was one."""
+    """The key of the matching phrase, and the HTTP status if there was one."""
     from yt_dlp.cookies import CookieLoadError
     from yt_dlp.networking.exceptions import CertificateVerifyError, HTTPError, TransportError
     from yt_dlp.utils import ContentTooShortError, GeoRestrictedError, UnsupportedError, UserNotLive
@@ -181,7 +181,7 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _detail(error: BaseException) -> str:
-    """The shortest true words for what happened: of the innermost error, without yt-dlp's advice to its own users."""
+    """A short description: the message of the innermost error, without yt-dlp's advice to its own users."""
     from yt_dlp.cookies import CookieLoadError
     from yt_dlp.networking.exceptions import RequestError
 
@@ -196,13 +196,13 @@ def _detail(error: BaseException) -> str:
 
 
 def _without_prefix(error: BaseException) -> str:
-    """The message without "ERROR: [site] id:"; an id may hold any word."""
+    """The message without "ERROR: [site] id:", since an id may contain any word."""
     return re.sub(r"^(ERROR:\s*)?(\[[^\]]+\] ([^:\s]+: )?)?", "", str(error))
 
 
 def _is_disk_full(chain: list[BaseException], parts: Path) -> bool:
     if any(isinstance(e, OSError) and e.errno == errno.ENOSPC for e in chain):
         return True
-    with suppress(OSError):  # ffmpeg's own complaint is not passed on, so look
+    with suppress(OSError):  # ffmpeg's message is not passed on, so check the disk
         return any("exited with code" in str(e) for e in chain) and shutil.disk_usage(parts).free < 2**20
     return False

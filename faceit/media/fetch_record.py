@@ -1,4 +1,4 @@
-"""A download: what is asked for, and what is on disk of it: the parts while it grows, the video and its facts after."""
+"""A download: the request, and its files on disk: parts while it runs, the video and its facts afterwards."""
 
 import hashlib
 import json
@@ -14,14 +14,14 @@ from faceit.errors import MediaError
 from faceit.files import read_json, replacing
 from faceit.media.fetch_errors import short_address
 
-WHOLE, DONE = "whole", "done.json"  # in the folder of the parts: the checked video, and its facts
+WHOLE, DONE = "whole", "done.json"  # in the folder of the parts: the checked video and its facts
 
 
 @dataclass(frozen=True)
 class Download:
-    """One video to fetch: its address, where to (``stem``: the path without ``.mp4``), and how much of it.
+    """One video to fetch: its address, its destination (``stem``: the path without ``.mp4``), and which part of it.
 
-    ``height`` bounds the smaller side in pixels; ``start`` and ``end`` are seconds, None for the video's own.
+    ``height`` limits the smaller side in pixels; ``start`` and ``end`` are seconds, None for the video's own.
     """
 
     url: str
@@ -32,12 +32,12 @@ class Download:
 
     @property
     def ranged(self) -> bool:
-        """Whether only a part of the video is asked for."""
+        """Whether only a part of the video is requested."""
         return self.start is not None or self.end is not None
 
 
 def find_video(stem: Path) -> Path | None:
-    """The whole video that ``fetch`` left at ``stem``, whatever its extension; None when there is none."""
+    """The complete video that ``fetch`` wrote at ``stem``, with any extension; None if there is none."""
     facts = _facts_of(stem)
     name = facts.get("file")
     if not isinstance(name, str) or Path(name).name != name:
@@ -47,21 +47,21 @@ def find_video(stem: Path) -> Path | None:
 
 
 def find_download(job: Download) -> Path | None:
-    """The video that is there of just this address, height and range; None when there is none."""
+    """The existing video with exactly this address, height and range; None if there is none."""
     facts = _facts_of(job.stem)
     same = all(facts.get(key) == getattr(job, key) for key in ("url", "height", "start", "end"))
     return find_video(job.stem) if same else None
 
 
 def parts_folder(job: Download) -> Path:
-    """Where the parts of a download are kept until it is whole: the same for the same job, so that it goes on there."""
-    asked = (job.stem.name, job.url, job.height, *(None if t is None else float(t) for t in (job.start, job.end)))
-    key = hashlib.sha256(repr(asked).encode()).hexdigest()[:16]
+    """The folder of an unfinished download: the same for the same job, so that it can be resumed."""
+    fields = (job.stem.name, job.url, job.height, *(None if t is None else float(t) for t in (job.start, job.end)))
+    key = hashlib.sha256(repr(fields).encode()).hexdigest()[:16]
     return job.stem.parent.resolve() / ".part" / key
 
 
 def refuse_foreign_file(job: Download) -> None:
-    """MediaError where a user put a file of that name, which has no JSON of ours: it is never written over."""
+    """MediaError if there is a file of that name without our JSON: a user's file is never overwritten."""
     video = _beside(job.stem, ".mp4")
     if video.exists() and not _beside(job.stem, ".json").exists():
         raise MediaError(
@@ -71,7 +71,7 @@ def refuse_foreign_file(job: Download) -> None:
 
 
 def keep(job: Download, parts: Path, path: Path, suffix: str, info: dict) -> Path:
-    """Put the checked file ``path`` of the folder ``parts`` in its place, which is returned; ``info`` is yt-dlp's."""
+    """Move the checked file ``path`` of the folder ``parts`` to its destination; returns that. ``info`` is yt-dlp's."""
     facts = _facts(job, info, path, job.stem.name + suffix)
     os.replace(path, parts / WHOLE)
     with replacing(parts / DONE) as part:
@@ -81,21 +81,21 @@ def keep(job: Download, parts: Path, path: Path, suffix: str, info: dict) -> Pat
 
 
 def put_in_place(job: Download, parts: Path) -> bool:
-    """Move a checked download out of ``parts``, its JSON last; also what a kill left between those two moves. False
-    when there is none."""
+    """Move a checked download out of ``parts``, its JSON last; this also completes a run that was killed between those
+    two moves. False if there is none."""
     facts = read_json(parts / DONE)
     if not facts:
         return False
-    video, whole, sheet = job.stem.with_name(facts["file"]), parts / WHOLE, _beside(job.stem, ".json")
+    video, whole, facts_file = job.stem.with_name(facts["file"]), parts / WHOLE, _beside(job.stem, ".json")
     if whole.is_file():
         old = find_video(job.stem)
-        sheet.unlink(missing_ok=True)
+        facts_file.unlink(missing_ok=True)
         os.replace(whole, video)
         if old is not None and old != video:
             old.unlink()
     elif not (video.is_file() and video.stat().st_size == facts["size"]):
         return False
-    os.replace(parts / DONE, sheet)
+    os.replace(parts / DONE, facts_file)
     shutil.rmtree(parts, ignore_errors=True)
     with suppress(OSError):
         parts.parent.rmdir()
@@ -131,4 +131,4 @@ def _facts_of(stem: Path) -> dict:
 
 
 def _beside(stem: Path, suffix: str) -> Path:
-    return stem.with_name(stem.name + suffix)  # with_suffix would cut a name at its last dot
+    return stem.with_name(stem.name + suffix)  # with_suffix would drop everything after the name's last dot

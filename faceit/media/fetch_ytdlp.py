@@ -1,4 +1,4 @@
-"""One video by yt-dlp: its options, its hooks, and the second try that some errors are worth."""
+"""Downloading one video by yt-dlp: its options, its hooks, and a second attempt after some errors."""
 
 import io
 import re
@@ -14,12 +14,12 @@ from faceit.media.fetch_record import Download
 from faceit.media.ffmpeg import ffmpeg_on_path
 
 SOCKET_TIMEOUT_S = 20
-RETRY_SLEEP_S = (1, 2, 4, 8)  # before the second, third ... try after a dropped connection or a server error
-CUT_CRF = 17  # ranges are encoded again to be exact; this is close to lossless to the eye
-FRAGMENTS = 4  # of a streamed video, loaded at a time
+RETRY_SLEEP_S = (1, 2, 4, 8)  # before the second, third ... attempt after a dropped connection or a server error
+CUT_CRF = 17  # ranges are re-encoded to be exact; this is visually close to lossless
+FRAGMENTS = 4  # of a streamed video, downloaded at a time
 JS_RUNTIMES = ("deno", "node", "quickjs", "bun")  # for YouTube's challenges, in yt-dlp's order
 
-OnProgress = Callable[[int, int | None], None]  # of bytes done, and bytes in all where they are known
+OnProgress = Callable[[int, int | None], None]  # (bytes done, bytes in all or None)
 
 
 @dataclass(frozen=True)
@@ -31,12 +31,12 @@ class Cookies:
 
 
 class Stopped(Exception):
-    """The caller has gone; not an error."""
+    """The caller stopped waiting; not an error."""
 
 
 @dataclass
 class Hooks:
-    """What yt-dlp calls while it works: with bytes, with warnings, and before it loads; each may stop it."""
+    """yt-dlp's callbacks: for progress, for warnings, and before a download; each may stop it."""
 
     job: Download
     on_progress: OnProgress | None = None
@@ -45,12 +45,12 @@ class Hooks:
     counts: dict[str, tuple[int, int | None]] = field(default_factory=dict)  # file -> bytes done, bytes in all
 
     def check(self) -> None:
-        """Raise Stopped when nobody waits for the video any more."""
+        """Raise Stopped if nobody waits for the video any more."""
         if self.stop is not None and self.stop.is_set():
             raise Stopped
 
     def progress(self, event: dict) -> None:
-        """yt-dlp's progress hook; the picture and the sound are files of their own, so their bytes are summed."""
+        """yt-dlp's progress hook; picture and sound are separate files, so their bytes are added."""
         self.check()
         done = event.get("downloaded_bytes")
         if done is None:
@@ -63,7 +63,7 @@ class Hooks:
             self.on_progress(sum(done for done, _ in self.counts.values()), whole)
 
     def filter(self, info: dict, *, incomplete: bool = False) -> None:
-        """yt-dlp's match filter, called before anything is loaded; raises what cannot be fetched."""
+        """yt-dlp's match filter, called before anything is downloaded; MediaError if the video cannot be fetched."""
         self.check()
         short = short_address(self.job.url)
         if info.get("is_live") or info.get("live_status") == "is_live":
@@ -85,8 +85,8 @@ class Hooks:
 
 
 def download(url: str, hooks: Hooks, cookies: Cookies, parts: Path) -> tuple[Path, dict]:
-    """Load the video of ``hooks.job`` from ``url`` into the folder ``parts``: (its file, yt-dlp's information on it).
-    Raises MediaError, one sentence, or Stopped."""
+    """Download the video of ``hooks.job`` from ``url`` into the folder ``parts``: (its file, yt-dlp's information on
+    it). Raises MediaError, one sentence, or Stopped."""
     _load_libraries()
     fragments = FRAGMENTS
     for last_try in (False, True):
@@ -97,10 +97,10 @@ def download(url: str, hooks: Hooks, cookies: Cookies, parts: Path) -> tuple[Pat
         except Exception as error:
             hooks.check()
             if not last_try and "closed file" in str(error):
-                # of several fragments at a time one failed, and another told of it: ask again, one by one
+                # one of several parallel fragments failed, and another reported it: try again, one by one
                 fragments = 1
                 continue
-            # the addresses of the media expire: asking the page again gives fresh ones
+            # media addresses expire: reading the page again gives new ones
             if not last_try and re.search("unable to download video data: HTTP Error 403|exited with code", str(error)):
                 continue
             raise MediaError(sentence(error, hooks.job.url, hooks.warnings, parts)) from error
@@ -111,7 +111,7 @@ _load_lock = threading.Lock()
 
 
 def _load_libraries() -> None:
-    """Import what the threads share: modules that import one another break when two threads load them at once."""
+    """Import what the threads share: circular imports break if two threads import them at once."""
     with _load_lock:
         import av  # noqa: F401
         import yt_dlp.extractor.generic
@@ -122,11 +122,11 @@ def _load_libraries() -> None:
             external.Popen = type("Popen", (_Child, external.Popen), {})
 
 
-_children: dict[int | None, Any] = {}  # thread -> the ffmpeg that it waits for
+_children: dict[int | None, Any] = {}  # thread -> the ffmpeg process that it waits for
 
 
 class _Child:
-    """Mixed into yt-dlp's Popen, which keeps its ffmpeg to itself: a thread that waits for it could not be stopped."""
+    """Mixed into yt-dlp's Popen to register its ffmpeg: otherwise a thread that waits for it could not be stopped."""
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
@@ -134,14 +134,14 @@ class _Child:
 
 
 def kill_ffmpeg_of(thread: threading.Thread) -> None:
-    """End the ffmpeg that a thread waits for, where there is one."""
+    """Kill the ffmpeg that a thread waits for, if any."""
     child = _children.pop(thread.ident, None)
     if child is not None and child.poll() is None:
         child.kill()
 
 
 def _download(url: str, hooks: Hooks, cookies: Cookies, parts: Path, fragments: int) -> tuple[Path, dict]:
-    """One try; raises whatever yt-dlp raises."""
+    """One attempt; raises whatever yt-dlp raises."""
     options = _options(hooks, parts) | _cookie_options(cookies) | {"concurrent_fragment_downloads": fragments}
     with _downloader(options) as ydl:
         info = ydl.extract_info(url)
@@ -150,30 +150,30 @@ def _download(url: str, hooks: Hooks, cookies: Cookies, parts: Path, fragments: 
     files = [d.get("filepath") for d in (info or {}).get("requested_downloads") or ()]
     path = Path(files[0]).resolve() if files and files[0] else None
     if path is None or path.parent != parts or not path.is_file():
-        raise MediaError(f"{short_address(hooks.job.url)}: no video came of it: give the page of one video.")
+        raise MediaError(f"{short_address(hooks.job.url)}: no video was found there: give the page of one video.")
     return path, info
 
 
 def _downloader(options: dict[str, Any]):
-    """A YoutubeDL; tests put a fake YouTube into it."""
+    """A YoutubeDL; tests replace it by one with a fake YouTube."""
     from yt_dlp import YoutubeDL
 
     return YoutubeDL(options)
 
 
 def _options(hooks: Hooks, parts: Path) -> dict[str, Any]:
-    ffmpeg_on_path()  # yt-dlp cuts ranges only with a program that is called ffmpeg
+    ffmpeg_on_path()  # yt-dlp cuts ranges only with a program called ffmpeg
     return {
         "quiet": True,
         "noprogress": True,
         "logger": hooks,
         "color": "no_color",
-        # the sort bounds the size: the largest that is not above the height, else the smallest above it;
+        # the sort order limits the size: the largest not above the height, otherwise the smallest above it;
         # "res" is the smaller side, so an upright video is not mistaken for a large one
         "format": "bv*+ba/b/bv*",
         "format_sort": ["lang", f"res:{hooks.job.height}", "vcodec:h264", "acodec:aac", "ext:mp4:m4a"],
         "merge_output_format": "mp4/mkv",
-        # stable names let a killed download resume; the format is in them, so that two are never mixed
+        # stable names let a killed download resume; they contain the format, so that two formats are never mixed
         "outtmpl": {"default": "video-%(format_id).40s.%(ext)s"},
         "paths": {"home": str(parts)},
         "restrictfilenames": True,
@@ -184,7 +184,7 @@ def _options(hooks: Hooks, parts: Path) -> dict[str, Any]:
         "extractor_retries": 3,
         "file_access_retries": 3,
         "retry_sleep_functions": {kind: _retry_sleep for kind in ("http", "fragment", "extractor")},
-        "skip_unavailable_fragments": False,  # a video with holes is not the video
+        "skip_unavailable_fragments": False,  # a video with gaps is not the video
         "socket_timeout": SOCKET_TIMEOUT_S,
         "sleep_interval_requests": 0.75,  # yt-dlp's own advice against being blocked
         "noplaylist": True,
@@ -210,7 +210,7 @@ def _range_options(job: Download) -> dict[str, Any]:
 def _cookie_options(cookies: Cookies) -> dict[str, Any]:
     options: dict[str, Any] = {}
     if cookies.file is not None:
-        # yt-dlp ignores a file that is not there, and writes to the one that is: give it the text only
+        # yt-dlp ignores a missing file and writes to an existing one: pass it only the text
         try:
             text = Path(cookies.file).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:

@@ -1,4 +1,4 @@
-"""Where ffmpeg is, and what it said last."""
+"""Finding ffmpeg, and the meaningful last line of its output."""
 
 import atexit
 import hashlib
@@ -14,8 +14,8 @@ from platformdirs import user_cache_path
 from faceit.errors import MediaError
 from faceit.files import replacing
 
-# what ffmpeg adds below the line that gives the reason
-SAYS_NOTHING = (
+# lines that ffmpeg prints after the one that gives the reason
+UNINFORMATIVE = (
     "Conversion failed",
     "Exiting normally",
     "Nothing was written into output file",
@@ -34,8 +34,8 @@ _lock = threading.Lock()
 def ffmpeg_exe() -> str:
     """Path of the ffmpeg program to run.
 
-    The environment variable FACEIT_FFMPEG wins, then the program that comes with imageio-ffmpeg, then PATH.
-    Raises MediaError, with the next step, when there is none.
+    The environment variable FACEIT_FFMPEG takes precedence, then the program in imageio-ffmpeg, then PATH.
+    Raises MediaError, with the next step, if there is none.
     """
     chosen = os.environ.get("FACEIT_FFMPEG")
     if chosen:
@@ -53,9 +53,9 @@ def ffmpeg_exe() -> str:
 
 
 def ffmpeg_on_path() -> str:
-    """Put a directory of our own that holds a program called ``ffmpeg`` first on PATH; return that directory.
+    """Put a directory that contains a program called ``ffmpeg`` first on PATH; return that directory.
 
-    yt-dlp cuts ranges only with an ffmpeg that it finds by this very name, and imageio-ffmpeg's has another.
+    yt-dlp cuts ranges only with an ffmpeg of exactly this name, and imageio-ffmpeg's has another.
     Calling it again changes nothing; threads may call it at the same time. Raises MediaError without an ffmpeg.
     """
     with _lock:
@@ -68,27 +68,27 @@ def ffmpeg_on_path() -> str:
 
 
 def last_line(text: str | bytes | None) -> str:
-    """The last line of ``text`` (ffmpeg's stderr) that says something, without ``[mp4 @ 0x55...]``; "" for none."""
+    """The last informative line of ``text`` (ffmpeg's stderr), without ``[mp4 @ 0x55...]``; "" if there is none."""
     if text is None:
         return ""
     if isinstance(text, bytes):
         text = text.decode("utf-8", errors="replace")
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     lines = [_without_module(line) for line in lines]
-    while len(lines) > 1 and lines[-1].startswith(SAYS_NOTHING):
+    while len(lines) > 1 and lines[-1].startswith(UNINFORMATIVE):
         lines.pop()
     return lines[-1] if lines else ""
 
 
 def _without_module(line: str) -> str:
-    """The line without the "[mp4 @ 0x55d0]" in front of it."""
+    """The line without a leading "[mp4 @ 0x55d0]"."""
     while line.startswith("[") and " @ " in line.split("]", 1)[0] and line.split("]", 1)[-1].strip():
         line = line.split("]", 1)[1].strip()
     return line
 
 
 def _bundled_ffmpeg() -> str | None:
-    """imageio-ffmpeg's program, or None when the package or its program is missing."""
+    """imageio-ffmpeg's program, or None if the package or its program is missing."""
     try:
         import imageio_ffmpeg
 
@@ -98,7 +98,7 @@ def _bundled_ffmpeg() -> str | None:
 
 
 def _folder_with_link(exe: str) -> str:
-    """A private folder that holds ``ffmpeg``, a link to (on Windows a copy of) ``exe``."""
+    """A private folder that contains ``ffmpeg``, a link to (on Windows a copy of) ``exe``."""
     # one folder per program, so that two projects with two ffmpegs never change each other's link
     name = hashlib.sha256(exe.encode()).hexdigest()[:12]
     for root in (partial(user_cache_path, "faceit", appauthor=False), _process_temp):
@@ -109,11 +109,11 @@ def _folder_with_link(exe: str) -> str:
             return str(folder)
         except OSError as error:
             problem = error
-    raise MediaError(f"No place for a link to ffmpeg: {problem}. Set TMPDIR to a folder that can be written.")
+    raise MediaError(f"No link to ffmpeg can be made: {problem}. Set TMPDIR to a folder that can be written.")
 
 
 def _link(exe: Path, link: Path) -> None:
-    """Make ``link`` lead to ``exe``; other processes see the old one or the new one, never none."""
+    """Make ``link`` point to ``exe``; other processes see the old link or the new one, never none."""
     if os.name == "nt":
         if link.exists() and link.stat().st_size == exe.stat().st_size:
             return
@@ -130,7 +130,7 @@ _temp_folder: Path | None = None
 
 
 def _process_temp() -> Path:
-    """A folder of this process only: one with a known name in /tmp could have been put there by someone else."""
+    """A folder of this process only: one with a known name in /tmp could have been made by someone else."""
     global _temp_folder
     if _temp_folder is None:
         _temp_folder = Path(tempfile.mkdtemp(prefix="faceit-"))

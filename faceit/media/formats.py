@@ -1,4 +1,4 @@
-"""What results are written as: codecs, the encoders that make them, and the kinds of files that hold them."""
+"""Output formats: codecs, their encoders, and the containers that hold them."""
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -8,17 +8,17 @@ from faceit.config.settings import ConvertSettings
 from faceit.errors import FaceitError, MediaError
 from faceit.media import process
 
-SPEEDS = settings_of(ConvertSettings)["preset"].choices  # x264's words, the fastest first
+SPEEDS = settings_of(ConvertSettings)["preset"].choices  # x264's names, the fastest first
 NVENC_SPEEDS = ("p1", "p1", "p2", "p3", "p3", "p4", "p5", "p6", "p7")
-HARDWARE = ("nvenc", "qsv", "amf", "videotoolbox", "vaapi")  # what ffmpeg calls the makers' encoders; sought in order
+HARDWARE = ("nvenc", "qsv", "amf", "videotoolbox", "vaapi")  # ffmpeg's names of hardware encoders, tried in this order
 VAAPI_DEVICE = "/dev/dri/renderD128"
-TRIAL_SIZE = 256  # pixels; some chips take nothing smaller
+TRIAL_SIZE = 256  # pixels; some chips accept nothing smaller
 
 
 @dataclass(frozen=True)
 class Codec:
-    """``software`` is ffmpeg's encoder, ``family`` begins the names of those in hardware. Encoders are fed ``pixels``,
-    and parts of a video are kept as ``part`` files."""
+    """``software`` is ffmpeg's software encoder, ``family`` the prefix of its hardware encoders. Encoders take the
+    pixel format ``pixels``; parts of a video are stored as ``part`` files."""
 
     software: str
     family: str | None
@@ -38,7 +38,7 @@ CODECS = {
 @dataclass(frozen=True)
 class Encoding:
     """How pictures are encoded: a key of ``CODECS``; "software" or one of ``HARDWARE``; the encoder's own quality
-    number; x264's word for the speed, of which others get their like. ``alpha``: with opacity, for ProRes."""
+    number; x264's name of the speed, translated for other encoders. ``alpha``: with opacity, for ProRes."""
 
     codec: str = "h264"
     encoder: str = "software"
@@ -64,7 +64,7 @@ class Encoding:
         """ffmpeg's options for the output."""
         options = {"vcodec": self.program, **self._quality()}
         if self.codec == "h265":
-            options["tag:v"] = "hvc1"  # Apple's players know no other
+            options["tag:v"] = "hvc1"  # Apple's players require it
         if self.encoder != "vaapi":
             options["pix_fmt"] = self.pixels
         return options
@@ -92,39 +92,39 @@ class Encoding:
                 quality = "speed" if speed < 4 else "balanced" if speed < 6 else "quality"
                 return {"rc": "cqp", "qp_i": self.crf, "qp_p": self.crf, "quality": quality}
             case "videotoolbox":
-                return {"q:v": max(1, 100 - 2 * self.crf)}  # 1 to 100, where more is better
+                return {"q:v": max(1, 100 - 2 * self.crf)}  # 1 to 100, higher is better
             case _:
                 return {"rc_mode": "CQP", "qp": self.crf}
 
     def before(self) -> list[str]:
-        """ffmpeg's options before all others."""
+        """ffmpeg's options that come before all others."""
         return ["-vaapi_device", VAAPI_DEVICE] if self.encoder == "vaapi" else []
 
     def filtered(self, pictures):
-        """The pictures as the encoder takes them, ffmpeg-python's stream."""
+        """The pictures as the encoder needs them, as ffmpeg-python's stream."""
         return pictures.filter("format", "nv12").filter("hwupload") if self.encoder == "vaapi" else pictures
 
 
 @dataclass(frozen=True)
 class Container:
-    """A kind of file: ffmpeg's ``muxer``, the ``codecs`` that it holds, the usual one first, what sound and subtitles
-    are copied into it, and which encoder makes something for it out of others."""
+    """A kind of file: ffmpeg's ``muxer``; the ``codecs`` that it may hold, the default first; which sound and subtitle
+    codecs are copied into it, and the encoder for others."""
 
     muxer: str
     codecs: tuple[str, ...]
     sounds: frozenset[str]
-    sound: str  # encoder; ``layouts`` are those of channels that it takes, "" for all
+    sound: str  # encoder; ``layouts`` are the channel layouts that it supports, "" for all
     texts: frozenset[str]
     text: str
     options: dict = field(default_factory=dict)
     layouts: str = ""
 
 
-_AT_THE_FRONT = {"movflags": "+faststart"}  # the index, for the web
+_AT_THE_FRONT = {"movflags": "+faststart"}  # the index at the front, for the web
 _WEB_SOUNDS = frozenset({"opus", "vorbis"})
 _APPLE_SOUNDS = frozenset({"aac", "mp3", "ac3", "eac3", "alac"})
 _PLAIN_SOUNDS = frozenset({"pcm_s16le", "pcm_s24le"})
-CONTAINERS = {  # what they may hold and players play
+CONTAINERS = {  # what they may hold and common players can play
     ".mp4": Container("mp4", ("h264", "h265", "vp9"), _APPLE_SOUNDS | {"opus"}, "aac", frozenset({"mov_text"}),
                       "mov_text", _AT_THE_FRONT),
     ".mov": Container("mov", ("h264", "h265", "prores"), _APPLE_SOUNDS | _PLAIN_SOUNDS, "aac", frozenset({"mov_text"}),
@@ -135,15 +135,15 @@ CONTAINERS = {  # what they may hold and players play
     ".webm": Container("webm", ("vp9",), _WEB_SOUNDS, "libopus", frozenset({"webvtt"}), "webvtt",
                        layouts="7.1|6.1|5.1|5.0|quad|3.0|stereo|mono"),
 }  # fmt: skip
-ENDINGS = {"h264": ".mp4", "h265": ".mp4", "vp9": ".webm", "prores": ".mov", "ffv1": ".mkv"}  # usual ones
-MOVING = (".gif", ".webp")  # pictures that move: short and without sound
+ENDINGS = {"h264": ".mp4", "h265": ".mp4", "vp9": ".webm", "prores": ".mov", "ffv1": ".mkv"}  # the usual ones
+MOVING = (".gif", ".webp")  # animated pictures: short and without sound
 SEQUENCES = ("png", "jpg")  # folders of pictures
 LONGEST_MOVING = 60.0  # seconds
 
 
 @dataclass(frozen=True)
 class Target:
-    """What a result is: its name's ``ending``, "" for a folder of ``pictures``, and the codec of its parts."""
+    """The kind of a result: its name's ``ending``, "" for a folder of ``pictures``, and the codec of its parts."""
 
     ending: str
     codec: str
@@ -155,18 +155,18 @@ class Target:
 
 
 def target(form: str, codec: str, output: Path | None = None) -> Target:
-    """What to write, by the settings ``format`` and ``codec``, each of which may be "auto", and the name asked for.
-    FaceitError where these do not fit one another."""
+    """What to write, from the settings ``format`` and ``codec``, each of which may be "auto", and the requested name.
+    FaceitError if these contradict one another."""
     ending = "" if form == "auto" else f".{form}"
-    named = output.suffix.lower() if output is not None else ""
+    suffix = output.suffix.lower() if output is not None else ""
     if form in SEQUENCES:
-        if named:
+        if suffix:
             raise FaceitError(f"{output}: pictures of a video go into a folder; give a name without an ending.")
         return _lossless(codec, form, Target("", "ffv1", form))
-    if named and ending and named != ending:
-        raise FaceitError(f"{output} is to be {form} (format) but ends in {named}: name it {ending}, or say --format "
+    if suffix and ending and suffix != ending:
+        raise FaceitError(f"{output} should be {form} (format) but ends in {suffix}: name it {ending}, or use --format "
                           "auto.")  # fmt: skip
-    ending = named or ending or ENDINGS.get(codec, ".mp4")
+    ending = suffix or ending or ENDINGS.get(codec, ".mp4")
     if ending in MOVING:
         return _lossless(codec, ending[1:], Target(ending, "ffv1"))
     if ending[1:] in SEQUENCES:
@@ -174,23 +174,23 @@ def target(form: str, codec: str, output: Path | None = None) -> Target:
     if ending not in CONTAINERS:
         known = ", ".join([*CONTAINERS, *MOVING])
         raise FaceitError(f"{output}: videos are written as {known}; give a name that ends so.")
-    held = CONTAINERS[ending].codecs
-    if codec != "auto" and codec not in held:
-        raise FaceitError(f"{ending} files do not hold {codec}: take {', '.join(held)}, or {ENDINGS[codec]}.")
-    return Target(ending, held[0] if codec == "auto" else codec)
+    codecs = CONTAINERS[ending].codecs
+    if codec != "auto" and codec not in codecs:
+        raise FaceitError(f"{ending} files cannot hold {codec}: use {', '.join(codecs)}, or {ENDINGS[codec]}.")
+    return Target(ending, codecs[0] if codec == "auto" else codec)
 
 
-def _lossless(codec: str, what: str, wanted: Target) -> Target:
+def _lossless(codec: str, what: str, target: Target) -> Target:
     if codec != "auto":
-        raise FaceitError(f"{what} has no codec to choose: say --codec auto.")
-    return wanted
+        raise FaceitError(f"{what} has no choice of codec: use --codec auto.")
+    return target
 
 
 def encoding_of(codec: str, settings: ConvertSettings) -> Encoding:
-    """How to encode by the settings ``encoder``, ``crf`` and ``preset``: with the encoder named, or for "auto" the
-    first in hardware that works here, else software. MediaError where one that is named does not work."""
-    asked = Encoding(codec, settings.encoder, settings.crf, settings.preset)
-    return replace(asked, encoder=_working(asked))
+    """The encoding from the settings ``encoder``, ``crf`` and ``preset``: with the named encoder, or for "auto" the
+    first hardware encoder that works here, otherwise software. MediaError if a named one does not work."""
+    encoding = Encoding(codec, settings.encoder, settings.crf, settings.preset)
+    return replace(encoding, encoder=_working(encoding))
 
 
 def _working(encoding: Encoding) -> str:
@@ -205,11 +205,11 @@ def _working(encoding: Encoding) -> str:
             return name
     if encoding.encoder == "auto":
         return "software"
-    raise MediaError(f"The encoder {encoding.encoder} does not work here: {problem}. --encoder auto takes what works.")
+    raise MediaError(f"The encoder {encoding.encoder} does not work here: {problem}. Use --encoder auto.")
 
 
 def _trial(encoding: Encoding) -> str | None:
-    """Encode a moment of black; why that fails."""
+    """Encode a few black frames; returns why that fails, None if it works."""
     import ffmpeg
 
     black = ffmpeg.input(f"color=black:s={TRIAL_SIZE}x{TRIAL_SIZE}:d=0.2", format="lavfi").filter("format", "yuv420p")

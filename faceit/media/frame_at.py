@@ -1,4 +1,4 @@
-"""Single frames out of a video, each by its own seek."""
+"""Single frames of a video, each by its own seek."""
 
 import contextlib
 from pathlib import Path
@@ -10,7 +10,7 @@ from faceit.media.video import read_frames
 
 
 def frame_at(source: Path, at: float, height: int | None = None) -> np.ndarray | None:
-    """The frame at a time of the video, seconds on its clock: (h, w, 3) uint8 RGB; None where it has none."""
+    """The frame of a video at a time (seconds on its clock): (h, w, 3) uint8 RGB; None if there is none."""
     try:
         with contextlib.closing(read_frames(source, start=max(0.0, at), height=height)) as frames:
             return next(frames)[1]

@@ -1,4 +1,4 @@
-"""Parts of one video, encoded apart, as one: their packets are copied, each at its frame's own time."""
+"""Joining separately encoded parts of a video: packets are copied, each at its frame's own time."""
 
 import os
 from fractions import Fraction
@@ -10,9 +10,9 @@ from faceit.media.formats import CONTAINERS
 
 
 def join(parts: list[Path], out: Path, fps: Fraction) -> int:
-    """Put the pictures of video files, which were encoded alike, one behind the other into ``out``, which ends as
-    they do; how many there are. ``out`` is in the making until this returns. MediaError when a part is damaged, unlike
-    the first, or the disk refuses."""
+    """Concatenate the pictures of video files, encoded alike, into ``out``, which has the same suffix; returns their
+    number. ``out`` is incomplete until this returns. MediaError if a part is damaged or encoded differently from the
+    first, or ``out`` cannot be written."""
     import av
 
     done = 0
@@ -23,50 +23,50 @@ def join(parts: list[Path], out: Path, fps: Fraction) -> int:
             held_back = max(_held_back(path := part, fps) for part in parts)
             for path in parts:
                 with open_to_read(path) as part:
-                    given = part.streams.video[0]
+                    part_stream = part.streams.video[0]
                     if stream is None:
-                        stream = _stream_like(given, whole, fps)
-                        extradata = given.codec_context.extradata
-                    if given.time_base != stream.time_base or given.codec_context.extradata != extradata:
-                        raise MediaError(f"{path} was encoded in another way than the parts before it.")
-                    done += _copied(part, given, whole, stream, done, held_back, fps)
+                        stream = _stream_like(part_stream, whole, fps)
+                        extradata = part_stream.codec_context.extradata
+                    if part_stream.time_base != stream.time_base or part_stream.codec_context.extradata != extradata:
+                        raise MediaError(f"{path} was encoded differently from the parts before it.")
+                    done += _copied(part, part_stream, whole, stream, done, held_back, fps)
     except (av.error.FFmpegError, OSError, IndexError) as error:
         raise MediaError(f"{path or out} cannot be joined with the other parts: {error}.") from error
     return done
 
 
-def _stream_like(given, whole, fps: Fraction):
+def _stream_like(template, whole, fps: Fraction):
     """A stream for a part's packets."""
     if whole.format.name != "matroska":
-        stream = whole.add_stream_from_template(given)
-    else:  # which keeps a rate of its own, that a template does not bring
-        context = given.codec_context
+        stream = whole.add_stream_from_template(template)
+    else:  # Matroska stores a frame rate of its own, which a template lacks
+        context = template.codec_context
         stream = whole.add_stream(context.name, rate=fps)
         stream.width, stream.height, stream.pix_fmt = context.width, context.height, context.pix_fmt
         stream.codec_context.extradata = context.extradata
-        for told in ("colorspace", "color_range", "color_primaries", "color_trc"):
-            setattr(stream.codec_context, told, getattr(context, told))
-    stream.time_base = given.time_base
+        for name in ("colorspace", "color_range", "color_primaries", "color_trc"):
+            setattr(stream.codec_context, name, getattr(context, name))
+    stream.time_base = template.time_base
     return stream
 
 
 def _held_back(path: Path, fps: Fraction) -> int:
-    """How many frames the encoder of a part held back, so that a picture may be predicted from a later one."""
+    """How many frames a part's encoder delays, so that pictures can be predicted from later ones."""
     with open_to_read(path) as part:
-        given = part.streams.video[0]
-        first = next(part.demux(given))
-        return 0 if first.dts is None else max(0, round(-first.dts * given.time_base * fps))
+        stream = part.streams.video[0]
+        first = next(part.demux(stream))
+        return 0 if first.dts is None else max(0, round(-first.dts * stream.time_base * fps))
 
 
-def _copied(part, given, whole, stream, first: int, held_back: int, fps: Fraction) -> int:
-    """Copy a part's packets to where its frames are, of which ``first`` is the number of the first; how many."""
-    ticks = 1 / (fps * given.time_base)  # of a frame; Matroska's clock, of milliseconds, has no whole number of them
+def _copied(part, part_stream, whole, stream, first: int, held_back: int, fps: Fraction) -> int:
+    """Copy a part's packets to the times of its frames, the first of which is number ``first``; returns how many."""
+    ticks = 1 / (fps * part_stream.time_base)  # per frame; in Matroska's clock, of milliseconds, not a whole number
     count = 0
-    for packet in part.demux(given):
+    for packet in part.demux(part_stream):
         if packet.dts is None:  # the end
             continue
         packet.pts = round((first + round(packet.pts / ticks)) * ticks)
-        # parts of a frame or two need no reordering and come without that delay: all get the same
+        # parts of one or two frames are not reordered and have no delay: give all parts the same
         packet.dts = min(packet.pts, round((first + count - held_back) * ticks))
         packet.duration = round(ticks)
         packet.stream = stream

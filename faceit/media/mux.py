@@ -1,4 +1,4 @@
-"""The rest of a source beside its new pictures: its sound, subtitles, chapters and metadata, in one file with them."""
+"""Muxing: new pictures with the source's sound, subtitles, chapters and metadata in one file."""
 
 import tempfile
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ from faceit.media.subtitles import cut_subtitles
 from faceit.media.video import SEEK_MARGIN_S, seek
 
 SOUND_BITRATE = "192k"
-TRIED_S = 2.0  # of a sound, before hours of work
-TEXTS = frozenset({"mov_text", "subrip", "ass", "ssa", "webvtt", "text"})  # subtitles that are letters, not pictures
-NOTHING = "v:99?"  # of an input: a stream that it has not and need not have, so that its chapters come along
+TRIED_S = 2.0  # of sound, tried before hours of work
+TEXTS = frozenset({"mov_text", "subrip", "ass", "ssa", "webvtt", "text"})  # subtitles that are text, not pictures
+NO_STREAM = "v:99?"  # maps an optional stream that does not exist, so that the input's chapters are taken
 
 
 def mux(
@@ -30,16 +30,16 @@ def mux(
     comment: str | None = None,
     title: str | None = None,
 ) -> list[str]:
-    """Put the pictures of the file ``picture`` (``length`` seconds), and what else ``source`` has, into ``out``.
+    """Write ``out`` with the pictures of the file ``picture`` (``length`` seconds) and everything else of ``source``.
 
-    The pictures are copied, and so are sound and subtitles that a file of out's ending may hold; others are encoded
-    anew. What is drawn, as the subtitles of discs are, cannot be: gives what was left out, in words. ``start`` and
-    ``duration``, seconds on the source's clock, say which part of it belongs to the pictures. ``out`` is whole or
-    unchanged. Raises MediaError when the sound cannot be put in.
+    The pictures are copied, and so are sound and subtitles that ``out``'s container supports; others are re-encoded.
+    Subtitles that are pictures, as on discs, cannot be: returns sentences about what was left out. ``start`` and
+    ``duration``, seconds on the source's clock, say which part of it belongs to the pictures. ``out`` is complete or
+    unchanged. Raises MediaError if the sound cannot be included.
     """
     kind = CONTAINERS[out.suffix.lower()]
-    taken = length if duration is None else min(length, duration)
-    rest = _Rest(source, start or 0.0, taken, part=bool(start) or duration is not None)
+    used = length if duration is None else min(length, duration)
+    rest = _Rest(source, start or 0.0, used, part=bool(start) or duration is not None)
     streams = _streams(source) if source else []
     sounds = [s for s in streams if s.kind == "audio"]
     texts = [s for s in streams if s.kind == "subtitle" and (s.codec in kind.texts or s.codec in TEXTS)]
@@ -57,12 +57,12 @@ def mux(
 
 
 def picture_path(path: Path, ending: str = ".mp4") -> Path:
-    """The hidden file beside the video ``path`` in which its pictures are gathered, before ``mux``."""
+    """The hidden file beside the video ``path`` that collects its pictures before ``mux``."""
     return path.with_name(f".{path.stem}.picture.part{ending}")
 
 
 def check_sound(path: Path, start: float | None = None, ending: str = ".mp4") -> None:
-    """Try the first seconds of a video's sound, so that a bad one shows before hours of work and not after."""
+    """Try the first seconds of a video's sound, so that a fault shows before hours of work. MediaError if it fails."""
     import ffmpeg
 
     streams = [stream for stream in _streams(path) if stream.kind == "audio"]
@@ -95,11 +95,11 @@ class _Rest:
     path: Path | None
     start: float
     length: float
-    part: bool = False  # and not all of it
+    part: bool = False  # whether it is not all of it
 
 
 def _attempts(kind: Container, sounds: list[_Stream], texts: list[_Stream]) -> list[tuple[bool, list[_Stream]]]:
-    """Whether to copy sounds, and which subtitles to take, in the order in which it is tried."""
+    """(whether to copy sounds, which subtitles to include), in the order in which they are tried."""
     copies = [True, False] if any(s.codec in kind.sounds for s in sounds) else [False]
     return [(copy, words) for words in ([texts, []] if texts else [[]]) for copy in copies]
 
@@ -129,8 +129,8 @@ def _input(rest: _Rest, streams: list[_Stream]):
 
 
 def _cut(rest: _Rest, texts: list[_Stream], folder: Path) -> dict[int, Path] | None:
-    """Subtitles of a part of the source as files of their own, by the number of their stream; None where ffmpeg cannot
-    read them."""
+    """Subtitles of a part of the source as separate files, by the index of their stream; None if ffmpeg cannot read
+    them."""
     cut: dict[int, Path] = {}
     if rest.path is None or not rest.part:
         return cut
@@ -143,16 +143,16 @@ def _cut(rest: _Rest, texts: list[_Stream], folder: Path) -> dict[int, Path] | N
 
 def _written(picture: Path, sounds: list[_Stream], texts: list[_Stream], cut: dict[int, Path], rest: _Rest,
              kind: Container, part: Path, tags: list[str], *, copy: bool) -> str | None:  # fmt: skip
-    """Write ``part``; the reason when ffmpeg fails. ``copy`` False encodes every sound anew."""
+    """Write ``part``; returns the reason if ffmpeg fails. ``copy`` False re-encodes every sound."""
     import ffmpeg
 
-    silent = [index for index, file in cut.items() if not file.stat().st_size]  # ffmpeg opens no empty ones
+    silent = [index for index, file in cut.items() if not file.stat().st_size]  # ffmpeg cannot open empty files
     texts = [s for s in texts if s.index not in silent]
     options = {"c:v": "copy", "format": kind.muxer, "map_chapters": -1, **kind.options}
     inputs = [ffmpeg.input(process.file_name(picture))["v:0"]]
     if rest.path:
         source = _input(rest, [*sounds, *texts])
-        inputs += [source[str(s.index)] for s in sounds] or [source[NOTHING]]
+        inputs += [source[str(s.index)] for s in sounds] or [source[NO_STREAM]]
         for n, stream in enumerate(sounds):
             options |= _sound_options(n, kind, copy and stream.codec in kind.sounds)
         for n, stream in enumerate(texts):
@@ -164,7 +164,7 @@ def _written(picture: Path, sounds: list[_Stream], texts: list[_Stream], cut: di
                 inputs.append(source[str(stream.index)])
         options |= {"map_chapters": 1, "map_metadata": 1, "t": rest.length}
         if rest.start > 0:
-            options["copypriorss"] = 0  # else seconds from before the start come along, hidden by an edit list
+            options["copypriorss"] = 0  # otherwise seconds before the start are included, hidden by an edit list
     options |= {f"metadata:g:{n}": tag for n, tag in enumerate(tags)}
     return process.problem(process.command(ffmpeg.output(*inputs, process.file_name(part), **options)))
 
@@ -172,7 +172,7 @@ def _written(picture: Path, sounds: list[_Stream], texts: list[_Stream], cut: di
 def _sound_options(n: int, kind: Container, copy: bool) -> dict:
     if copy:
         return {f"c:a:{n}": "copy"}
-    # keep a late start and holes as silence, and fill up to the end of the picture
+    # keep a late start and gaps as silence, and pad to the end of the picture
     layouts = f",aformat=channel_layouts={kind.layouts}" if kind.layouts else ""
     return {
         f"c:a:{n}": kind.sound,

@@ -1,4 +1,4 @@
-"""What a video is: its size, its rate, its length, its colours and its sound."""
+"""Properties of a video: size, frame rate, length, colours and sound."""
 
 import math
 from dataclasses import dataclass
@@ -9,19 +9,19 @@ from pathlib import Path
 from faceit.errors import MediaError
 from faceit.media.container import open_to_read
 
-SLOWEST_FPS, FASTEST_FPS, FALLBACK_FPS = 1, 240, Fraction(30)  # containers without a rate say 1000 or 90000
+SLOWEST_FPS, FASTEST_FPS, FALLBACK_FPS = 1, 240, Fraction(30)  # containers without a rate report 1000 or 90000
 NTSC = [Fraction(n * 1000, 1001) for n in (24, 30, 60)]
 SAME_RATE = 1e-6
 COMMON_RATES = (5, 10, 12, 15, NTSC[0], 24, 25, NTSC[1], 30, 48, 50, NTSC[2], 60)
 HDR_TRANSFERS = (16, 18)  # ITU-T H.273 transfer characteristics: PQ (SMPTE ST 2084) and HLG (ARIB STD-B67)
 FULL_RANGE = 2  # ffmpeg's number for levels from 0 to 255
-NOT_VIDEO_FORMATS = ("image2", "tty")  # a .jpg opens as a one-frame video, a .txt as a terminal's picture
+NOT_VIDEO_FORMATS = ("image2", "tty")  # a .jpg opens as a one-frame video, a .txt as a picture of a terminal
 TIMESTAMPS_JUMP = 0x0200  # AVFMT_TS_DISCONT: MPEG-TS, MPEG-PS and a few more
 
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """What a video is, as ``read_frames`` will deliver it: upright, square pixels, even width and height."""
+    """A video as ``read_frames`` will deliver it: upright, square pixels, even width and height."""
 
     path: Path
     width: int
@@ -35,12 +35,12 @@ class VideoInfo:
 
 
 def probe(path: Path | str) -> VideoInfo:
-    """Look into a video (10 ms or so). Raises MediaError, in a sentence, when it holds no picture to work on."""
+    """Inspect a video (about 10 ms). Raises MediaError, with a sentence, if it has no usable picture."""
     return inspect(path).info
 
 
 def frame_size(info: VideoInfo, height: int | None = None) -> tuple[int, int]:
-    """(width, height) of the frames that ``read_frames(..., height=height)`` gives: never larger, both even."""
+    """(width, height) of the frames of ``read_frames(..., height=height)``: never larger than the video, both even."""
     if height is None or height >= info.height:
         return info.width, info.height
     small = max(2, height - height % 2)
@@ -50,25 +50,25 @@ def frame_size(info: VideoInfo, height: int | None = None) -> tuple[int, int]:
 def frame_count(
     info: VideoInfo, fps: Fraction | float | None = None, start: float | None = None, end: float | None = None
 ) -> int:
-    """About how many frames ``read_frames`` will give for this range; for progress, not for allocation."""
+    """About how many frames ``read_frames`` will yield for this range; for progress, not for allocation."""
     first = start or 0.0
     last = info.duration if end is None else min(end, info.duration)
     return max(0, math.ceil((last - first) * float(rate_of(fps or info.fps)) - 1e-6))
 
 
 def used_range(info: VideoInfo, start: float | None, end: float | None) -> tuple[float, float | None]:
-    """(start, end) in seconds of what a range holds of a video; end None where nobody knows how long it is."""
+    """(start, end) in seconds of the part of a video within a range; end is None if its length is unknown."""
     return start or 0.0, min(end or info.duration, info.duration) if info.duration else end
 
 
 def used_seconds(info: VideoInfo, start: float | None, end: float | None) -> float:
-    """How long that is; 0 where nobody knows."""
+    """The length of ``used_range`` in seconds; 0 if unknown."""
     first, last = used_range(info, start, end)
     return 0.0 if last is None else max(0.0, last - first)
 
 
 def check_range(info: VideoInfo, start: float | None, end: float | None) -> None:
-    """MediaError when a range (seconds on the file's clock) lies outside the video."""
+    """MediaError if a range (seconds on the file's clock) is outside the video."""
     if start is not None and start < 0:
         raise MediaError(f"{info.path}: the start ({start:g} s) is before the video begins.")
     if end is not None and end <= (start or 0.0):
@@ -78,8 +78,8 @@ def check_range(info: VideoInfo, start: float | None, end: float | None) -> None
 
 
 def rate_of(fps: Fraction | float) -> Fraction:
-    """A rate as a fraction of numbers that fit a container's clock; 29.97002997 becomes 30000/1001, and so does what a
-    clock of nanoseconds makes of it."""
+    """A rate as a fraction that fits a container's clock; 29.97002997 becomes 30000/1001, and so does its value rounded
+    to nanoseconds."""
     near = (known for known in NTSC if abs(float(fps / known) - 1) < SAME_RATE)
     rate = next(near, Fraction(fps).limit_denominator(1001))
     if rate <= 0:
@@ -89,13 +89,13 @@ def rate_of(fps: Fraction | float) -> Fraction:
 
 @dataclass(frozen=True)
 class VideoDetails:
-    """A video, and what its reading by ffmpeg depends on besides."""
+    """A video, and further properties that reading it by ffmpeg depends on."""
 
     info: VideoInfo
     own_size: tuple[int, int]  # (width, height) of the picture, upright, before its pixels are made square and even
     stream: int  # index in the file
     jumps: bool  # a format like MPEG-TS: no index, and a clock that may jump
-    late_s: float  # by how much the picture starts after the file's clock, where ffmpeg would forget it
+    late_s: float  # how much later than the file's clock the picture starts, if ffmpeg would ignore that
     colorspace: int
     primaries: int
     pixels: str | None  # ffmpeg's name of the pixel format
@@ -103,18 +103,18 @@ class VideoDetails:
 
 
 def inspect(path: Path | str) -> VideoDetails:
-    """All that reading needs to know of a video; found once, since some formats must be read to their end for it."""
+    """All that reading needs to know about a video; cached, since some formats must be read to their end for it."""
     path = Path(path)
     try:
         state = path.stat()
     except OSError:
-        return _inspect_as_it_was(path, 0, 0)  # it says what is wrong, and errors are not remembered
+        return _inspect_as_it_was(path, 0, 0)  # raises a sentence; errors are not cached
     return _inspect_as_it_was(path, state.st_size, state.st_mtime_ns)
 
 
 @lru_cache(maxsize=64)
 def _inspect_as_it_was(path: Path, size: int, changed: int) -> VideoDetails:
-    """``inspect`` of the file as it was with this size (bytes) and time of change (ns)."""
+    """``inspect`` of the file with this size (bytes) and time of modification (ns), which are part of the cache key."""
     with opened(path) as container:
         video = _video_stream(container, path)
         frame = _first_frame(container, video)
@@ -143,7 +143,7 @@ def _inspect_as_it_was(path: Path, size: int, changed: int) -> VideoDetails:
 
 
 def opened(path: Path | str):
-    """PyAV's container of a file, or MediaError in words."""
+    """PyAV's container of a file, or MediaError with a sentence."""
     import av
 
     path = Path(path)
@@ -162,7 +162,7 @@ def opened(path: Path | str):
 
 
 def _clause(error: Exception) -> str:
-    """An error as it reads inside a sentence."""
+    """An error as part of a sentence."""
     words = getattr(error, "strerror", None) or str(error)
     return words[:1].lower() + words[1:]
 
@@ -172,7 +172,7 @@ def _video_stream(container, path: Path):
 
     if container.format.name in NOT_VIDEO_FORMATS or container.format.name.endswith("_pipe"):
         raise MediaError(f"{path} is not a video.")
-    cover = av.stream.Disposition.attached_pic  # the sleeve of a music file
+    cover = av.stream.Disposition.attached_pic  # the cover of a music file
     for stream in container.streams.video:
         if stream.codec_context is not None and not stream.disposition & cover:
             return stream
@@ -182,7 +182,7 @@ def _video_stream(container, path: Path):
 
 
 def _first_frame(container, stream):
-    """The first picture that can be decoded; damaged ones before it are passed over. None when there is none."""
+    """The first picture that can be decoded, skipping damaged ones; None if there is none."""
     import av
 
     packets = container.demux(stream)
@@ -203,7 +203,7 @@ def _first_frame(container, stream):
 
 
 def _upright_sizes(frame, aspect) -> tuple[tuple[int, int], tuple[int, int]]:
-    """(width, height) after rotation: as the picture is, and with square pixels and even."""
+    """(width, height) after rotation: of the stored picture, and with square pixels and even sides."""
     own, square = (frame.width, frame.height), (round(frame.width * (aspect or 1)), frame.height)
     if round(frame.rotation / 90) % 2:
         own, square = own[::-1], square[::-1]
@@ -211,9 +211,9 @@ def _upright_sizes(frame, aspect) -> tuple[tuple[int, int], tuple[int, int]]:
 
 
 def _own_rate(stream) -> Fraction:
-    """The rate of the pictures; of a variable one, a common rate that loses almost none of them."""
+    """The frame rate; if it is variable, a common rate that loses almost no frames."""
     guess, average = (_believable(rate) for rate in (stream.guessed_rate, stream.average_rate))
-    if guess and average and guess > 1.5 * average:  # 24 and 30 a second in one file are guessed as 120
+    if guess and average and guess > 1.5 * average:  # 24 and 30 frames/s in one file are guessed as 120
         return rate_of(next((rate for rate in COMMON_RATES if rate >= 0.99 * average), average))
     return rate_of(guess or average or FALLBACK_FPS)
 
@@ -233,7 +233,7 @@ def _duration(container, stream) -> float:
 
 
 def _measured_duration(container, stream) -> float:
-    """The end of the last packet, for files that a recorder never finished (it reads the whole file)."""
+    """The end of the last packet, for files without a length in their header (this reads the whole file)."""
     import av
 
     end, begin = 0.0, (container.start_time or 0) / 1e6

@@ -1,4 +1,4 @@
-"""Running ffmpeg: a command line from ffmpeg-python's description, a process that ends with us, and why it ended."""
+"""Running ffmpeg: its command line, a process that ends with ours, and the reason if it fails."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ from faceit.media.ffmpeg import ffmpeg_exe, last_line
 
 
 def file_name(path: Path | str) -> str:
-    """A name that ffmpeg takes for a file, also when it begins with a dash or holds a colon."""
+    """A name that ffmpeg accepts as a file, even if it begins with a dash or contains a colon."""
     return os.path.abspath(path)
 
 
@@ -25,7 +25,7 @@ def command(stream, before: list[str] | None = None) -> list[str]:
 
 
 def start(command: list[str], **streams) -> subprocess.Popen:
-    """Start ffmpeg out of the terminal's reach: Ctrl-C is for us to hear, and we end it."""
+    """Start ffmpeg so that it does not receive Ctrl-C from the terminal: we do, and end it."""
     new_group = 0x200  # CREATE_NEW_PROCESS_GROUP
     apart: dict[str, Any] = {"process_group": 0} if os.name == "posix" else {"creationflags": new_group}
     defaults = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
@@ -36,7 +36,7 @@ def start(command: list[str], **streams) -> subprocess.Popen:
 
 
 def problem(command: list[str]) -> str | None:
-    """Run ffmpeg to its end; why it failed, None where it did not. An exception on the way ends it."""
+    """Run ffmpeg to its end; returns why it failed, None if it did not. An exception meanwhile ends it."""
     with tempfile.TemporaryFile() as log:
         process = start(command, stderr=log)
         try:
@@ -47,7 +47,7 @@ def problem(command: list[str]) -> str | None:
 
 
 def end(process: subprocess.Popen) -> None:
-    """Kill, collect and close; harmless when it has ended."""
+    """Kill the process, reap it and close its pipes; harmless if it has already ended."""
     if process.poll() is None:
         process.kill()
     for pipe in (process.stdin, process.stdout):
@@ -55,16 +55,16 @@ def end(process: subprocess.Popen) -> None:
             try:
                 pipe.close()
             except OSError:
-                continue  # what was buffered for a dead reader
+                continue  # data was still buffered for a dead reader
     process.wait()
 
 
 def why(process: subprocess.Popen, log) -> str:
-    """Why ffmpeg ended: its own last line, or the signal that ended it."""
+    """Why ffmpeg failed: the last line of its log, or the signal that ended it."""
     log.seek(0)
-    said = last_line(log.read()).rstrip(".")
-    if said:
-        return said
+    line = last_line(log.read()).rstrip(".")
+    if line:
+        return line
     if process.returncode < 0:
         return f"ffmpeg was killed by signal {-process.returncode}"
     return f"ffmpeg ended with code {process.returncode} and no message"

@@ -1,7 +1,7 @@
-"""Saying that a video was changed: a label that people see and a note that programs read.
+"""Marking a video as modified: a visible label and a machine-readable note.
 
 "AI MODIFIED" at the top right is what the EU's Code of Practice for Art. 50 of the AI Act suggests for a video of real
-people that was changed by AI. The note is the file's comment, so that any player and file browser can show it.
+people modified by AI. The note is the file's comment, so that any player and file browser can show it.
 """
 
 import json
@@ -16,17 +16,17 @@ from faceit.picture_files import PICTURE_ENDINGS, comment_of
 from faceit.planes import TO_YUV, Layer, Planes
 
 LABEL_TEXT = "AI MODIFIED"
-LABEL_HEIGHT = 0.045  # of the text's em, as a part of the frame's height
+LABEL_HEIGHT = 0.045  # the text's em, as a share of the frame's height
 SMALLEST_EM = 20  # px; capital letters are 0.73 em tall, so 14 px and more, legible in a 360 px picture
 PILL_OPACITY, TEXT_OPACITY = 0.55, 0.95
 NOTE_MARK = "faceit-note:"  # between the sentence and the JSON
 
 
 class Label:
-    """A small half-transparent pill with a text, drawn once for a size of frame and stamped on each."""
+    """A small semi-transparent pill with a text, drawn once for a frame size and stamped on each frame."""
 
     def __init__(self, width: int, height: int, text: str = LABEL_TEXT):
-        """For frames of (height, width, 3). In a very small frame the label is cut down to fit."""
+        """For frames of (height, width, 3). In a very small frame the label is cropped to fit."""
         em = max(SMALLEST_EM, round(LABEL_HEIGHT * height))
         colour, opacity = _pill(text, em)
         gap = max(2, round(em * 0.6))
@@ -38,7 +38,7 @@ class Label:
         opacity, colour = opacity[:rows, -columns:], colour[:rows, -columns:]
         self._rgb = opacity[..., None], colour[..., None]
         self._y = opacity, TO_YUV[0] @ (1, 1, 1, 0) * colour + TO_YUV[0, 3]
-        # of a colour's pixel, as much is covered as of the four pixels that it is for; the label is gray
+        # a colour's pixel is covered as much as the mean of its four pixels; the label is gray
         around = np.zeros((height, width), np.float32)
         around[top : top + rows, left:right] = opacity
         around = around.reshape(height // 2, 2, width // 2, 2).mean((1, 3)) if not (height % 2 or width % 2) else around
@@ -48,7 +48,7 @@ class Label:
 
     def stamp(self, frame: np.ndarray | Planes | Layer) -> None:
         """Draw the label into ``frame``, (height, width, 3) uint8 RGB, planes or a layer, in place; nothing outside
-        ``box`` changes, but for colours of the pixels next to it."""
+        ``box`` changes, except the colours of adjacent pixels."""
         if isinstance(frame, Layer):
             opacity, colour = self._y
             frame.planes.y[self._at] = np.rint(colour)
@@ -75,7 +75,7 @@ def note(swap_facts: dict) -> str:
     """The one-line metadata comment for a swapped video: a sentence for people, then JSON for programs.
 
     ``swap_facts`` is plain JSON data. ``from``, ``to`` (names of people) and ``consent`` (how their faces may be used:
-    a text, or a dict of person to text) are told in the sentence; the rest rides along in the JSON.
+    a text, or a dict of person to text) are part of the sentence; the rest is only in the JSON.
     """
     facts = {"faceit": __version__, **swap_facts}
     sentence = (
@@ -87,8 +87,8 @@ def note(swap_facts: dict) -> str:
 
 
 def read_note(path: Path | str) -> dict | None:
-    """The facts that ``note`` put into a video or a picture; None when there are none. Raises MediaError for no media
-    file."""
+    """The facts that ``note`` stored in a video or a picture; None if there are none. Raises MediaError if it is not a
+    media file."""
     import av
 
     if Path(path).suffix.lower() in PICTURE_ENDINGS | {".gif"}:

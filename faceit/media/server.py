@@ -1,4 +1,4 @@
-"""A small web server for one folder, on this machine only: the demo and the tests fetch their videos from it."""
+"""A small local web server for one folder, from which the demo and the tests download their videos."""
 
 import re
 import threading
@@ -10,7 +10,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import BinaryIO
 
-BLOCK = 64 * 1024  # bytes written at a time when nothing is throttled
+BLOCK = 64 * 1024  # bytes written at a time without throttling
 
 
 @contextmanager
@@ -24,11 +24,11 @@ def serve_folder(
 ) -> Iterator[str]:
     """Serve the files of ``folder`` while the ``with`` block runs; the base URL is ``http://127.0.0.1:PORT``.
 
-    ``port`` 0 lets the system choose. Byte ranges are answered (one range a request), folders are not listed.
+    ``port`` 0 lets the system choose. Byte ranges are supported (one per request), folders are not listed.
     ``bytes_per_second`` slows each answer down. Every GET and HEAD is appended to ``log`` as (path, Range header or
     None). ``status(path)`` may return an HTTP status to answer with instead of the file.
 
-    Raises NotADirectoryError when there is no such folder, OSError when the port is taken.
+    Raises NotADirectoryError if there is no such folder, OSError if the port is taken.
     """
     folder = Path(folder).resolve()
     if not folder.is_dir():
@@ -40,7 +40,7 @@ def serve_folder(
     try:
         yield f"http://127.0.0.1:{server.server_port}"
     finally:
-        server.closing.set()  # answers that are still being sent break off
+        server.closing.set()  # answers still being sent are aborted
         server.shutdown()
         server.server_close()
         thread.join()
@@ -60,7 +60,7 @@ class _Server(ThreadingHTTPServer):
         self.closing = threading.Event()
 
     def handle_error(self, request, client_address):
-        """A client that goes away is normal life: quiet."""
+        """Ignore it: a client that disconnects is normal."""
 
 
 class _Handler(SimpleHTTPRequestHandler):
@@ -81,7 +81,7 @@ class _Handler(SimpleHTTPRequestHandler):
         super().__init__(request, client_address, server, directory=str(server.folder))
 
     def log_message(self, *args):
-        """Quiet: ``log`` is how a caller sees the requests."""
+        """Print nothing: a caller sees the requests in ``log``."""
 
     def do_GET(self):
         self._answer(with_body=True)
@@ -90,9 +90,9 @@ class _Handler(SimpleHTTPRequestHandler):
         self._answer(with_body=False)
 
     def _answer(self, with_body: bool) -> None:
-        wanted = self.headers.get("Range")
+        range_header = self.headers.get("Range")
         if self.server.log is not None:
-            self.server.log.append((self.path, wanted))
+            self.server.log.append((self.path, range_header))
         status = self.server.status(self.path) if self.server.status else None
         if status is not None:
             self.send_error(status)
@@ -102,11 +102,11 @@ class _Handler(SimpleHTTPRequestHandler):
             self.send_error(HTTPStatus.NOT_FOUND)
             return
         with suppress(ConnectionError), path.open("rb") as file:
-            self._send_file(path, file, wanted, with_body)
+            self._send_file(path, file, range_header, with_body)
 
-    def _send_file(self, path: Path, file: BinaryIO, wanted: str | None, with_body: bool) -> None:
+    def _send_file(self, path: Path, file: BinaryIO, range_header: str | None, with_body: bool) -> None:
         size = path.stat().st_size
-        span = _byte_range(wanted, size)
+        span = _byte_range(range_header, size)
         if span is not None and span[0] > span[1]:
             self.send_response(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE)
             self.send_header("Content-Range", f"bytes */{size}")
@@ -139,7 +139,7 @@ class _Handler(SimpleHTTPRequestHandler):
 
 
 def _byte_range(header: str | None, size: int) -> tuple[int, int] | None:
-    """First and last byte that a Range header asks for; first > last: not in the file; None: the whole file."""
+    """First and last byte requested by a Range header; first > last: not in the file; None: the whole file."""
     found = re.fullmatch(r"\s*bytes\s*=\s*(\d*)\s*-\s*(\d*)\s*", header or "")
     if not found or not any(found.groups()):
         return None

@@ -1,8 +1,8 @@
 """Before and after in one picture, next to each other, one above the other or split by a moving line, by moviepy.
 
-Only for mp4 files of our own making: of other files moviepy loses rotation, pixel shape and late starts. It reads the
-clips and puts them together; our own writer encodes them, since moviepy's shifts a late sound, rounds the rate to two
-decimals (half a second in an hour), leaves the colours untagged and does not look at how ffmpeg ended.
+Only for our own mp4 files: in others moviepy ignores rotation, pixel shape and late starts. It reads the
+clips and combines them; our own writer encodes them, since moviepy's shifts a late sound, rounds the rate to two
+decimals (half a second in an hour), does not tag the colours and ignores ffmpeg's exit status.
 """
 
 import importlib.util
@@ -21,14 +21,14 @@ from faceit.media.provenance import Label
 from faceit.media.video import SCALING
 from faceit.media.writer import VideoWriter
 
-CAPTION_HEIGHT = 0.045  # of a letter's em, as a part of the picture's height
+CAPTION_HEIGHT = 0.045  # the text's em, as a share of the picture's height
 SMALLEST_EM = 16  # px
 BOX_HEIGHT = 1.6  # em
 BOX_OPACITY, TEXT_OPACITY = 0.55, 0.95
-WAYS = {"side": "side-by-side", "stacked": "stacked", "wipe": "wipe"}  # and what names of files end with
-WIPE_S, WIPE_REACH = 6.0, 0.4  # seconds, to and fro; part of the width to either side of the middle
-LINE = 1 / 320  # of the picture's height
-VERY_WIDE = 2.2  # width by height from which one above the other is easier to look at
+WAYS = {"side": "side-by-side", "stacked": "stacked", "wipe": "wipe"}  # way -> suffix of the file's name
+WIPE_S, WIPE_REACH = 6.0, 0.4  # period in seconds; amplitude to either side, as a share of the width
+LINE = 1 / 320  # thickness, as a share of the picture's height
+VERY_WIDE = 2.2  # aspect ratio from which stacked videos are easier to view
 
 
 def side_by_side(
@@ -44,12 +44,12 @@ def side_by_side(
     comment: str | None = None,
 ) -> Path:
     """Write ``out``: two videos, each with its caption, in one of ``WAYS``. "side": next to each other (very wide ones
-    above each other); "stacked": above each other; "wipe": ``left`` to the left of a line that moves to and fro, and
-    ``right`` to the right of it; with ``label`` the place of the label is always that of ``right``.
+    above each other); "stacked": above each other; "wipe": ``left`` to the left of a line that moves back and forth,
+    ``right`` to the right of it; with ``label`` the area of the label is always taken from ``right``.
 
-    ``left`` and ``right`` are mp4 files as VideoWriter writes them, of one rate: constant, square pixels, from zero on.
-    The sound is that of ``right``, untouched, and so are the rate and the size (``left`` is scaled to it); it ends with
-    the shorter one. ``out`` is whole or as it was. Returns ``out``; raises MediaError.
+    ``left`` and ``right`` are mp4 files as VideoWriter writes them, with one constant rate, square pixels, from zero
+    on. Sound (copied), rate and size are those of ``right``; ``left`` is scaled to it. The result ends with
+    the shorter one. ``out`` is complete or unchanged. Returns ``out``; raises MediaError.
     """
     videos = probe(left), probe(right)
     rate, size = videos[1].fps, (videos[1].width, videos[1].height)
@@ -61,7 +61,7 @@ def side_by_side(
         writer = VideoWriter(out, width, height, rate, sound_from=sound_from, comment=comment, crf=crf, preset=preset)
         with writer:
             for n in range(frames):
-                # the middle of a frame, by moviepy's clock, which takes 100/7 frames a second for 14.29
+                # the middle of the frame on moviepy's clock, which rounds 100/7 frames a second to 14.29
                 writer.write(film.get_frame((n + 0.5) / film.fps))
     return Path(out)
 
@@ -82,7 +82,7 @@ def _clip(video: VideoInfo, size: tuple[int, int], frames: int) -> Iterator:
 
 
 def _together(before, after, way: str, captions: tuple[str, str], label: bool):
-    """Two clips of one size as one."""
+    """Two clips of the same size combined into one."""
     import moviepy
 
     width, height = after.size
@@ -105,8 +105,8 @@ def _together(before, after, way: str, captions: tuple[str, str], label: bool):
 
 def _wipe(before: np.ndarray, after: np.ndarray, inks: list[np.ndarray], label: tuple[int, int, int, int],
           line: int) -> np.ndarray:  # fmt: skip
-    """One picture: to the left of the column ``line`` the first, to the right of it the second, from which the box
-    ``label`` always is. The captions are below, each in its own half, since the label is above."""
+    """One picture: the first to the left of the column ``line``, the second to the right of it and in the box
+    ``label``. The captions are at the bottom, each in its own half, since the label is at the top."""
     before, after = before.copy(), after.copy()
     _write(inks[0], before[-len(inks[0]) :])
     _write(inks[1], after[-len(inks[1]) :, -inks[1].shape[1] :])
@@ -118,15 +118,15 @@ def _wipe(before: np.ndarray, after: np.ndarray, inks: list[np.ndarray], label: 
 
 
 def line_at(time: float, width: int) -> int:
-    """Where a wipe's line is in a picture of ``width`` pixels: in the middle at first, moving as a sine."""
+    """The column of a wipe's line in a picture of ``width`` pixels: starts in the middle and moves as a sine."""
     return round(width * (0.5 + WIPE_REACH * np.sin(2 * np.pi * time / WIPE_S)))
 
 
 def split(before: np.ndarray, after: np.ndarray, at: int) -> None:
-    """Put what is left of column ``at`` of ``before`` into ``after``, (h, w, 3) uint8 both, with a line between."""
+    """Copy ``before`` left of column ``at`` into ``after``, both (h, w, 3) uint8, with a line between them."""
     after[:, :at] = before[:, :at]
     thick = max(1, round(LINE * after.shape[0]))
-    after[:, max(0, at - 2 * thick) : at + 2 * thick] //= 2  # so that a white line is seen before white
+    after[:, max(0, at - 2 * thick) : at + 2 * thick] //= 2  # so that the white line is visible on white
     after[:, max(0, at - thick) : at + thick] = 255
 
 
@@ -139,7 +139,7 @@ def _write(ink: np.ndarray, picture: np.ndarray) -> None:
 
 def _caption(text: str, height: int) -> np.ndarray:
     """How white each pixel of a caption's box is, for a picture of ``height`` pixels: (h, w, 1) float32 in 0-1."""
-    from PIL import Image, ImageDraw, ImageFont  # moviepy's TextClip cuts the lower parts of letters off
+    from PIL import Image, ImageDraw, ImageFont  # moviepy's TextClip cuts off the lower parts of letters
 
     em = max(SMALLEST_EM, round(CAPTION_HEIGHT * height))
     path = _font()
@@ -151,7 +151,7 @@ def _caption(text: str, height: int) -> np.ndarray:
 
 
 def _font() -> str | None:
-    """DejaVu Sans, which matplotlib brings along: Pillow's own font draws boxes for accented letters."""
+    """DejaVu Sans, which comes with matplotlib: Pillow's own font draws boxes for accented letters."""
     matplotlib = importlib.util.find_spec("matplotlib")  # finding it takes no time, importing it would
     if matplotlib is None or matplotlib.origin is None:
         return None

@@ -1,7 +1,7 @@
 """Subtitles of a part of a video.
 
-ffmpeg moves what begins before the start to the start, and then all other streams with it; so a part's own subtitles
-are cut here, from the whole video's as SubRip text.
+ffmpeg moves a subtitle that begins before the start to the start, and all other streams with it. So the subtitles of a
+part are cut here, from those of the whole video as SubRip text.
 """
 
 import re
@@ -13,8 +13,8 @@ TIME = re.compile(r"(\d+):(\d\d):(\d\d),(\d{3}) --> (\d+):(\d\d):(\d\d),(\d{3})"
 
 
 def cut_subtitles(path: Path, index: int, start: float, length: float, out: Path) -> str | None:
-    """Write what of a video's subtitle stream is to be seen within these seconds to the .srt file ``out``; the reason
-    where ffmpeg cannot."""
+    """Write the subtitles of a video's stream that are shown within these seconds to the .srt file ``out``; returns the
+    reason if ffmpeg fails."""
     import ffmpeg
 
     whole = ffmpeg.input(process.file_name(path))[str(index)].output(process.file_name(out), format="srt")

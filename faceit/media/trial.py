@@ -1,7 +1,7 @@
-"""Try out what media stands on, for the doctor: a video's way in and out, ffmpeg with its encoders, yt-dlp with its
+"""For doctor: trials of what media needs: reading and writing a video, ffmpeg with its encoders, yt-dlp with its
 JavaScript.
 
-ffmpeg is run as the rest of media runs it, with a time limit: a program that answers may still not encode.
+ffmpeg really encodes, with a time limit, since a program that prints its version may still fail to encode.
 """
 
 import importlib.metadata
@@ -22,35 +22,35 @@ from faceit.trying import trying
 
 NEEDED = ("libx264", "aac")  # what videos are written with
 HARDWARE = ("nvenc", "videotoolbox", "qsv", "vaapi", "amf")
-SIDE, FRAMES, RATE, GREY = 64, 5, 25, 120  # of the pictures that are encoded for a try
+SIDE, FRAMES, RATE, GREY = 64, 5, 25, 120  # of the pictures encoded in a trial
 SOUND_RATE = 44100
 TIME_LIMIT_S = 20.0
-NEAR_LEVELS = 24.0  # mean difference that encoding a smooth picture never makes
+NEAR_LEVELS = 24.0  # largest mean difference that encoding a smooth picture can cause
 
 
 def ffmpeg_version(exe: str) -> str:
-    """What it calls its version, "7.1" for instance. MediaError when it does not answer like ffmpeg."""
-    said = _run(exe, ["-version"]).decode("utf-8", errors="replace")
-    found = re.match(r"ffmpeg version (\S+)", said)
+    """ffmpeg's version, for instance "7.1". MediaError if the program is not ffmpeg."""
+    output = _run(exe, ["-version"]).decode("utf-8", errors="replace")
+    found = re.match(r"ffmpeg version (\S+)", output)
     if found is None:
-        first = next((line.strip() for line in said.splitlines() if line.strip()), "")
-        raise MediaError(f"{exe} does not answer like ffmpeg (it says {first[:60]!r})")
+        first = next((line.strip() for line in output.splitlines() if line.strip()), "")
+        raise MediaError(f"{exe} does not answer like ffmpeg (it prints {first[:60]!r})")
     return found[1]
 
 
 def ffmpeg_encoders(exe: str) -> set[str]:
-    """The names of its encoders: "libx264", "h264_nvenc" ..."""
-    said = _run(exe, ["-encoders"]).decode("utf-8", errors="replace")
-    return set(re.findall(r"^ [VAS][A-Z.]{5} (\S+)", said, re.MULTILINE))
+    """The names of ffmpeg's encoders: "libx264", "h264_nvenc" ..."""
+    output = _run(exe, ["-encoders"]).decode("utf-8", errors="replace")
+    return set(re.findall(r"^ [VAS][A-Z.]{5} (\S+)", output, re.MULTILINE))
 
 
 def hardware_encoders(encoders: set[str]) -> list[str]:
-    """Those that encode H.264 on a graphics card; whether there is one, only a run tells."""
+    """Those that encode H.264 on a graphics card; whether there is one is only known by running them."""
     return sorted(name for name in encoders if name.startswith("h264_") and name.endswith(HARDWARE))
 
 
 def try_ffmpeg(exe: str) -> None:
-    """Encode five small pictures with sound to an mp4, and read them back. MediaError when that fails."""
+    """Encode five small pictures with sound to an mp4, and read them back. MediaError if that fails."""
     picture = SIDE * SIDE * 3
     with tempfile.TemporaryDirectory(prefix="faceit-") as folder:
         sound, out = Path(folder) / "sound.raw", Path(folder) / "out.mp4"
@@ -67,28 +67,28 @@ def try_ffmpeg(exe: str) -> None:
         raise MediaError(f"{exe} encoded {FRAMES} pictures, and {len(back) / picture:g} came back")
 
 
-def _run(exe: str, words: list[str], fed: bytes | None = None) -> bytes:
-    """What it prints. MediaError, without an end, when it cannot be started, fails or does not come to its end."""
+def _run(exe: str, words: list[str], data: bytes | None = None) -> bytes:
+    """What ffmpeg prints. MediaError, without a full stop, if it cannot be started, fails or does not finish."""
     command = [exe, "-hide_banner", "-loglevel", "error", *words]
-    given: dict[str, Any] = {"stdin": subprocess.DEVNULL} if fed is None else {"input": fed}
+    stdin: dict[str, Any] = {"stdin": subprocess.DEVNULL} if data is None else {"input": data}
     try:
-        done = subprocess.run(command, capture_output=True, timeout=TIME_LIMIT_S, check=False, **given)
+        done = subprocess.run(command, capture_output=True, timeout=TIME_LIMIT_S, check=False, **stdin)
     except OSError as e:
         raise MediaError(f"{exe} cannot be started ({e.strerror or e})") from e
     except subprocess.TimeoutExpired:
         raise MediaError(f"{exe} did not end within {TIME_LIMIT_S:g} s") from None
     if done.returncode != 0:
-        said = last_line(done.stderr).rstrip(".") or "no message"
+        reason = last_line(done.stderr).rstrip(".") or "no message"
         how = f"was killed by signal {-done.returncode}" if done.returncode < 0 else f"failed, code {done.returncode}"
-        raise MediaError(f"{exe} {how} ({said[:160]})")
+        raise MediaError(f"{exe} {how} ({reason[:160]})")
     return done.stdout
 
 
 def try_videos() -> dict:
-    """Take five small pictures with sound the way of every video: written, opened, read, joined, put side by side,
-    served by a server of our own and downloaded from it. Says {}; raises what the library that fails raises.
+    """Process five small pictures with sound like every video: write, open, read, join, put side by side,
+    serve on a local server and download. Returns {}; raises whatever a failing library raises.
     """
-    import numpy as np  # only here: ffmpeg alone is tried by doctor's own process, which NumPy must not be able to stop
+    import numpy as np  # imported here, since doctor's own process tries ffmpeg, and a broken NumPy must not stop it
 
     from faceit.media.join import join
     from faceit.media.provenance import Label
@@ -99,13 +99,13 @@ def try_videos() -> dict:
     Label(2 * SIDE, 2 * SIDE).stamp(picture)
     with tempfile.TemporaryDirectory(prefix="faceit-") as name:
         folder = Path(name)
-        silent, heard = _try_writing(folder, picture)
-        _try_reading(heard, picture)
+        silent, with_sound = _try_writing(folder, picture)
+        _try_reading(with_sound, picture)
         trying("av", "join two videos")
         _expect(join([silent, silent], folder / "joined.mp4", Fraction(RATE)) == 2 * FRAMES, "pictures are missing")
         trying("moviepy", "put two videos side by side")
-        side_by_side(silent, heard, folder / "both.mp4", preset="ultrafast")
-        _try_downloading(heard)
+        side_by_side(silent, with_sound, folder / "both.mp4", preset="ultrafast")
+        _try_downloading(with_sound)
     return {}
 
 
@@ -124,16 +124,16 @@ def _try_writing(folder: Path, picture) -> tuple[Path, Path]:
         sound.writeframes(bytes(2 * SOUND_RATE * FRAMES // RATE))
     trying("av", "open a file")
     with open_to_read(silence) as container:
-        _expect(len(container.streams.audio) == 1, "it finds no sound in a sound")
+        _expect(len(container.streams.audio) == 1, "it finds no sound in a sound file")
     trying("ffmpeg", "write a video")
     silent = _written(VideoWriter(folder / "silent.mp4", width, height, RATE), picture)
     trying("av", "look into a video")
     _expect(probe(silent).width == width, "it reads another width than the video has")
     trying("ffmpeg", "write a video with its sound")
-    heard = _written(VideoWriter(folder / "heard.mp4", width, height, RATE, sound_from=silence), picture)
+    with_sound = _written(VideoWriter(folder / "heard.mp4", width, height, RATE, sound_from=silence), picture)
     trying("av", "find the sound of a video")
-    _expect(probe(heard).has_sound, "it finds none")
-    return silent, heard
+    _expect(probe(with_sound).has_sound, "it finds none")
+    return silent, with_sound
 
 
 def _try_reading(video: Path, picture) -> None:
@@ -154,8 +154,8 @@ def _try_downloading(video: Path) -> None:
     trying("yt_dlp", "download a video from a server on this machine")
     os.environ["NO_PROXY"] = "*"
     with serve_folder(video.parent) as address:
-        loaded = fetch(f"{address}/{video.name}", video.with_name("loaded"))
-    _expect(loaded.read_bytes() == video.read_bytes(), "another file arrived than was served")
+        downloaded = fetch(f"{address}/{video.name}", video.with_name("loaded"))
+    _expect(downloaded.read_bytes() == video.read_bytes(), "another file arrived than was served")
 
 
 def _written(writer, picture) -> Path:
@@ -165,16 +165,16 @@ def _written(writer, picture) -> Path:
     return writer.path
 
 
-def _expect(as_it_should_be: bool, problem: str) -> None:
-    if not as_it_should_be:
+def _expect(condition: bool, problem: str) -> None:
+    if not condition:
         raise MediaError(problem)
 
 
 def downloads() -> dict:
-    """What yt-dlp would solve YouTube's challenges with, found as it finds it itself.
+    """What yt-dlp would use to solve YouTube's challenges, found in the same way.
 
-    "runtimes" and "too_old" are lists of "deno 2.9.8" and the like, best first; "scripts" is the version of yt-dlp-ejs
-    (None without), "wanted" the one that this yt-dlp asks for.
+    "runtimes" and "too_old" are lists like ["deno 2.9.8"], best first; "scripts" is the version of yt-dlp-ejs
+    (None if missing), "wanted" the one that this yt-dlp requires.
     """
     import yt_dlp
     from yt_dlp.dependencies import yt_dlp_ejs

@@ -1,7 +1,7 @@
-"""Videos in: their pictures as a stream of RGB arrays or of planes.
+"""Reading videos: their pictures as a stream of RGB arrays or of planes.
 
-Reading puts every source on one even beat (a constant frame rate that starts at zero of the file's own clock), upright,
-with square pixels and even sizes, so that no later stage meets variable rates, late starts, rotation flags or HDR.
+Every source is converted to a constant frame rate that starts at zero of the file's own clock, upright, with square
+pixels and even sizes, so that no later stage meets variable rates, late starts, rotation flags or HDR.
 """
 
 import subprocess
@@ -19,11 +19,11 @@ from faceit.media import process
 from faceit.media.probe import VideoDetails, check_range, frame_size, inspect, rate_of
 from faceit.planes import Planes
 
-BT709, UNSPECIFIED = 1, 2  # H.273: colour matrices; the file does not say
-SCALING = "bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"  # swscale's defaults trade a level or two for speed
+BT709, UNSPECIFIED = 1, 2  # H.273 codes of colour matrices: BT.709, and not specified in the file
+SCALING = "bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"  # swscale's defaults are faster but a level or two off
 AS_BT709 = {"out_color_matrix": "bt709", "out_range": "tv", "flags": SCALING}
-QUICK_SCALING = "bicubic"  # those defaults: a picture that keeps its size is converted in a third of the time
-SEEK_MARGIN_S = 10.0  # longer than the distance of key frames in most files
+QUICK_SCALING = "bicubic"  # those defaults: without scaling, conversion takes a third of the time
+SEEK_MARGIN_S = 10.0  # longer than the distance between key frames in most files
 
 
 def read_frames(
@@ -37,14 +37,14 @@ def read_frames(
 ) -> Generator[tuple[float, np.ndarray], None, None]:
     """Yield (time, frame): seconds on the source's clock, and (h, w, 3) uint8 RGB, C-contiguous, writable.
 
-    Frames come at a constant ``fps`` (default: the video's own) in step with the sound, also when the source has a
+    Frames come at a constant ``fps`` (default: the video's own) in sync with the sound, even if the source has a
     variable rate or its picture starts late (the first picture is then repeated from the start). ``start`` and ``end``
     are seconds on the source's clock; ``height`` makes the picture smaller, never larger (see ``frame_size``).
-    ``quick`` takes half the time where the picture keeps its size, and is a level or two beside the exact colours,
-    more at the edges of coloured things: good for finding faces, not for what is shown.
-    Closing the generator ends ffmpeg. What can be read of a damaged file is delivered.
+    ``quick`` takes half the time if the picture keeps its size, and is a level or two off the exact colours,
+    more at coloured edges: good enough to detect faces, not for output.
+    Closing the generator ends ffmpeg. A damaged file is read as far as possible.
 
-    Raises MediaError at once for a file that ``probe`` refuses or a range outside it, and later when not even one
+    Raises MediaError at once for a file that ``probe`` refuses or a range outside it, and later if not even one
     frame can be read or ffmpeg is killed.
     """
     source = inspect(path)
@@ -59,7 +59,7 @@ def read_frames(
 def read_planes(
     path: Path | str, *, start: float | None = None, end: float | None = None, height: int | None = None
 ) -> Generator[tuple[float, Planes], None, None]:
-    """As ``read_frames``, but (time, planes). What most videos are made of comes as the decoder gives it."""
+    """As ``read_frames``, but (time, planes). For most videos these are the decoder's output, unconverted."""
     source = inspect(path)
     check_range(source.info, start, end)
     width, rows = frame_size(source.info, height)
@@ -71,28 +71,28 @@ def read_planes(
 def _read_command(
     source: VideoDetails, rate: Fraction, start: float, end: float | None, convert: Callable, pixels: str
 ) -> list[str]:
-    """Frames at an even rate, through the filters of ``convert(picture)``, in a pixel format."""
+    """ffmpeg's command for frames at a constant rate, through the filters of ``convert(picture)``."""
     import ffmpeg
 
     options = seek(start, source.late_s, SEEK_MARGIN_S if source.jumps else 0.0)
-    # noaccurate_seek keeps the picture that is already on screen at the start, which "accurate" drops;
-    # reinit_filter=0: a change of size on the way would begin the filters, and the count of frames, anew
+    # noaccurate_seek keeps the picture that is on screen at the start, which accurate seeking drops;
+    # reinit_filter=0: otherwise a change of size restarts the filters and their count of frames
     file = ffmpeg.input(process.file_name(source.info.path), noaccurate_seek=None, reinit_filter=0, **options)
     picture = file[str(source.stream)]
     if source.info.interlaced:
         picture = picture.filter("bwdif", mode="send_frame", deint="interlaced")
-    # start_time=0 drops what comes before and fills up to a late picture: frame n is at start + n / rate
+    # start_time=0 drops what is before and repeats a late first picture: frame n is at start + n / rate
     picture = picture.filter("fps", fps=str(rate), start_time=0)
     limit = {} if end is None else {"t": end - start}
     return process.command(convert(picture).output("pipe:", format="rawvideo", pix_fmt=pixels, **limit))
 
 
 def seek(start: float, late_s: float, margin_s: float) -> dict:
-    """Input options that put zero at ``start`` on the file's clock; what comes before has negative times.
+    """Input options that set time zero to ``start`` on the file's clock; earlier frames have negative times.
 
-    Seeking goes to ``margin_s`` before it: without an index ffmpeg may land behind the key frame that is needed.
-    For MPEG-TS and its like ffmpeg moves the first stream *in use* to zero, although another may begin earlier;
-    ``late_s`` is what it forgets.
+    Seeking goes ``margin_s`` further back: without an index ffmpeg may land after the key frame that is needed.
+    For MPEG-TS and similar formats ffmpeg moves the first stream *in use* to zero, although another may begin earlier;
+    ``late_s`` is the difference.
     """
     options = {}
     target = start - margin_s
@@ -102,21 +102,21 @@ def seek(start: float, late_s: float, margin_s: float) -> dict:
     if offset:
         options["itsoffset"] = offset
     if start > 0 and margin_s > 0:
-        options["dts_delta_threshold"] = 3 * margin_s  # by default 10 s before zero is taken for a jump, and "mended"
+        options["dts_delta_threshold"] = 3 * margin_s  # by default 10 s before zero count as a jump to correct
     return options
 
 
 def _to_planes(picture, source: VideoDetails, size: tuple[int, int]):
-    """Scale to ``size`` and convert to yuv420p of BT.709 in limited range, where it is not that already."""
+    """Scale to ``size`` and convert to yuv420p, BT.709, limited range, if it is not already that."""
     matrix = BT709 if _is_guessed_bt709(source) else source.colorspace
     if (source.pixels, source.full_range, matrix, source.info.hdr) != ("yuv420p", False, BT709, False):
         return _to_rgb(picture, source, size, False).filter("format", "rgb24").filter("scale", **AS_BT709)
-    # both pass on what is so already; a file may change its size on the way
+    # both do nothing if not needed; but a file may change its size midway
     return picture.filter("scale", *size, flags=SCALING).filter("setsar", 1).filter("format", "yuv420p")
 
 
 def _to_rgb(picture, source: VideoDetails, size: tuple[int, int], quick: bool):
-    """Scale to ``size`` and convert to RGB, whatever the source's colours are; see ``read_frames`` for ``quick``."""
+    """Scale to ``size`` and convert to RGB from any colour space; see ``read_frames`` for ``quick``."""
     width, height = size
     if not source.info.hdr:
         guess = {"in_color_matrix": "bt709"} if _is_guessed_bt709(source) else {}
@@ -137,15 +137,14 @@ def _to_rgb(picture, source: VideoDetails, size: tuple[int, int], quick: bool):
 
 
 def _is_guessed_bt709(source: VideoDetails) -> bool:
-    """Whether the file does not say what its colours are and players take them for BT.709: only old, small video is
-    BT.601."""
+    """Whether the file does not specify its colours and players assume BT.709: only old, small video is BT.601."""
     return source.colorspace == UNSPECIFIED and (source.info.height > 576 or source.info.width >= 1280)
 
 
 def _frames(
     command: list[str], path: Path, shape: tuple[int, ...], rate: Fraction, start: float, wrap: Callable = np.asarray
 ) -> Generator[tuple, None, None]:
-    """(time, ``wrap(array)``) of what ffmpeg writes: uint8 arrays of ``shape``."""
+    """(time, ``wrap(array)``) from ffmpeg's output: uint8 arrays of ``shape``."""
     # a file and not a pipe: an undrained pipe of error lines stops ffmpeg, and then us, for ever
     with tempfile.TemporaryFile() as log:
         reader = process.start(command, stdout=subprocess.PIPE, stderr=log)

@@ -1,4 +1,4 @@
-"""Videos out: pictures go to an encoder first and then, when their length is known, into a file with the rest."""
+"""Writing videos: pictures are encoded first and then, when their length is known, muxed with sound and the rest."""
 
 import contextlib
 import subprocess
@@ -19,20 +19,21 @@ from faceit.planes import Planes
 
 
 class VideoWriter:
-    """Write frames, and what else another video has, to a file that is complete or absent. Use it with ``with``.
+    """Write frames, with another video's sound and subtitles, to a file that is complete or absent. Use it with
+    ``with``.
 
-    The picture is tagged and converted as bt709; ``how`` are the words of ``formats.Encoding``, by default H.264 in
-    yuv420p. All sounds and subtitles of ``sound_from`` come along, untouched where the file may hold their codec, with
-    its chapters and metadata; a source without sound gives a file without. ``start`` and ``duration`` (seconds on the
-    source's clock) say which part of it belongs to the frames.
+    The picture is tagged and converted as bt709; ``how`` are the arguments of ``formats.Encoding``, by default H.264 in
+    yuv420p. All sounds and subtitles of ``sound_from`` are included, copied if the container supports their codec, with
+    its chapters and metadata; a source without sound gives a file without sound. ``start`` and ``duration`` (seconds on
+    the source's clock) say which part of it belongs to the frames.
 
-    The picture decides the length: sound that goes on longer is cut at the end of the last frame (a copied sound ends
-    with the packet in which that is, at most some 0.1 s later), sound that ends earlier is followed by silence.
+    The picture determines the length: longer sound is cut at the end of the last frame (copied sound ends with the
+    packet at that time, at most about 0.1 s later), shorter sound is followed by silence.
 
     Everything is written beside ``path`` under hidden ``.part`` names and renamed at the end; on any exception these
-    are removed and ffmpeg is ended. With ``planes`` the frames are ``Planes``, which go to the encoder as they are.
+    are removed and ffmpeg is ended. With ``planes`` the frames are ``Planes``, passed to the encoder unconverted.
 
-    Raises MediaError when ffmpeg fails (a full disk, for instance) or the sound cannot be put in, ValueError for frames
+    Raises MediaError if ffmpeg fails (a full disk, for instance) or the sound cannot be included, ValueError for frames
     of a wrong shape or type.
     """
 
@@ -137,24 +138,24 @@ class VideoWriter:
         return MediaError(f"{self.path} cannot be written: {process.why(self._running, self._log)}.")
 
     def _abandon(self) -> None:
-        """End ffmpeg and remove what is not finished; nothing is left to do after a success."""
+        """End ffmpeg and remove unfinished files; after a success there is nothing to do."""
         if self._encoder is not None:
             process.end(self._encoder)
             self._encoder = None
         if self._log is not None:
             self._log.close()
             self._log = None
-        with contextlib.suppress(OSError):  # also that there is no such folder
+        with contextlib.suppress(OSError):  # the folder may not exist
             self._picture.unlink(missing_ok=True)
 
     def _command(self) -> list[str]:
         import ffmpeg
 
-        held = ("yuva420p" if self.encoding.alpha else "yuv420p") if self.planes else "rgb24"
+        pixels = ("yuva420p" if self.encoding.alpha else "yuv420p") if self.planes else "rgb24"
         pictures = ffmpeg.input(
-            "pipe:", format="rawvideo", pix_fmt=held, s=f"{self.width}x{self.height}", framerate=str(self.fps)
+            "pipe:", format="rawvideo", pix_fmt=pixels, s=f"{self.width}x{self.height}", framerate=str(self.fps)
         ).video
-        # without these two, ffmpeg converts by bt601 and does not say so; players then take bt709 for large pictures
+        # without these two, ffmpeg converts by bt601 without a tag, and players assume bt709 for large pictures
         if not self.planes:
             pictures = pictures.filter("scale", **AS_BT709)
         pictures = pictures.filter(

@@ -1,4 +1,4 @@
-"""Work that runs ahead and behind: bounded queues between threads, so that reading, swapping and encoding overlap."""
+"""Bounded queues between threads, so that reading, swapping and encoding overlap."""
 
 import contextlib
 import threading
@@ -6,19 +6,19 @@ from collections.abc import Callable, Generator, Iterable
 from queue import Empty, Full, Queue
 
 END = object()
-PATIENCE_S = 0.1  # between two looks at whether the other side is still there
+POLL_S = 0.1  # between two checks whether the other side still runs
 
 
 def ahead(items: Iterable, depth: int) -> Generator:
-    """The same items, drawn by a thread of its own up to ``depth`` before they are asked for. Its exception comes in
-    its turn; closing this generator ends the thread and closes the source."""
-    line: Queue = Queue(depth)
-    gone = threading.Event()
+    """The same items, read by a separate thread up to ``depth`` items ahead. Its exception is raised in order;
+    closing this generator ends the thread and closes the source."""
+    queue: Queue = Queue(depth)
+    stopped = threading.Event()
 
-    def put(what) -> bool:
-        while not gone.is_set():
+    def put(entry) -> bool:
+        while not stopped.is_set():
             with contextlib.suppress(Full):
-                line.put(what, timeout=PATIENCE_S)
+                queue.put(entry, timeout=POLL_S)
                 return True
         return False
 
@@ -29,7 +29,7 @@ def ahead(items: Iterable, depth: int) -> Generator:
                     break
             else:
                 put((END, None))
-        except BaseException as error:  # handed over, to be raised where the items are used
+        except BaseException as error:  # passed on, to be raised where the items are used
             put((END, error))
         finally:
             if isinstance(items, Generator):
@@ -39,24 +39,25 @@ def ahead(items: Iterable, depth: int) -> Generator:
     thread.start()
     try:
         while True:
-            item, error = line.get()
+            item, error = queue.get()
             if error is not None:
                 raise error
             if item is END:
                 return
             yield item
     finally:
-        gone.set()
+        stopped.set()
         thread.join()
 
 
 class BackgroundCalls:
-    """Calls ``do`` with what is put, in order, in a thread of its own, at most ``depth`` behind. Use it with ``with``;
-    leaving it waits for the rest, or, after an exception, drops it. What ``do`` raises is raised at the next call."""
+    """Calls ``do`` with each item put, in order, in a separate thread, at most ``depth`` items behind. Use it with
+    ``with``: leaving the block waits for the rest, or drops it after an exception. What ``do`` raises is raised at the
+    next call."""
 
     def __init__(self, do: Callable, depth: int):
         self._do = do
-        self._line: Queue = Queue(depth)
+        self._queue: Queue = Queue(depth)
         self._error: BaseException | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._work, name="behind", daemon=True)
@@ -66,12 +67,12 @@ class BackgroundCalls:
         return self
 
     def put(self, item) -> None:
-        """Hand over one more; waits while the line is full."""
+        """Add an item; waits while the queue is full."""
         while True:
             if self._error is not None:
                 raise self._error
             with contextlib.suppress(Full):
-                return self._line.put(item, timeout=PATIENCE_S)
+                return self._queue.put(item, timeout=POLL_S)
 
     def __exit__(self, kind, error, trace) -> None:
         if kind is not None:
@@ -86,13 +87,13 @@ class BackgroundCalls:
     def _work(self) -> None:
         while not self._stop.is_set():
             try:
-                item = self._line.get(timeout=PATIENCE_S)
+                item = self._queue.get(timeout=POLL_S)
             except Empty:
                 continue
             if item is END:
                 return
             try:
                 self._do(item)
-            except BaseException as error:  # for the one who puts
+            except BaseException as error:  # raised by the next put
                 self._error = error
                 return

@@ -1,4 +1,4 @@
-"""Worker processes for parts of videos: as many as asked for, each with one thread, gone when their parent is gone."""
+"""Worker processes for parts of videos: each has one thread, and ends when its parent ends."""
 
 import contextlib
 import multiprocessing
@@ -15,32 +15,32 @@ from typing import Any, Protocol
 from faceit.errors import FaceitError
 
 MOST_WORKERS = 8  # by default; each takes about 0.4 GB
-IN_HAND = 2  # jobs a worker, at work or waiting for it: what is done early waits in memory for its turn
-SLOTS = 1024  # for counters, one a worker by its number; two in one lose a few counts of the progress shown
-ENDED = ("A worker process was ended from outside, perhaps for want of memory: run it again, it goes on where it was. "
-         "`workers: 1` under preprocess takes the least memory.")  # fmt: skip
-FEW_FRAMES = 400  # less than that is done in this process: a worker takes a second or two to begin
+IN_HAND = 2  # jobs per worker, running or waiting: results that are ready early wait in memory for their turn
+SLOTS = 1024  # counters, one per worker by process id; if two share one, the progress shown loses a few counts
+ENDED = ("A worker process was killed from outside, perhaps for lack of memory: run it again, it resumes where it "
+         "stopped. `workers: 1` under preprocess takes the least memory.")  # fmt: skip
+FEW_FRAMES = 400  # fewer are done in this process: a worker takes a second or two to start
 
 
 class WorkerEnded(FaceitError):
-    """A worker process was ended from outside."""
+    """A worker process was killed from outside."""
 
 
 class Stopped(Exception):
-    """The parent wants no more."""
+    """The parent asked the worker to stop."""
 
 
 class Job(Protocol):
-    """A part of a video and what is to be done with it; it travels to a worker and its answer back."""
+    """A part of a video and what to do with it; it is sent to a worker, and its result back."""
 
     def do(self, stopped: Callable[[], bool]) -> object:
-        """Do it, asking ``stopped`` once a frame and raising Stopped when it is true."""
+        """Do the work; call ``stopped`` once per frame and raise Stopped if it returns true."""
 
     def frames(self) -> Iterable:
-        """The same work without a result, frame by frame: to see how fast it is."""
+        """The same work without a result, frame by frame, to measure its speed."""
 
 
-_stop: Any = None  # in a worker: 1 when the parent wants no more
+_stop: Any = None  # in a worker: 1 if the parent asks it to stop
 _frames: Any = None  # in a worker: the counters of the workers' frames
 
 
@@ -53,10 +53,10 @@ def cores() -> int:
 
 
 class WorkerPool:
-    """Does jobs, in worker processes or, when there are few frames, here. Use it with ``with``."""
+    """Runs jobs in worker processes or, if there are few frames, in this process. Use it with ``with``."""
 
     def __init__(self, workers: int | None = None, on_frame: Callable[[], None] | None = None):
-        """``on_frame()`` is called after each frame that is done in this process."""
+        """``on_frame()`` is called after each frame done in this process."""
         self.workers = workers or min(MOST_WORKERS, cores())
         self._pool: ProcessPoolExecutor | None = None
         self._stop: Any = None  # both ctypes, once there is a pool
@@ -71,24 +71,24 @@ class WorkerPool:
     def __exit__(self, kind, error, trace):
         if self._pool is not None:
             self._stop.value = 1
-            if isinstance(error, WorkerEnded):  # a pool that breaks ends whom it knows, and waits for whom it had just
-                for child in multiprocessing.active_children():  # begun to start as well
+            if isinstance(error, WorkerEnded):  # a broken pool kills the workers it knows, and waits for those it
+                for child in multiprocessing.active_children():  # had just begun to start
                     child.terminate()
             self._pool.shutdown(wait=True, cancel_futures=True)
 
     @property
     def frames(self) -> int:
-        """How many frames have been done, by all workers and here."""
+        """How many frames are done, by all workers and in this process."""
         return self._done_here + (sum(self._counters) if self._counters is not None else 0)
 
     @property
     def free(self) -> bool:
-        """Whether another job may be handed in."""
+        """Whether another job may be submitted."""
         self._under_way = [future for future in self._under_way if not future.done()]
         return len(self._under_way) < IN_HAND * self.workers
 
     def submit(self, job: Job, frames: float) -> Future:
-        """Hand in a job; ``frames`` are there to do in all, as far as known."""
+        """Submit a job; ``frames`` is how many there are to do in all, as far as known."""
         if self._pool is None and (self.workers == 1 or frames < FEW_FRAMES):
             return self._here(job)
         future = self._handed(_do, job)
@@ -96,7 +96,7 @@ class WorkerPool:
         return future
 
     def pace(self, job: Job, seconds: float) -> float:
-        """Frames a second of all workers together, each doing this job for so long."""
+        """Frames a second of all workers together, each doing this job for ``seconds``."""
         if self.workers == 1:
             return pace(job, seconds)
         futures = [self._handed(pace, job, seconds) for _ in range(self.workers)]
@@ -113,7 +113,7 @@ class WorkerPool:
     def _opened(self) -> ProcessPoolExecutor:
         if self._pool is None:
             context = multiprocessing.get_context("spawn")  # a fork of a process with threads may hang
-            # without locks, which a worker that is killed would never give back
+            # without locks, which a killed worker would never release
             self._stop, self._counters = context.RawValue("b", 0), context.RawArray("q", SLOTS)
             self._pool = ProcessPoolExecutor(self.workers, context, _begin, (self._stop, self._counters))
         return self._pool
@@ -122,7 +122,7 @@ class WorkerPool:
         future: Future = Future()
         try:
             future.set_result(job.do(self._ticked))
-        except Exception as e:  # as a worker's error comes, with the result
+        except Exception as e:  # raised with the result, like a worker's error
             future.set_exception(e)
         return future
 
@@ -134,7 +134,7 @@ class WorkerPool:
 
 
 def pace(job: Job, seconds: float) -> float:
-    """Frames a second of a job, done again and again for so long after its first frame."""
+    """Frames a second of a job, repeated for ``seconds`` after its first frame."""
     began, count = None, 0
     while True:
         for _ in job.frames():
@@ -146,7 +146,7 @@ def pace(job: Job, seconds: float) -> float:
 
 
 def outcome(future: Future):
-    """What a worker gave, or its error; a sentence when its process was ended from outside."""
+    """A worker's result, or its error; WorkerEnded if its process was killed from outside."""
     try:
         return future.result()
     except BrokenProcessPool:
@@ -155,12 +155,12 @@ def outcome(future: Future):
 
 @contextlib.contextmanager
 def _deaf():
-    """Ctrl-C is for the parent to hear, once this is over: a worker that is started meanwhile never listens to it."""
+    """Block Ctrl-C until the end of the block: workers started within never receive it, the parent does afterwards."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
-    resource_tracker.ensure_running()  # begun later, it would lift the block
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])  # held back, not lost as an ignored one would be
+    resource_tracker.ensure_running()  # started later, it would lift the block
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])  # delayed, not lost as with SIG_IGN
     try:
         yield
     finally:
@@ -168,7 +168,7 @@ def _deaf():
 
 
 def _begin(stop, frames) -> None:
-    """A worker's first act: one thread each, Ctrl-C is for the parent to hear, and nobody outlives the parent."""
+    """Initialise a worker: one thread, no Ctrl-C (the parent handles it), and it ends when the parent ends."""
     import cv2
 
     global _stop, _frames

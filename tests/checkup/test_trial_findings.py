@@ -133,7 +133,7 @@ def test_a_detector_of_dlibs_is_tried_with_dlib(quick, tmp_path, examine):
     ("script", "problem"),
     [
         ("exit 1", r"failed, code 1 \(no message\)"),
-        ("echo hello", r"does not answer like ffmpeg \(it says 'hello'\)"),
+        ("echo hello", r"does not answer like ffmpeg \(it prints 'hello'\)"),
         ("head -c 500 /dev/urandom", "does not answer like ffmpeg"),
         ('case "$*" in *-encoders*) {real} "$@" | grep -v libx264 ;; *) exec {real} "$@" ;; esac', "has no libx264"),
         ('case "$*" in *-version*|*-encoders*) exec {real} "$@" ;; esac', "wrote nothing"),

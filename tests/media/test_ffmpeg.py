@@ -49,8 +49,8 @@ class TestFfmpeg:
         assert Path(ffmpeg_on_path()).is_dir()
 
     def test_last_line(self):
-        said = "a first line\n[mp4 @ 0x55d0] [x @ 0x1] Could not find tag\nConversion failed!\n\n"
-        assert last_line(said) == "Could not find tag"
-        assert last_line(said.encode()) == "Could not find tag"
+        stderr = "a first line\n[mp4 @ 0x55d0] [x @ 0x1] Could not find tag\nConversion failed!\n\n"
+        assert last_line(stderr) == "Could not find tag"
+        assert last_line(stderr.encode()) == "Could not find tag"
         assert last_line("No path\n[out#0 @ 0x1] Nothing was written into output file, because") == "No path"
         assert last_line("") == last_line(None) == ""

@@ -39,7 +39,7 @@ def test_parts_in_any_codec_become_one_video_of_any_kind(tmp_path, codec, ending
         assert context.codec.canonical_name == NAMES[codec] and context.colorspace == BT709
         times = sorted(packet.pts * packet.time_base for packet in container.demux(video=0) if packet.size)
         np.testing.assert_allclose([float(t) for t in times], [float(i / NTSC) for i in range(21)], atol=0.002)
-        assert {key.lower(): said for key, said in container.metadata.items()}["comment"] == "a note"
+        assert {key.lower(): value for key, value in container.metadata.items()}["comment"] == "a note"
     assert probe(out).fps == NTSC
     levels = [float(frame.mean()) for _, frame in read_frames(out)]
     np.testing.assert_allclose(levels, 10 * np.arange(21), atol=3)
@@ -68,16 +68,16 @@ def test_codec_format_and_name_say_together_what_is_written(form, codec, name, w
     assert target(form, codec, name and Path(name)) == wanted
 
 
-@pytest.mark.parametrize(("form", "codec", "name", "said"), [
+@pytest.mark.parametrize(("form", "codec", "name", "sentence"), [
     ("auto", "auto", "x.avi", "written as .mp4, .mov, .mkv, .webm, .gif, .webp"),
-    ("auto", "ffv1", "x.mp4", ".mp4 files do not hold ffv1: take h264, h265, vp9, or .mkv"),
-    ("mp4", "auto", "x.mkv", "is to be mp4 .format. but ends in .mkv: name it .mp4"),
-    ("gif", "h264", None, "gif has no codec to choose"),
+    ("auto", "ffv1", "x.mp4", ".mp4 files cannot hold ffv1: use h264, h265, vp9, or .mkv"),
+    ("mp4", "auto", "x.mkv", "should be mp4 .format. but ends in .mkv: name it .mp4"),
+    ("gif", "h264", None, "gif has no choice of codec"),
     ("png", "auto", "x.png", "a name without an ending"),
     ("auto", "auto", "x.png", "add --format png and leave the ending out"),
 ])  # fmt: skip
-def test_what_does_not_fit_together_is_said(form, codec, name, said):
-    with pytest.raises(FaceitError, match=said):
+def test_what_does_not_fit_together_is_said(form, codec, name, sentence):
+    with pytest.raises(FaceitError, match=sentence):
         target(form, codec, name and Path(name))
 
 
@@ -101,9 +101,9 @@ def test_an_encoder_that_does_not_work_here_is_said_or_passed_over():
 
 @pytest.mark.parametrize("name", ["nvenc", "qsv", "amf", "videotoolbox", "vaapi"])
 def test_each_speed_has_a_word_for_every_encoder(name):
-    said = [Encoding("h265", name, 18, speed).options() for speed in SPEEDS]
-    assert {options["vcodec"] for options in said} == {f"hevc_{name}"}
-    assert all(18 in options.values() or options.get("q:v") == 64 for options in said)
+    chosen = [Encoding("h265", name, 18, speed).options() for speed in SPEEDS]
+    assert {options["vcodec"] for options in chosen} == {f"hevc_{name}"}
+    assert all(18 in options.values() or options.get("q:v") == 64 for options in chosen)
 
 
 def test_a_writer_without_alpha_takes_no_layer(tmp_path):

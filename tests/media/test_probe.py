@@ -21,7 +21,7 @@ class TestProbe:
         assert info.has_sound and info.sound_codec == "aac" and not info.hdr
 
     @pytest.mark.parametrize(
-        ("name", "content", "said"),
+        ("name", "content", "sentence"),
         [
             ("missing.mp4", None, "does not exist"),
             ("empty.mp4", b"", "is empty"),
@@ -29,10 +29,10 @@ class TestProbe:
             ("words.txt", b"these are words\n" * 99, "not a video"),
         ],
     )
-    def test_refuses_in_a_sentence(self, tmp_path, name, content, said):
+    def test_refuses_in_a_sentence(self, tmp_path, name, content, sentence):
         if content is not None:
             (tmp_path / name).write_bytes(content)
-        with pytest.raises(MediaError, match=said) as caught:
+        with pytest.raises(MediaError, match=sentence) as caught:
             probe(tmp_path / name)
         assert name in str(caught.value) and "\n" not in str(caught.value)
 

@@ -42,11 +42,11 @@ class TestReading:
         assert np.abs(whole[25].astype(int) - part[0]).max() == 0
 
     @pytest.mark.parametrize(
-        ("options", "said"),
+        ("options", "sentence"),
         [({"start": 9}, "2.0 s long"), ({"start": 1, "end": 1}, "not after"), ({"start": -1}, "before")],
     )
-    def test_a_range_outside_is_said_at_once(self, clip, options, said):
-        with pytest.raises(MediaError, match=said):
+    def test_a_range_outside_is_said_at_once(self, clip, options, sentence):
+        with pytest.raises(MediaError, match=sentence):
             read_frames(clip, **options)
 
     def test_height_makes_smaller_but_never_larger(self, clip):

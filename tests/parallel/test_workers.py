@@ -51,9 +51,9 @@ def finish(file: Path) -> tuple[int, str, str]:
 def project(folder: Path, videos: list, workers: int = 2) -> Path:
     people = folder.parent / "people"
     file = write_project(folder, people, {"collins": [v if isinstance(v, dict) else str(v) for v in videos]}, swaps={})
-    said = yaml.safe_load(file.read_text())
-    said["preprocess"] |= {"workers": workers}
-    file.write_text(yaml.safe_dump(said))
+    settings = yaml.safe_load(file.read_text())
+    settings["preprocess"] |= {"workers": workers}
+    file.write_text(yaml.safe_dump(settings))
     return file
 
 
@@ -131,7 +131,7 @@ def test_a_worker_that_is_killed_is_a_sentence_and_the_next_run_goes_on(here, pe
     os.kill(workers[0], signal.SIGKILL)
     _, err = child.communicate(timeout=120)
     assert child.returncode == 1 and err.count("\n") == 1
-    assert "A worker process was ended from outside" in err and "run it again" in err
+    assert "A worker process was killed from outside" in err and "run it again" in err
     assert finish(file)[0] == 0 and len(done(file)) == 1
 
 

@@ -90,9 +90,9 @@ def test_videos_that_nobody_has_seen(people, tmp_path, brief):
               "hopper": [{"url": "https://example.org/b.mp4", "name": "b", "start": 60, "end": 120}]}  # fmt: skip
     project = load_project(write_project(tmp_path, people, videos))
     text = estimate(project, project.swap("c2h"))
-    assert "measured in" in text and "on a made-up video (1920x1080)" in text
+    assert "measured in" in text and "on a synthetic video (1920x1080)" in text
     assert re.search(r"Not counted: collins's a-\w{6}: not downloaded yet, so its length is unknown\.", text)
-    assert "Not counted: the time to load 1 video, about 36 MB" in text
+    assert "Not counted: the time to download 1 video, about 36 MB" in text
     table = rows(text)
     assert table["preprocess collins"] == ("nothing that can be counted", "-", "-")
     assert table["preprocess hopper"][0].startswith("1 min 00 s of video, 600 frames at ")

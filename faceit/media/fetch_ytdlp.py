@@ -199,7 +199,8 @@ def _options(hooks: Hooks, parts: Path) -> dict[str, Any]:
 def _range_options(job: Download) -> dict[str, Any]:
     from yt_dlp.utils import download_range_func
 
-    span = (job.start or 0.0, float("inf") if job.end is None else job.end)
+    # to the millisecond: yt-dlp hands them on as Python writes them, and ffmpeg takes no exponents
+    span = (round(job.start or 0.0, 3), float("inf") if job.end is None else round(job.end, 3))
     return {
         "download_ranges": download_range_func(None, [span]),
         "force_keyframes_at_cuts": True,

@@ -8,6 +8,7 @@ from typing import Any
 from faceit.errors import MediaError
 from faceit.files import replacing
 from faceit.media import process
+from faceit.media.container import source_input
 from faceit.media.formats import CONTAINERS, Container
 from faceit.media.probe import clock_jumps, decodable, late_by, opened
 from faceit.media.subtitles import cut_subtitles
@@ -74,7 +75,8 @@ def check_sound(path: Path, start: float | None = None, ending: str = ".mp4") ->
     audible = [source[str(s.index)] for s in streams]
     for n, stream in enumerate(streams):
         options |= _sound_options(n, kind, stream.codec in kind.sounds)
-    problem = process.problem(process.command(ffmpeg.output(*audible, "pipe:", format="null", t=TRIED_S, **options)))
+    tried = ffmpeg.output(*audible, "pipe:", format="null", t=process.plain(TRIED_S), **options)
+    problem = process.problem(process.command(tried))
     if problem is not None:
         raise MediaError(f"{path}: its sound cannot be read: {problem}.")
 
@@ -121,11 +123,9 @@ def _sounds_in(path: Path) -> int:
 
 
 def _input(rest: _Rest, streams: list[_Stream]):
-    import ffmpeg
-
     assert rest.path is not None, "its streams come from it"
     forgotten = min((s.late_s for s in streams), default=0.0)
-    return ffmpeg.input(process.file_name(rest.path), **seek(rest.start, forgotten, SEEK_MARGIN_S))
+    return source_input(rest.path, **seek(rest.start, forgotten, SEEK_MARGIN_S))
 
 
 def _cut(rest: _Rest, texts: list[_Stream], folder: Path) -> dict[int, Path] | None:
@@ -162,7 +162,7 @@ def _written(picture: Path, sounds: list[_Stream], texts: list[_Stream], cut: di
                 options[f"metadata:s:s:{n}"] = f"language={stream.language}"
             else:
                 inputs.append(source[str(stream.index)])
-        options |= {"map_chapters": 1, "map_metadata": 1, "t": rest.length}
+        options |= {"map_chapters": 1, "map_metadata": 1, "t": process.plain(rest.length)}
         if rest.start > 0:
             options["copypriorss"] = 0  # else seconds from before the start come along, hidden by an edit list
     options |= {f"metadata:g:{n}": tag for n, tag in enumerate(tags)}

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import tempfile
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,11 @@ from faceit.media.ffmpeg import ffmpeg_exe, last_line
 def file_name(path: Path | str) -> str:
     """A name that ffmpeg takes for a file, also when it begins with a dash or holds a colon."""
     return os.path.abspath(path)
+
+
+def plain(number: float) -> str:
+    """A number for ffmpeg, which takes no exponents: 3.3e-07 is "0.00000033"."""
+    return format(Decimal(repr(float(number))), "f")
 
 
 def command(stream, before: list[str] | None = None) -> list[str]:

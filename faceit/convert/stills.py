@@ -51,7 +51,7 @@ def convert_stills(request: ConversionRequest, source: Path, stills: list[Path],
     a folder was done before in the same way is left as it is. FaceitError where nothing could be swapped."""
     task, folder = request.task, source.is_dir()
     _check_words(task, source, stills)
-    target = _target(request, source)
+    target = target_of(request, source)
     jobs = [_job(still, target / _name(still) if folder else target, task.compare) for still in stills]
     _check(jobs)
     if not folder:
@@ -63,6 +63,7 @@ def convert_stills(request: ConversionRequest, source: Path, stills: list[Path],
     (target if folder else target.parent).mkdir(parents=True, exist_ok=True)
     converter, facts = request.converter(), request.facts()
     failed: list[MediaError] = []
+    written = 0
     try:
         with Progress(f"convert {source.name}", len(jobs), "photo") as progress:
             for i, job in enumerate(jobs):
@@ -70,9 +71,10 @@ def convert_stills(request: ConversionRequest, source: Path, stills: list[Path],
                 if error:
                     failed.append(error)
                     say(f"  ! {error}")
+                written = converter.counts.swapped
                 progress.update(i + 1)
     finally:
-        if converter.counts.swapped or done:
+        if written or done:
             _write_story(request, source, target, facts, converter.counts)
     if failed and not converter.counts.frames and not done:
         raise failed[0]
@@ -152,7 +154,7 @@ def _name(still: Path) -> str:
     return still.name if still.suffix.lower() in WRITTEN else f"{still.stem}.png"
 
 
-def _target(request: ConversionRequest, source: Path) -> Path:
+def target_of(request: ConversionRequest, source: Path) -> Path:
     """Where to: a file for a photo; for a folder one of its name, within that which is asked for."""
     task = request.task
     folder, ending = source.is_dir(), "-reverse" if task.reverse else ""

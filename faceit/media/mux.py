@@ -9,6 +9,7 @@ from faceit.errors import MediaError
 from faceit.files import replacing
 from faceit.media import process
 from faceit.media.container import source_input
+from faceit.media.extras import attachments, left_out
 from faceit.media.formats import CONTAINERS, Container
 from faceit.media.probe import clock_jumps, decodable, late_by, opened
 from faceit.media.subtitles import cut_subtitles
@@ -53,8 +54,9 @@ def mux(
                 problem = "the sound is missing in the result"
             if problem is None:
                 left = len(streams) - len(sounds) - len(words)
-                return [f"{left} of its subtitles do not fit into {out.suffix} files"] if left else []
-        raise MediaError(f"{out} cannot be written: {problem}.")
+                texts_left = [f"{left} of its subtitles do not fit into {out.suffix} files"] if left else []
+                return texts_left + (left_out(source, kind) if source else [])
+        raise process.unwritten(out, problem)
 
 
 def picture_path(path: Path, ending: str = ".mp4") -> Path:
@@ -155,6 +157,9 @@ def _written(picture: Path, sounds: list[_Stream], texts: list[_Stream], cut: di
         inputs += [source[str(s.index)] for s in sounds] or [source[NOTHING]]
         for n, stream in enumerate(sounds):
             options |= _sound_options(n, kind, copy and stream.codec in kind.sounds)
+        if attached := attachments(rest.path, kind):
+            inputs += [source[str(index)] for index in attached]
+            options["c:t"] = "copy"
         for n, stream in enumerate(texts):
             options[f"c:s:{n}"] = "copy" if stream.codec in kind.texts and stream.index not in cut else kind.text
             if stream.index in cut:

@@ -288,6 +288,15 @@ def _measured_duration(container, stream, near: int = 0) -> float:
     return end
 
 
+def sound_end(path: Path | str, near: float) -> float:
+    """When the last sound of a video ends, seconds on the file's clock, as far as it can be read; 0 where it has none
+    after ``near``."""
+    with opened(path) as container:
+        place = (container.start_time or 0) + round(1e6 * max(0.0, near - 1.0))
+        sounds = [stream for stream in container.streams.audio if decodable(stream)]
+        return max((_measured_duration(container, stream, place) for stream in sounds), default=0.0)
+
+
 def clock_jumps(container) -> bool:
     """Whether the format is like MPEG-TS: no index, and a clock that may jump."""
     return bool(container.format.flags & TIMESTAMPS_JUMP)

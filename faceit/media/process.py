@@ -1,5 +1,6 @@
 """Running ffmpeg: a command line from ffmpeg-python's description, a process that ends with us, and why it ended."""
 
+import errno
 import os
 import subprocess
 import tempfile
@@ -12,8 +13,14 @@ from faceit.media.ffmpeg import ffmpeg_exe, last_line
 
 
 def file_name(path: Path | str) -> str:
-    """A name that ffmpeg takes for a file, also when it begins with a dash or holds a colon."""
-    return os.path.abspath(path)
+    """A name that ffmpeg takes for a file, also when it begins with a dash or holds a colon. MediaError for one that
+    is no text in any Unicode encoding, which neither ffmpeg-python nor PyAV takes."""
+    name = os.path.abspath(path)
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise MediaError(f"{path}: this name is not valid UTF-8: rename the file or the folder.") from None
+    return name
 
 
 def plain(number: float) -> str:
@@ -50,6 +57,18 @@ def problem(command: list[str]) -> str | None:
         finally:
             end(process)
         return None if process.returncode == 0 else why(process, log)
+
+
+def unwritten(path: Path | str, problem: object) -> MediaError:
+    """That a file could not be written for a reason that ffmpeg or the system gave, with the next step where one is
+    known."""
+    return MediaError(f"{path} cannot be written: {problem}{next_step(problem)}.")
+
+
+def next_step(problem: object) -> str:
+    """What to do about a reason that ffmpeg or the system gave, to be added to it; "" where that is not known."""
+    full = any(os.strerror(code) in str(problem) for code in (errno.ENOSPC, errno.EDQUOT))
+    return ": free some space and run the same command again" if full else ""
 
 
 def end(process: subprocess.Popen) -> None:

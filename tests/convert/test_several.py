@@ -48,10 +48,10 @@ def test_so_are_two_endings_and_one_video_twice(project, people, two, tmp_path, 
 
 
 def test_a_result_may_not_replace_another_source(project, two, tmp_path, capsys):
-    other = two[1].with_name("talk-side-by-side.mp4")
+    other = two[1].with_name("talk-layer.mov")
     two[1].rename(other)
     before = other.read_bytes()
-    assert convert(project, two[0], other, "--output", other.parent, "--side-by-side", "--overwrite") == 1
+    assert convert(project, two[0], other, "--output", other.parent, "--layer", "--overwrite") == 1
     assert f"The result of {two[0]} would replace {other}" in capsys.readouterr().err
     assert other.read_bytes() == before
 

@@ -67,8 +67,9 @@ def _measure(path: Path, short: str, ranged: bool) -> tuple[float, float | None,
                 declared = float(film.duration * film.time_base)
             elif container.duration:
                 declared = container.duration / av.time_base
-                if declared >= first:  # some files with a late clock count their length from zero
-                    declared -= first
+            begin = (container.start_time or 0) / av.time_base
+            if declared is not None and declared >= begin:  # some files with a late clock count their length from zero
+                declared -= begin
             return last - first, declared, _suffix(path, container.format.name)
     except (av.FFmpegError, OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from faceit.media.container import open_to_read
 
 STRETCH_S = 0.5  # over which a rate is taken: in less, a picture that is late makes the next ones look fast
-SLIDES = 10  # a stream with fewer than one picture in so many of the liveliest one's is a row of stills
+SLIDES = 4  # a stream with fewer than one picture in so many of the liveliest one's is a row of stills, or an intro
 WHOLE_BYTES = 256 * 2**20  # files up to this size are read whole where no index tells when their pictures are
 SAME = 0.02  # of two rates
 

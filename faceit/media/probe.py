@@ -263,11 +263,12 @@ def _believable(rate: Fraction | None) -> Fraction | None:
 def _duration(container, stream) -> float:
     if clock_jumps(container):  # their headers have no length, and guesses from the bit rate are 20 % off
         return _measured_duration(container, stream)
-    if stream.duration:
+    late = (container.start_time or 0) / 1e6 > LATE_CLOCK_S
+    if stream.duration and not late:
         return late_by(container, stream) + float(stream.duration * stream.time_base)
-    if container.duration and (container.start_time or 0) / 1e6 < LATE_CLOCK_S:
+    if container.duration and not late:
         return container.duration / 1e6
-    # some writers of Matroska count the length from the start of the clock and some from zero: look at the end
+    # some writers of Matroska and ASF count the length from the start of the clock and some from zero: look at the end
     near = (container.start_time or 0) + (container.duration or 0)
     return _measured_duration(container, stream, near) or _measured_duration(container, stream)
 

@@ -51,10 +51,11 @@ class TestClock:
         assert len(apart) == 4 and max(map(abs, apart)) <= 0.04
 
     @pytest.mark.parametrize("late", [1.4, 600, 15000])
-    @pytest.mark.parametrize("suffix", [".mkv", ".webm", ".flv", ".mp4"])
+    @pytest.mark.parametrize("suffix", [".mkv", ".webm", ".flv", ".mp4", ".mov", ".wmv", ".nut"])
     def test_may_begin_late(self, tmp_path, suffix, late):
         clip = tmp_path / f"late{suffix}"
-        codecs = ("-c:v", "libvpx", "-c:a", "libopus", "-deadline", "realtime") if suffix == ".webm" else H264
+        codecs = {".webm": ("-c:v", "libvpx", "-c:a", "libopus", "-deadline", "realtime"),
+                  ".wmv": ("-c:v", "wmv2", "-c:a", "wmav2")}.get(suffix, H264)  # fmt: skip
         more = ("-movflags", "frag_keyframe+empty_moov") if suffix == ".mp4" else ()
         run_ffmpeg("-f", "lavfi", "-i", "testsrc2=s=64x48:r=25:d=2", "-f", "lavfi", "-i", "sine=d=2", *codecs,
                    "-pix_fmt", "yuv420p", "-g", 10, *more, "-output_ts_offset", late, clip)  # fmt: skip

@@ -167,3 +167,12 @@ class TestFilesThatNameOthers:
         with pytest.raises(MediaError, match="cannot be read"):
             next(_frames(command, clip, (48, 64, 3), source.info.fps, 0.0))
         assert len(list(read_frames(tmp_path / "other.mp4"))) == 10
+
+
+def test_a_burst_stays_in_step(tmp_path):
+    made = make_flash_beep(tmp_path, "constant")
+    clip = tmp_path / "burst.mkv"
+    run_ffmpeg("-i", made, "-vf", "select='gte(t,3)+not(mod(n,5))'", "-fps_mode", "vfr", *H264, "-c:a", "copy", clip)
+    out = through(clip, tmp_path / "out.mp4")
+    assert probe(out).fps == 25 and len(offsets(out)) == len(offsets(clip)) >= 3
+    assert max(map(abs, offsets(out))) <= 0.04 + max(map(abs, offsets(clip)))

@@ -42,7 +42,15 @@ def main(argv: list[str] | None = None) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:
-        step = {errno.ENOSPC: "the disk is full: free some space and run the same command again",
+        sentence = _sentence(error)
+        if sentence is None:
+            raise
+        return _failed(error, args, sentence)
+
+
+def _sentence(error: OSError) -> str | None:
+    """What the system refused, with the next step; None for what no user can mend."""
+    step = {errno.ENOSPC: "the disk is full: free some space and run the same command again",
                 errno.EDQUOT: "your disk quota is used up: free some space and run the same command again",
                 errno.EACCES: "no permission: check whose file it is",
                 errno.EPERM: "no permission: check whose file it is",
@@ -50,10 +58,9 @@ def main(argv: list[str] | None = None) -> int:
                 errno.EEXIST: "a file is where a folder should be: move it away, or name another place",
                 errno.ENOTDIR: "a file is where a folder should be: move it away, or name another place",
                 errno.EISDIR: "a folder is where a file should be: move it away, or name another place",
-                errno.ENAMETOOLONG: "this name is too long for the disk"}.get(error.errno or 0)  # fmt: skip
-        if step is None:
-            raise
-        return _failed(error, args, f"{error.filename or 'Writing'}: {step}.")
+                errno.ENAMETOOLONG: "this name is too long for the disk: rename the file, or give a shorter name with "
+                                    "--output"}.get(error.errno or 0)  # fmt: skip
+    return None if step is None else f"{error.filename or 'Writing'}: {step}."
 
 
 def _failed(error: Exception, args, text: str) -> int:
@@ -195,11 +202,17 @@ def _convert(args) -> None:
     from faceit.convert.request import ConvertTask
     from faceit.convert.run import convert, page_of_faces, preview
 
-    failed, done = [], []
-    for video in args.videos:
-        task = ConvertTask(args.name, video, args.reverse, args.everyone, args.start, end, args.compare, args.output,
-                           args.overwrite, tuple(args.swap), args.layer, tuple(given.items()))  # fmt: skip
-        try:
+    tasks = [ConvertTask(args.name, video, args.reverse, args.everyone, args.start, end, args.compare, args.output,
+                         args.overwrite, tuple(args.swap), args.layer, tuple(given.items()), len(args.videos) > 1)
+             for video in args.videos]  # fmt: skip
+    if len(tasks) > 1:
+        from faceit.convert.several import check_apart
+
+        check_apart(project, tasks, settings)
+    failed: list[str] = []
+    done: list[Path] = []
+    for task in tasks:
+        with _going_on(len(tasks), failed):
             if args.faces:
                 page_of_faces(project, task, settings, tuple(args.portrait))
             elif args.preview:
@@ -208,11 +221,8 @@ def _convert(args) -> None:
                 result = convert(project, task, settings, tuple(args.portrait))
                 if result.is_video:  # evaluate is for those
                     done.append(result.output)
-        except FaceitError as error:
-            if len(args.videos) == 1:
-                raise
-            failed.append(error)
-            _complain(str(error))
+                if result.missing:
+                    raise FaceitError(result.missing)
     if done:
         _measure(args, project, done)
     elif args.report and not failed:
@@ -221,33 +231,41 @@ def _convert(args) -> None:
         raise FaceitError(f"{len(failed)} of {len(args.videos)} videos could not be converted; see above.")
 
 
+@contextlib.contextmanager
+def _going_on(videos: int, failed: list[str]):
+    """Of several videos one that fails is named and added to ``failed``, and the next one has its turn."""
+    try:
+        yield
+    except (FaceitError, OSError, UnicodeError) as error:
+        if videos == 1:
+            raise
+        words = (_sentence(error) or str(error)) if isinstance(error, OSError) else str(error)
+        failed.append(words)
+        _complain(words)
+
+
 def _measure(args, project, videos=()) -> None:
     """After train or convert: measure what was made where --report asks for it, else say how."""
     if args.report:
-        _report(project, args.name, videos)
+        _report(args, project, videos)
         return
     words = [args.name, *map(str, videos[:1])] + (["--config", str(args.config)] if args.config != Path(CONFIG) else [])
     line = subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
     print(f"How good is it? `python faceit.py evaluate {line}` measures it and writes a report.")
 
 
-def _report(project, name: str, videos=(), **more) -> None:
+def _report(args, project, videos=(), **more) -> None:
     from faceit.evaluate.report import report
     from faceit.evaluate.run import evaluate_model, evaluate_video
 
     if not videos:
-        print(f"Look at {report(project, evaluate_model(project, name, **more))}")
-    failed = 0
+        print(f"Look at {report(project, evaluate_model(project, args.name, **more))}")
+    failed: list[str] = []
     for video in videos:
-        try:
-            print(f"Look at {report(project, evaluate_video(project, name, video, **more))}")
-        except FaceitError as error:
-            if len(videos) == 1:
-                raise
-            failed += 1
-            _complain(str(error))
+        with _going_on(len(videos), failed):
+            print(f"Look at {report(project, evaluate_video(project, args.name, video, **more))}")
     if failed:
-        raise FaceitError(f"{failed} of {len(videos)} videos could not be measured; see above.")
+        raise FaceitError(f"{len(failed)} of {len(videos)} videos could not be measured; see above.")
 
 
 def _evaluate(args) -> None:
@@ -257,7 +275,7 @@ def _evaluate(args) -> None:
         raise FaceitError("--source goes with one VIDEO.")
     project = _project_with_model(args)
     of_source = {"source": args.source, "start": args.start} if args.videos else {}
-    _report(project, args.name, args.videos, reverse=args.reverse, **of_source)
+    _report(args, project, args.videos, reverse=args.reverse, **of_source)
 
 
 def _export(args) -> None:

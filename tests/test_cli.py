@@ -225,7 +225,7 @@ def test_the_length_of_a_conversion(project, monkeypatch, complaint):
 
     def convert(project, task, *more):
         asked.append((task.start, task.end))
-        return SimpleNamespace(output=Path(task.video), is_video=True)
+        return SimpleNamespace(output=Path(task.video), is_video=True, missing="")
 
     monkeypatch.setattr("faceit.convert.run.convert", convert)
     for words in ([], ["--start", "0:10", "--duration", "5"], ["--end", "1:00"], ["--duration", "5"]):
@@ -244,9 +244,10 @@ def test_one_bad_video_of_three_does_not_stop_the_others(project, monkeypatch, c
         asked.append(task.video)
         if task.video == "b.mp4":
             raise MediaError("b.mp4 is\nno video")
-        return SimpleNamespace(output=Path(task.video), is_video=True)
+        return SimpleNamespace(output=Path(task.video), is_video=True, missing="")
 
     monkeypatch.setattr("faceit.convert.run.convert", convert)
+    monkeypatch.setattr("faceit.convert.several.check_apart", lambda *given: None)  # there is no model
     assert main(["convert", "anna_to_ben", "a.mp4", "b.mp4", "c.mp4"]) == 1
     assert asked == ["a.mp4", "b.mp4", "c.mp4"]
     out, err = capfd.readouterr()

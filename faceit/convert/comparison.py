@@ -33,14 +33,14 @@ def captions_of(request: ConversionRequest, facts: dict) -> tuple[str, str]:
     return "original" if request.task.everyone else facts["from"], f"as {facts['to']}"
 
 
-def write_comparison(request: ConversionRequest, plain: Path, swapped: Path, output: Path, both: Path, casts: Casts,
-                     facts: dict) -> None:  # fmt: skip
-    """Write two videos as one to ``both``, and beside the result ``output`` a still of the frame that shows the swap
-    best. MediaError where the disk refuses."""
+def write_comparison(request: ConversionRequest, plain: Path, swapped: Path, sound_from: Path | None, output: Path,
+                     both: Path, casts: Casts, facts: dict) -> None:  # fmt: skip
+    """Write two videos, of pictures alone, as one to ``both`` with the sound of ``sound_from``, and beside the result
+    ``output`` a still of the frame that shows the swap best. MediaError where the disk refuses."""
     settings, captions, comment = request.settings, captions_of(request, facts), note(facts)
     compare = request.task.compare
     assert compare is not None  # ``both`` is None else, see ``comparison``
-    side_by_side(plain, swapped, both, way=compare, captions=captions, label=settings.label,
+    side_by_side(plain, swapped, both, sound_from=sound_from, way=compare, captions=captions, label=settings.label,
                  comment=comment, crf=settings.crf)  # fmt: skip
     at = float(typical(casts) / probe(swapped).fps)
     before, after = frame_at(plain, at), frame_at(swapped, at)

@@ -24,7 +24,8 @@ from faceit.media.formats import Encoding, Target, encoding_of, target
 from faceit.network.model_file import MODEL, WEIGHTS, about_crop, about_turns, read_about
 from faceit.network.swapmodel import load_model
 
-NO_PICTURE = ("video", "output", "overwrite", "compare", "layer")  # of a task: what no swapped picture depends on
+# of a task: what no swapped picture depends on
+NO_PICTURE = ("video", "output", "overwrite", "compare", "layer", "several")
 TURNED_ON = 25.0  # degrees; so much further than it was seen a face can be turned before it fades
 
 
@@ -44,6 +45,7 @@ class ConvertTask:
     others: tuple[str, ...] = ()  # swaps that are made in the same video
     layer: bool = False  # the faces alone, too
     given: tuple[tuple[str, object], ...] = ()  # settings that are for every swap, whatever the YAML says
+    several: bool = False  # other videos go into the same folder ``output``
 
 
 @dataclass

@@ -3,26 +3,30 @@
 import json
 import re
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from faceit.casting.cast import Casts
+from faceit.casting.weak import WeakFace, weakest
 from faceit.config.project import Project, Video, video_name
 from faceit.config.settings import ConvertSettings
 from faceit.convert.cast_page import write_page
 from faceit.convert.comparison import before_after, comparison, write_comparison
+from faceit.convert.losses import losses
 from faceit.convert.output_names import USUAL, beside, own
 from faceit.convert.request import ConversionRequest, ConvertCounts, ConvertTask
 from faceit.convert.stills import convert_stills, stills_in
 from faceit.convert.video_parts import VideoConversion
-from faceit.convert.weak_moments import worst_of, write_worst
+from faceit.convert.weak_moments import moments, worst_of, write_worst
 from faceit.errors import FaceitError
 from faceit.files import write_text
 from faceit.images import fit_within, grid, with_caption, write_image
 from faceit.media.animation import check_sequence, is_sequence
 from faceit.media.downloads import DownloadProgress, cookie_options, fetch_job
 from faceit.media.fetch import fetch
+from faceit.media.fetch_record import Download
 from faceit.media.formats import LONGEST_MOVING, MOVING, Target
 from faceit.media.frame_at import frame_at
 from faceit.media.probe import VideoInfo, frame_size, probe, used_seconds
@@ -43,6 +47,7 @@ class ConvertResult:
     seconds: float
     layer: Path | None = None
     is_video: bool = True  # else photos, or a video as pictures
+    missing: str = ""  # what was asked for beside it and could not be made, as a sentence
 
 
 def convert(project: Project, task: ConvertTask, settings: ConvertSettings | None = None,
@@ -56,7 +61,7 @@ def convert(project: Project, task: ConvertTask, settings: ConvertSettings | Non
         output, compared, counts = convert_stills(request, source, stills, portraits)
         return ConvertResult(output, compared, counts, time.monotonic() - began, is_video=False)
     info, kind = probe(source), request.target()
-    output = _output(project, task, source, kind)
+    output = output_of(project, task, source, kind)
     compared = comparison(output, task.compare)
     layer = beside(output, "-layer.mov") if task.layer else None
     _refuse_to_overwrite([output, compared, layer], source, task.overwrite)
@@ -72,22 +77,47 @@ def convert(project: Project, task: ConvertTask, settings: ConvertSettings | Non
         casts = conversion.casts(request.rules(frame_size(info, settings.height)))
         counts.swapped = casts.count(counts)
         if counts.swapped:
+            for loss in losses(info, task.start, task.end, conversion.reach, conversion.missing):
+                say(f"  ! {source.name}: {loss}.")
             facts = request.facts()
             comment = note(facts)
             conversion.paint(painter, casts)
             whole = conversion.finish(comment)
-            made = output if kind.is_video else whole["part"]
-            if compared:
-                write_comparison(request, whole["plain"], made, output, compared, casts, facts)
-            worst, sheet = write_worst(made, output, casts, settings.label, comment)
+            weak = weakest(casts, float(info.fps))
+            result = ConvertResult(output, compared, counts, conversion.seconds, layer, is_video=kind.is_video)
+            _write_story(project, task, result, facts | {"yaw": request.yaw(), "worst": moments(weak, info.fps)},
+                         settings, source, portraits)  # fmt: skip
+            result = replace(result, missing=_make_beside(request, conversion, result, whole, casts, weak, facts))
     conversion.drop()
     if not counts.swapped:
         raise request.nobody(counts, f"the {counts.frames:,} frames of {source.name}")
-    result = ConvertResult(output, compared, counts, conversion.seconds, layer, is_video=kind.is_video)
-    _report(project, task, result, facts | {"yaw": request.yaw(), "worst": worst}, settings, source, portraits)
-    if sheet:
-        say(f"Where the swap is likely weakest: {sheet}")
+    _tell(result, source)
     return result
+
+
+def _make_beside(request: ConversionRequest, conversion: VideoConversion, result: ConvertResult, whole: dict[str, Path],
+                 casts: Casts, weak: list[WeakFace], facts: dict) -> str:  # fmt: skip
+    """Make what is beside a result that is whole already, and stays so whatever happens here. What was asked for and
+    could not be made, as a sentence; "" for nothing."""
+    output, compared, missing = result.output, result.side_by_side, []
+    if result.layer:
+        try:
+            conversion.finish_layer(whole["layer"], result.layer, note(facts))
+        except (FaceitError, OSError) as error:
+            missing.append(str(error))
+    if compared:
+        try:
+            sound = output if result.is_video and probe(output).has_sound else None
+            write_comparison(request, whole["plain"], whole["part"], sound, output, compared, casts, facts)
+        except (FaceitError, OSError) as error:
+            missing.append(str(error))
+    try:
+        sheet = write_worst(whole["part"], output, weak, conversion.settings.label, note(facts))
+        if sheet:
+            say(f"Where the swap is likely weakest: {sheet}")
+    except (FaceitError, OSError) as error:
+        say(f"  ! {output.name}: there is no picture of its weakest moments: {error}")
+    return f"{output} is whole, but not all beside it: {' '.join(missing)}" if missing else ""
 
 
 def preview(project: Project, task: ConvertTask, count: int, settings: ConvertSettings | None = None,
@@ -99,7 +129,7 @@ def preview(project: Project, task: ConvertTask, count: int, settings: ConvertSe
     if stills_in(source) is not None:
         raise FaceitError(f"{source} is no video: --preview is for those; convert it as it is.")
     info, height = probe(source), request.settings.height
-    output = _output(project, task, source, Target(USUAL, "h264"))
+    output = output_of(project, task, source, Target(USUAL, "h264"))
     request.learn(portraits)
     converter = request.converter()
     begin = task.start or 0.0
@@ -138,7 +168,7 @@ def page_of_faces(project: Project, task: ConvertTask, settings: ConvertSettings
     source = _source(project, task)
     if stills_in(source) is not None:
         raise FaceitError(f"{source} is no video: --faces is for those; convert it as it is.")
-    output = _output(project, task, source, request.target())
+    output = output_of(project, task, source, request.target())
     return write_page(request, _conversion(request, source, output, portraits, only_look=True))
 
 
@@ -155,21 +185,37 @@ def _conversion(request: ConversionRequest, source: Path, output: Path, portrait
 
 def _source(project: Project, task: ConvertTask) -> Path:
     """The video on this disk; a URL is fetched into the project first."""
-    if re.match(r"https?://", task.video, re.IGNORECASE):
-        video = Video(task.video, video_name(task.video))
-        job = fetch_job(project, video)
+    if _is_url(task.video):
+        job = _fetch_job(project, task)
         project.videos_dir().mkdir(parents=True, exist_ok=True)
         news = DownloadProgress(1)
         return fetch(job.url, job.stem, height=job.height, **cookie_options(project),
                      on_progress=lambda done, total: news.progress(job, done, total))  # fmt: skip
+    return source_path(project, task)
+
+
+def _is_url(video: str) -> bool:
+    return re.match(r"https?://", video, re.IGNORECASE) is not None
+
+
+def _fetch_job(project: Project, task: ConvertTask) -> Download:
+    return fetch_job(project, Video(task.video, video_name(task.video)))
+
+
+def source_path(project: Project, task: ConvertTask) -> Path:
+    """Where the video is; of a URL, where it will be once it is fetched, but for its ending."""
+    if _is_url(task.video):
+        stem = _fetch_job(project, task).stem
+        return stem.with_name(f"{stem.name}{USUAL}")
     path = Path(task.video).expanduser()
     inside = project.videos_dir() / task.video
     return inside if not path.exists() and inside.is_file() else path
 
 
-def _output(project: Project, task: ConvertTask, source: Path, kind: Target) -> Path:
+def output_of(project: Project, task: ConvertTask, source: Path, kind: Target) -> Path:
+    """Where the video that is made of ``source`` goes, or the folder of its pictures."""
     if task.output is not None:
-        if task.output.is_dir() and not (kind.pictures and is_sequence(task.output)):
+        if task.output.is_dir() and not (kind.pictures and is_sequence(task.output) and not task.several):
             return task.output / f"{source.stem}{kind.ending}"
         return task.output if task.output.suffix else task.output.with_name(f"{task.output.name}{kind.ending}")
     span = ""
@@ -201,9 +247,9 @@ def _refuse_too_long(kind: Target, info: VideoInfo, task: ConvertTask) -> None:
                           "--start and --duration, or write a video.")  # fmt: skip
 
 
-def _report(project: Project, task: ConvertTask, result: ConvertResult, facts: dict, settings: ConvertSettings,
-            source: Path, portraits: tuple[Path, ...]) -> None:  # fmt: skip
-    """The result's story beside it, and on the terminal."""
+def _write_story(project: Project, task: ConvertTask, result: ConvertResult, facts: dict, settings: ConvertSettings,
+                 source: Path, portraits: tuple[Path, ...]) -> None:  # fmt: skip
+    """Write the result's story beside it."""
     counts = result.counts
     story = facts | {
         "source": source.name, "source_file": project.shown(source), "start": task.start, "end": task.end,
@@ -212,6 +258,12 @@ def _report(project: Project, task: ConvertTask, result: ConvertResult, facts: d
         "seconds": round(result.seconds, 1),
     }  # fmt: skip
     write_text(own(result.output, ".json"), json.dumps(story, indent=1))
+
+
+def _tell(result: ConvertResult, source: Path) -> None:
+    """What was done, on the terminal."""
+    counts = result.counts
     say(f"{source.name}: {counts.frames:,} frames, {counts.words()}; {duration(result.seconds)}, "
         f"{counts.frames / max(result.seconds, 1e-9):.1f} frames/s.")  # fmt: skip
-    say(f"Wrote {' and '.join(str(path) for path in (result.output, result.side_by_side, result.layer) if path)}")
+    files = [result.output, *(path for path in (result.side_by_side, result.layer) if path and path.exists())]
+    say(f"Wrote {' and '.join(map(str, files))}")

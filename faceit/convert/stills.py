@@ -51,7 +51,7 @@ def convert_stills(request: ConversionRequest, source: Path, stills: list[Path],
     a folder was done before in the same way is left as it is. FaceitError where nothing could be swapped."""
     task, folder = request.task, source.is_dir()
     _check_words(task, source, stills)
-    target = _target(request, source)
+    target = target_of(request, source)
     jobs = [_job(still, target / _name(still) if folder else target, task.compare) for still in stills]
     _check(jobs)
     if not folder:
@@ -63,16 +63,17 @@ def convert_stills(request: ConversionRequest, source: Path, stills: list[Path],
     (target if folder else target.parent).mkdir(parents=True, exist_ok=True)
     converter, facts = request.converter(), request.facts()
     failed: list[MediaError] = []
+    written: list[Path] = []
     try:
         with Progress(f"convert {source.name}", len(jobs), "photo") as progress:
             for i, job in enumerate(jobs):
-                error = None if job in done else _converted(request, converter, job, facts | {"key": key})
+                error = None if job in done else _converted(request, converter, job, facts | {"key": key}, written)
                 if error:
                     failed.append(error)
                     say(f"  ! {error}")
                 progress.update(i + 1)
     finally:
-        if converter.counts.swapped or done:
+        if written or done:
             _write_story(request, source, target, facts, converter.counts)
     if failed and not converter.counts.frames and not done:
         raise failed[0]
@@ -107,17 +108,19 @@ def _write_story(request: ConversionRequest, source: Path, target: Path, facts: 
     write_text(file, json.dumps(story, indent=1))
 
 
-def _converted(request: ConversionRequest, converter: Converter, job: _Job, facts: dict) -> MediaError | None:
-    """Convert one photo; what is wrong with it where it cannot be read."""
+def _converted(request: ConversionRequest, converter: Converter, job: _Job, facts: dict,
+               written: list[Path]) -> MediaError | None:  # fmt: skip
+    """Convert one photo, and add its result to ``written``; what is wrong with it where it cannot be read."""
     try:
         picture = read_image(job.still)
     except MediaError as error:
         return error
-    _convert(request, converter, picture, job, facts | {"photo": job.stamp()})
+    _convert(request, converter, picture, job, facts | {"photo": job.stamp()}, written)
     return None
 
 
-def _convert(request: ConversionRequest, converter: Converter, picture: np.ndarray, job: _Job, facts: dict) -> None:
+def _convert(request: ConversionRequest, converter: Converter, picture: np.ndarray, job: _Job, facts: dict,
+             written: list[Path]) -> None:  # fmt: skip
     """Write one photo with its swap, if there is one in it."""
     height = request.settings.height
     if height and height < picture.shape[0]:
@@ -128,11 +131,12 @@ def _convert(request: ConversionRequest, converter: Converter, picture: np.ndarr
     if request.settings.label:
         Label(picture.shape[1], picture.shape[0]).stamp(swapped)
     comment = note(facts)
+    write_image(job.out, swapped, comment=comment)
+    written.append(job.out)
     compare = request.task.compare
     if job.beside and compare:
         both = together(picture, swapped, captions_of(request, facts), compare, request.settings.label)
         write_image(job.beside, both, comment=comment)
-    write_image(job.out, swapped, comment=comment)
 
 
 def _job(still: Path, out: Path, compare: str | None) -> _Job:
@@ -152,7 +156,7 @@ def _name(still: Path) -> str:
     return still.name if still.suffix.lower() in WRITTEN else f"{still.stem}.png"
 
 
-def _target(request: ConversionRequest, source: Path) -> Path:
+def target_of(request: ConversionRequest, source: Path) -> Path:
     """Where to: a file for a photo; for a folder one of its name, within that which is asked for."""
     task = request.task
     folder, ending = source.is_dir(), "-reverse" if task.reverse else ""

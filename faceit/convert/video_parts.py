@@ -26,7 +26,7 @@ from faceit.media.animation import write_moving, write_sequence
 from faceit.media.formats import Encoding, Target
 from faceit.media.join import join
 from faceit.media.mux import check_sound, mux
-from faceit.media.probe import VideoInfo, frame_count, frame_size
+from faceit.media.probe import VideoInfo, frame_count, frame_size, probe
 from faceit.media.provenance import Label
 from faceit.media.video import read_frames, read_planes
 from faceit.media.writer import VideoWriter
@@ -175,6 +175,16 @@ class VideoConversion:
         total = frame_count(self.info, None, self.start, self.end)
         return max(1, min(round(PART_S * self.info.fps), max(round(LEAST_PART_S * self.info.fps), -(-total // 4))))
 
+    @property
+    def reach(self) -> int:
+        """How many frames there are up to the last that can be read."""
+        return (len(self.frames) - 1) * self._length + self.frames[-1]
+
+    @property
+    def missing(self) -> int:
+        """How many of them cannot be read."""
+        return self.reach - sum(self.frames)
+
     def _span(self, number: int) -> tuple[float, float | None, int | None]:
         """Where a part begins and ends, seconds of the source, and how many frames it has; the last one goes on to the
         end of what was asked for."""
@@ -264,8 +274,8 @@ class VideoConversion:
     # --- one file ---
 
     def finish(self, comment: str) -> dict[str, Path]:
-        """Join the parts and put in what belongs to them: the output, and the layer, whole. Gives the videos without
-        sound that these were made from, which lie among the parts: "part", the swapped one, and "plain"."""
+        """Join the parts and put in what belongs to them: the output, whole. Gives the videos without sound that lie
+        among the parts: "part", the swapped one, from which it was made, "plain" and "layer"."""
         fps, whole, count = self.info.fps, {}, 0
         every = [self._files(number) for number in range(len(self.frames))]
         for files, (name, how) in zip(zip(*every, strict=True), self._lines().items(), strict=True):
@@ -282,9 +292,11 @@ class VideoConversion:
                 write_sequence(whole["part"], self.output, self.target.pictures, comment, progress.update)
         else:
             write_moving(whole["part"], self.output, comment)
-        if self.layer:
-            mux(whole["layer"], None, self.layer, length=length, comment=comment)
         return whole
+
+    def finish_layer(self, faces: Path, out: Path, comment: str) -> None:
+        """Write the layer of which ``faces`` holds the pictures; whole or as it was."""
+        mux(faces, None, out, length=probe(faces).duration, comment=comment)
 
     def _note(self) -> None:
         state = {"key": self.key, "looked": self.looked, "seconds": round(self.seconds, 1)}

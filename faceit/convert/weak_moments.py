@@ -1,11 +1,11 @@
 """The moments of a result where the swap is likely weakest, as a picture to look at first."""
 
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 
-from faceit.casting.cast import Casts
-from faceit.casting.weak import WeakFace, weakest
+from faceit.casting.weak import WeakFace
 from faceit.convert.output_names import beside
 from faceit.geometry import FACE, eye_distance
 from faceit.images import grid, resize, with_caption, write_image
@@ -23,13 +23,17 @@ def worst_of(output: Path) -> Path:
     return beside(output, "-worst.jpg")
 
 
-def write_worst(video: Path, output: Path, casts: Casts, label: bool,
-                comment: str) -> tuple[list[dict], Path | None]:  # fmt: skip
-    """The weakest moments of a swapped video as {time, reason}, time in seconds of it; and where their picture is,
-    beside ``output``, None where nothing was weak. ``label``: it is stamped on each."""
+def moments(weak: list[WeakFace], fps: Fraction) -> list[dict]:
+    """Weak moments as {time, reason}, time in seconds of the swapped video."""
+    return [{"time": round(float(one.at / fps), 3), "reason": one.reason} for one in weak]
+
+
+def write_worst(video: Path, output: Path, weak: list[WeakFace], label: bool, comment: str) -> Path | None:
+    """Draw the weakest moments of a swapped video: where their picture is, beside ``output``, None where nothing was
+    weak. ``label``: it is stamped on each."""
     sheet = worst_of(output)
     fps = float(probe(video).fps)
-    weak, tiles = weakest(casts, fps), []
+    tiles = []
     for one in weak:
         frame = frame_at(video, one.at / fps)
         if frame is not None:
@@ -38,7 +42,7 @@ def write_worst(video: Path, output: Path, casts: Casts, label: bool,
         write_image(sheet, grid(tiles, min(COLUMNS, len(tiles))), comment=comment)
     elif sheet.exists() and read_note(sheet):
         sheet.unlink()  # an earlier result's
-    return [{"time": round(one.at / fps, 3), "reason": one.reason} for one in weak], sheet if tiles else None
+    return sheet if tiles else None
 
 
 def _tile(frame: np.ndarray, weak: WeakFace, label: bool) -> np.ndarray:

@@ -54,7 +54,7 @@ def _run(video: Path, out: Path, changed: Callable, muxer: str, **options) -> No
     pictures = changed(ffmpeg.input(process.file_name(video)).video)
     problem = process.problem(process.command(pictures.output(process.file_name(out), format=muxer, **options)))
     if problem is not None:
-        raise MediaError(f"{out.name} cannot be written: {problem}.")
+        raise process.unwritten(out.name, problem)
 
 
 def is_sequence(folder: Path) -> bool:

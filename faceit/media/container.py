@@ -1,11 +1,15 @@
 """Opening media files with PyAV, in the same way for all releases that requirements.txt allows."""
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from faceit.media import process
 
-TAGS_AS_BYTES = 19  # PyAV's first release that accepts tags in any encoding, and no longer has an option for it
+# Of these the file is a list of other files or addresses, or a pattern of names, all of which would be opened with it.
+NAME_OTHERS = ("hls", "dash", "concat", "sdp", "rtp", "rtsp", "sap", "imf", "image2", "lavfi", "webm_dash_manifest",
+               "avisynth", "vapoursynth", "ffmetadata")  # fmt: skip
+TAGS_AS_BYTES = 19  # PyAV's first release that takes tags in any encoding by itself, and no longer has a word for it
 
 
 def open_to_read(path: Path | str):
@@ -17,7 +21,23 @@ def open_to_read(path: Path | str):
 
     knows_tags = int(av.__version__.split(".")[0]) >= TAGS_AS_BYTES
     words: dict[str, Any] = {} if knows_tags else {"metadata_errors": "surrogateescape"}
-    return av.open(process.file_name(path), **words)
+    return av.open(process.file_name(path), options=local_only(), **words)
+
+
+def source_input(path: Path | str, **options):
+    """ffmpeg-python's input for a user's file, read as what it is; numbers among the options are in plain decimals."""
+    import ffmpeg
+
+    return ffmpeg.input(process.file_name(path), **local_only(), **options)
+
+
+@lru_cache(maxsize=1)
+def local_only() -> dict[str, str]:
+    """ffmpeg's options for reading a file as what it is: no network, and no format in which a file names others."""
+    import av
+
+    kinds = sorted(set(av.formats_available) - set(NAME_OTHERS))
+    return {"protocol_whitelist": "file", "format_whitelist": ",".join(kinds)}
 
 
 def tags(container) -> dict[str, str]:

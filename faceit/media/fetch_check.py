@@ -7,6 +7,7 @@ from faceit.errors import MediaError
 from faceit.media.container import open_to_read
 from faceit.media.fetch_errors import short_address
 from faceit.media.fetch_record import Download
+from faceit.media.picture_stream import film_of
 
 RANGE_SLACK_S = 1.0  # a cut may be off by this much, or by a tenth of its length if that is more
 
@@ -50,22 +51,25 @@ def _measure(path: Path, short: str, ranged: bool) -> tuple[float, float | None,
 
     try:
         with open_to_read(path) as container:
-            streams = [s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic]
-            first, last, count = _span(container, streams[0]) if streams else (0.0, 0.0, 0)
+            film = film_of(container)
+            first, last, count = (0.0, 0.0, 0) if film is None else _span(container, film)
             if count == 0 and ranged:
                 raise MediaError(f"{short}: there is no picture between start and end: set them to within the video.")
-            if not streams:
+            if film is None:
                 raise MediaError(f"{short}: there is only sound, no picture: use the address of a video.")
             container.seek(0)
-            if next(container.decode(streams[0]), None) is None:
+            if next(container.decode(film), None) is None:
                 raise MediaError(f"{short}: not one picture of the file can be read: use another address.")
             if count < 2:
                 raise MediaError(f"{short}: it is a single picture, not a video: use the address of a video.")
             declared = None
-            if streams[0].duration:
-                declared = float(streams[0].duration * streams[0].time_base)
+            if film.duration:
+                declared = float(film.duration * film.time_base)
             elif container.duration:
                 declared = container.duration / av.time_base
+            begin = (container.start_time or 0) / av.time_base
+            if declared is not None and declared >= begin:  # some files with a late clock count their length from zero
+                declared -= begin
             return last - first, declared, _suffix(path, container.format.name)
     except (av.FFmpegError, OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error

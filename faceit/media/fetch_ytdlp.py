@@ -12,6 +12,7 @@ from faceit.errors import MediaError
 from faceit.media.fetch_errors import sentence, short_address
 from faceit.media.fetch_record import Download
 from faceit.media.ffmpeg import ffmpeg_on_path
+from faceit.progress import say
 
 SOCKET_TIMEOUT_S = 20
 RETRY_SLEEP_S = (1, 2, 4, 8)  # before the second, third ... attempt after a dropped connection or a server error
@@ -145,6 +146,9 @@ def _download(url: str, hooks: Hooks, cookies: Cookies, parts: Path, fragments: 
     options = _options(hooks, parts) | _cookie_options(cookies) | {"concurrent_fragment_downloads": fragments}
     with _downloader(options) as ydl:
         info = ydl.extract_info(url)
+    count = (info or {}).get("playlist_count") or 1
+    if count > 1:
+        say(f"  ! {short_address(hooks.job.url)}: of its {count} videos the first one is taken.")
     while info and info.get("_type", "video") != "video":
         info = next((entry for entry in info.get("entries") or () if entry), None)
     files = [d.get("filepath") for d in (info or {}).get("requested_downloads") or ()]
@@ -199,7 +203,8 @@ def _options(hooks: Hooks, parts: Path) -> dict[str, Any]:
 def _range_options(job: Download) -> dict[str, Any]:
     from yt_dlp.utils import download_range_func
 
-    span = (job.start or 0.0, float("inf") if job.end is None else job.end)
+    # to the millisecond: yt-dlp hands them on as Python writes them, and ffmpeg takes no exponents
+    span = (round(job.start or 0.0, 3), float("inf") if job.end is None else round(job.end, 3))
     return {
         "download_ranges": download_range_func(None, [span]),
         "force_keyframes_at_cuts": True,

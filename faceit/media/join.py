@@ -5,6 +5,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from faceit.errors import MediaError
+from faceit.media import process
 from faceit.media.container import open_to_read
 from faceit.media.formats import CONTAINERS
 
@@ -31,7 +32,8 @@ def join(parts: list[Path], out: Path, fps: Fraction) -> int:
                         raise MediaError(f"{path} was encoded differently from the parts before it.")
                     done += _copied(part, part_stream, whole, stream, done, held_back, fps)
     except (av.error.FFmpegError, OSError, IndexError) as error:
-        raise MediaError(f"{path or out} cannot be joined with the other parts: {error}.") from error
+        why = f"{error}{process.next_step(error)}"
+        raise MediaError(f"{path or out} cannot be joined with the other parts: {why}.") from error
     return done
 
 

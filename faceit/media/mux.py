@@ -8,6 +8,8 @@ from typing import Any
 from faceit.errors import MediaError
 from faceit.files import replacing
 from faceit.media import process
+from faceit.media.container import source_input
+from faceit.media.extras import attachments, left_out
 from faceit.media.formats import CONTAINERS, Container
 from faceit.media.probe import clock_jumps, decodable, late_by, opened
 from faceit.media.subtitles import cut_subtitles
@@ -52,8 +54,9 @@ def mux(
                 problem = "the sound is missing in the result"
             if problem is None:
                 left = len(streams) - len(sounds) - len(words)
-                return [f"{left} of its subtitles do not fit into {out.suffix} files"] if left else []
-        raise MediaError(f"{out} cannot be written: {problem}.")
+                texts_left = [f"{left} of its subtitles do not fit into {out.suffix} files"] if left else []
+                return texts_left + (left_out(source, kind) if source else [])
+        raise process.unwritten(out, problem)
 
 
 def picture_path(path: Path, ending: str = ".mp4") -> Path:
@@ -74,7 +77,8 @@ def check_sound(path: Path, start: float | None = None, ending: str = ".mp4") ->
     audible = [source[str(s.index)] for s in streams]
     for n, stream in enumerate(streams):
         options |= _sound_options(n, kind, stream.codec in kind.sounds)
-    problem = process.problem(process.command(ffmpeg.output(*audible, "pipe:", format="null", t=TRIED_S, **options)))
+    tried = ffmpeg.output(*audible, "pipe:", format="null", t=process.plain(TRIED_S), **options)
+    problem = process.problem(process.command(tried))
     if problem is not None:
         raise MediaError(f"{path}: its sound cannot be read: {problem}.")
 
@@ -121,11 +125,9 @@ def _sounds_in(path: Path) -> int:
 
 
 def _input(rest: _Rest, streams: list[_Stream]):
-    import ffmpeg
-
     assert rest.path is not None, "its streams come from it"
     forgotten = min((s.late_s for s in streams), default=0.0)
-    return ffmpeg.input(process.file_name(rest.path), **seek(rest.start, forgotten, SEEK_MARGIN_S))
+    return source_input(rest.path, **seek(rest.start, forgotten, SEEK_MARGIN_S))
 
 
 def _cut(rest: _Rest, texts: list[_Stream], folder: Path) -> dict[int, Path] | None:
@@ -155,6 +157,9 @@ def _written(picture: Path, sounds: list[_Stream], texts: list[_Stream], cut: di
         inputs += [source[str(s.index)] for s in sounds] or [source[NO_STREAM]]
         for n, stream in enumerate(sounds):
             options |= _sound_options(n, kind, copy and stream.codec in kind.sounds)
+        if attached := attachments(rest.path, kind):
+            inputs += [source[str(index)] for index in attached]
+            options["c:t"] = "copy"
         for n, stream in enumerate(texts):
             options[f"c:s:{n}"] = "copy" if stream.codec in kind.texts and stream.index not in cut else kind.text
             if stream.index in cut:
@@ -162,7 +167,7 @@ def _written(picture: Path, sounds: list[_Stream], texts: list[_Stream], cut: di
                 options[f"metadata:s:s:{n}"] = f"language={stream.language}"
             else:
                 inputs.append(source[str(stream.index)])
-        options |= {"map_chapters": 1, "map_metadata": 1, "t": rest.length}
+        options |= {"map_chapters": 1, "map_metadata": 1, "t": process.plain(rest.length)}
         if rest.start > 0:
             options["copypriorss"] = 0  # otherwise seconds before the start are included, hidden by an edit list
     options |= {f"metadata:g:{n}": tag for n, tag in enumerate(tags)}

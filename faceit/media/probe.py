@@ -8,14 +8,17 @@ from pathlib import Path
 
 from faceit.errors import MediaError
 from faceit.media.container import open_to_read
+from faceit.media.picture_stream import fastest_rate, film_of, is_cover
 
 SLOWEST_FPS, FASTEST_FPS, FALLBACK_FPS = 1, 240, Fraction(30)  # containers without a rate report 1000 or 90000
 NTSC = [Fraction(n * 1000, 1001) for n in (24, 30, 60)]
 SAME_RATE = 1e-6
-COMMON_RATES = (5, 10, 12, 15, NTSC[0], 24, 25, NTSC[1], 30, 48, 50, NTSC[2], 60)
+COMMON_RATES = [Fraction(n) for n in (5, 10, 12, 15, NTSC[0], 24, 25, NTSC[1], 30, 48, 50, NTSC[2], 60, 90, 120, 240)]
 HDR_TRANSFERS = (16, 18)  # ITU-T H.273 transfer characteristics: PQ (SMPTE ST 2084) and HLG (ARIB STD-B67)
 FULL_RANGE = 2  # ffmpeg's number for levels from 0 to 255
-NOT_VIDEO_FORMATS = ("image2", "tty")  # a .jpg opens as a one-frame video, a .txt as a picture of a terminal
+NOT_VIDEO_FORMATS = ("image2", "tty")  # a .jpg opens as a one-frame video, a .txt as a terminal's picture
+RATE_SLACK = 1.15  # pictures that come late make others look so much faster than they are
+LATE_CLOCK_S = 0.1  # a clock that starts later than a packet of sound may
 TIMESTAMPS_JUMP = 0x0200  # AVFMT_TS_DISCONT: MPEG-TS, MPEG-PS and a few more
 
 
@@ -32,6 +35,7 @@ class VideoInfo:
     sound_codec: str | None  # ffmpeg's name, for instance "aac"; of the first sound stream
     hdr: bool
     interlaced: bool = False
+    left_out: tuple[str, ...] = ()  # what of its pictures is not read, in words
 
 
 def probe(path: Path | str) -> VideoInfo:
@@ -124,16 +128,18 @@ def _inspect_as_it_was(path: Path, size: int, changed: int) -> VideoDetails:
         context = video.codec_context
         sounds = [s for s in container.streams.audio if decodable(s)]
         late = late_by(container, video)
+        rate, fastest = _own_rate(container, video)
         info = VideoInfo(
             path=path,
             width=width,
             height=height,
-            fps=_own_rate(video),
+            fps=rate,
             duration=_duration(container, video),
             has_sound=bool(sounds),
             sound_codec=sounds[0].codec_context.name if sounds else None,
             hdr=context.color_trc in HDR_TRANSFERS,
             interlaced=bool(frame.interlaced_frame),
+            left_out=tuple(_left_out(container, video, frame, rate, fastest)),
         )
         jumps = clock_jumps(container)
         return VideoDetails(
@@ -157,6 +163,9 @@ def opened(path: Path | str):
         return open_to_read(path)
     except PermissionError as error:
         raise MediaError(f"{path} may not be read: {error.strerror}.") from error
+    except av.error.ArgumentError as error:
+        raise MediaError(f"{path} is not a video but a picture, or it only names other files, as playlists do: name "
+                         "the video itself.") from error  # fmt: skip
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise MediaError(f"{path} is not a video, or it is damaged or cut off ({_clause(error)}).") from error
 
@@ -168,14 +177,10 @@ def _clause(error: Exception) -> str:
 
 
 def _video_stream(container, path: Path):
-    import av
-
     if container.format.name in NOT_VIDEO_FORMATS or container.format.name.endswith("_pipe"):
         raise MediaError(f"{path} is not a video.")
-    cover = av.stream.Disposition.attached_pic  # the cover of a music file
-    for stream in container.streams.video:
-        if stream.codec_context is not None and not stream.disposition & cover:
-            return stream
+    if (stream := film_of(container)) is not None:
+        return stream
     if container.streams.audio:
         raise MediaError(f"{path} has sound but no picture.")
     raise MediaError(f"{path} is not a video.")
@@ -210,12 +215,45 @@ def _upright_sizes(frame, aspect) -> tuple[tuple[int, int], tuple[int, int]]:
     return own, (max(2, square[0] - square[0] % 2), max(2, square[1] - square[1] % 2))
 
 
-def _own_rate(stream) -> Fraction:
-    """The frame rate; if it is variable, a common rate that loses almost no frames."""
+def _own_rate(container, stream) -> tuple[Fraction, float]:
+    """The rate at which pictures are read: of a variable one, a common rate that loses almost none in its fastest
+    stretch; and how many a second that stretch has."""
     guess, average = (_believable(rate) for rate in (stream.guessed_rate, stream.average_rate))
-    if guess and average and guess > 1.5 * average:  # 24 and 30 frames/s in one file are guessed as 120
-        return rate_of(next((rate for rate in COMMON_RATES if rate >= 0.99 * average), average))
-    return rate_of(guess or average or FALLBACK_FPS)
+    fastest = fastest_rate(container, stream)
+    if fastest is None:
+        rate = rate_of(guess or average or FALLBACK_FPS)
+        return rate, float(rate)
+    if guess and fastest / RATE_SLACK <= guess <= 1.5 * fastest:  # 24 and 30 a second in one file are guessed as 120
+        return rate_of(guess), fastest
+    if fastest > FASTEST_FPS * RATE_SLACK:  # every second, third ... of them
+        return rate_of(fastest / math.ceil(fastest / FASTEST_FPS - 0.01)), fastest
+    nearest = min(COMMON_RATES, key=lambda rate: abs(rate - fastest))
+    if abs(nearest / fastest - 1) < 0.03:
+        return rate_of(nearest), fastest
+    return rate_of(next((rate for rate in COMMON_RATES if rate >= fastest / RATE_SLACK), fastest)), fastest
+
+
+def _left_out(container, stream, frame, rate: Fraction, fastest: float) -> list[str]:
+    """What of a video's pictures is not read, each in words."""
+    words = []
+    others = sum(s is not stream and s.codec_context is not None and not is_cover(s) for s in container.streams.video)
+    if others:
+        which = f"{stream.codec_context.width}x{stream.codec_context.height}"
+        words.append(f"of its {others + 1} streams of pictures the largest one that moves is taken ({which})")
+    if fastest > rate * RATE_SLACK:
+        words.append(f"it has {fastest:.0f} pictures a second, of which {float(rate):.4g} are taken")
+    if _shows_through(stream, frame):
+        words.append("its opacity is left out: the result is opaque")
+    return words
+
+
+def _shows_through(stream, frame) -> bool:
+    """Whether a video has an opacity, and not only a format that could hold one."""
+    if stream.metadata.get("alpha_mode") == "1":  # VP8 and VP9 have it beside the picture
+        return True
+    if not any(component.is_alpha for component in frame.format.components):
+        return False
+    return bool(frame.reformat(format="rgba").to_ndarray()[..., 3].min() < 255)
 
 
 def _believable(rate: Fraction | None) -> Fraction | None:
@@ -225,26 +263,39 @@ def _believable(rate: Fraction | None) -> Fraction | None:
 def _duration(container, stream) -> float:
     if clock_jumps(container):  # their headers have no length, and guesses from the bit rate are 20 % off
         return _measured_duration(container, stream)
-    if stream.duration:
+    late = (container.start_time or 0) / 1e6 > LATE_CLOCK_S
+    if stream.duration and not late:
         return late_by(container, stream) + float(stream.duration * stream.time_base)
-    if container.duration:
+    if container.duration and not late:
         return container.duration / 1e6
-    return _measured_duration(container, stream)
+    # some writers of Matroska and ASF count the length from the start of the clock and some from zero: look at the end
+    near = (container.start_time or 0) + (container.duration or 0)
+    return _measured_duration(container, stream, near) or _measured_duration(container, stream)
 
 
-def _measured_duration(container, stream) -> float:
-    """The end of the last packet, for files without a length in their header (this reads the whole file)."""
+def _measured_duration(container, stream, near: int = 0) -> float:
+    """The end of the last packet, for files that a recorder never finished; it reads the file from ``near``, in
+    microseconds of its clock."""
     import av
 
     end, begin = 0.0, (container.start_time or 0) / 1e6
     try:
-        container.seek(0)
+        container.seek(near)
         for packet in container.demux(stream):
             if packet.pts is not None:
                 end = max(end, float((packet.pts + (packet.duration or 0)) * packet.time_base) - begin)
     except av.error.FFmpegError:
         return end
     return end
+
+
+def sound_end(path: Path | str, near: float) -> float:
+    """When the last sound of a video ends, seconds on the file's clock, as far as it can be read; 0 where it has none
+    after ``near``."""
+    with opened(path) as container:
+        place = (container.start_time or 0) + round(1e6 * max(0.0, near - 1.0))
+        sounds = [stream for stream in container.streams.audio if decodable(stream)]
+        return max((_measured_duration(container, stream, place) for stream in sounds), default=0.0)
 
 
 def clock_jumps(container) -> bool:
@@ -256,7 +307,9 @@ def late_by(container, stream) -> float:
     """Seconds between the start of the file's clock (its first stream's start) and that of ``stream``."""
     if stream.start_time is None or container.start_time is None:
         return 0.0
-    return max(0.0, float(stream.start_time * stream.time_base) - container.start_time / 1e6)
+    late = float(stream.start_time * stream.time_base) - container.start_time / 1e6
+    tick = max(float(stream.time_base), 2e-6)  # the file's start is known to the microsecond
+    return late if late > tick / 2 else 0.0
 
 
 def decodable(stream) -> bool:

@@ -1,8 +1,10 @@
 """Running ffmpeg: its command line, a process that ends with ours, and the reason if it fails."""
 
+import errno
 import os
 import subprocess
 import tempfile
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +13,19 @@ from faceit.media.ffmpeg import ffmpeg_exe, last_line
 
 
 def file_name(path: Path | str) -> str:
-    """A name that ffmpeg accepts as a file, even if it begins with a dash or contains a colon."""
-    return os.path.abspath(path)
+    """A name that ffmpeg takes for a file, also when it begins with a dash or holds a colon. MediaError for one that
+    is no text in any Unicode encoding, which neither ffmpeg-python nor PyAV takes."""
+    name = os.path.abspath(path)
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise MediaError(f"{path}: this name is not valid UTF-8: rename the file or the folder.") from None
+    return name
+
+
+def plain(number: float) -> str:
+    """A number for ffmpeg, which takes no exponents: 3.3e-07 is "0.00000033"."""
+    return format(Decimal(repr(float(number))), "f")
 
 
 def command(stream, before: list[str] | None = None) -> list[str]:
@@ -44,6 +57,18 @@ def problem(command: list[str]) -> str | None:
         finally:
             end(process)
         return None if process.returncode == 0 else why(process, log)
+
+
+def unwritten(path: Path | str, problem: object) -> MediaError:
+    """That a file could not be written for a reason that ffmpeg or the system gave, with the next step where one is
+    known."""
+    return MediaError(f"{path} cannot be written: {problem}{next_step(problem)}.")
+
+
+def next_step(problem: object) -> str:
+    """What to do about a reason that ffmpeg or the system gave, to be added to it; "" where that is not known."""
+    full = any(os.strerror(code) in str(problem) for code in (errno.ENOSPC, errno.EDQUOT))
+    return ": free some space and run the same command again" if full else ""
 
 
 def end(process: subprocess.Popen) -> None:

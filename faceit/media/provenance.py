@@ -18,6 +18,7 @@ from faceit.planes import TO_YUV, Layer, Planes
 LABEL_TEXT = "AI MODIFIED"
 LABEL_HEIGHT = 0.045  # the text's em, as a share of the frame's height
 SMALLEST_EM = 20  # px; capital letters are 0.73 em tall, so 14 px and more, legible in a 360 px picture
+LARGEST_PART, TINIEST_EM = 0.068, 10  # in smaller ones, a part of the width, so that the label spares the face; px
 PILL_OPACITY, TEXT_OPACITY = 0.55, 0.95
 NOTE_MARK = "faceit-note:"  # between the sentence and the JSON
 
@@ -26,8 +27,9 @@ class Label:
     """A small semi-transparent pill with a text, drawn once for a frame size and stamped on each frame."""
 
     def __init__(self, width: int, height: int, text: str = LABEL_TEXT):
-        """For frames of (height, width, 3). In a very small frame the label is cropped to fit."""
-        em = max(SMALLEST_EM, round(LABEL_HEIGHT * height))
+        """For frames of (height, width, 3). In a very small frame the label is cut down to fit."""
+        smallest = max(TINIEST_EM, min(SMALLEST_EM, round(LARGEST_PART * width)))
+        em = max(smallest, round(LABEL_HEIGHT * height))
         colour, opacity = _pill(text, em)
         gap = max(2, round(em * 0.6))
         self._frame = (height, width, 3)

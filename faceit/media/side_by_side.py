@@ -1,8 +1,8 @@
 """Before and after in one picture, next to each other, one above the other or split by a moving line, by moviepy.
 
-Only for our own mp4 files: in others moviepy ignores rotation, pixel shape and late starts. It reads the
-clips and combines them; our own writer encodes them, since moviepy's shifts a late sound, rounds the rate to two
-decimals (half a second in an hour), does not tag the colours and ignores ffmpeg's exit status.
+Only for files of our own making: of other files moviepy loses rotation, pixel shape and late starts. It reads the
+clips and puts them together; our own writer encodes them, since moviepy's shifts a late sound, rounds the rate to two
+decimals (half a second in an hour), leaves the colours untagged and does not look at how ffmpeg ended.
 """
 
 import importlib.util
@@ -36,6 +36,7 @@ def side_by_side(
     right: Path | str,
     out: Path | str,
     *,
+    sound_from: Path | None = None,
     way: str = "side",
     captions: tuple[str, str] = ("original", "faceit"),
     label: bool = False,
@@ -47,16 +48,16 @@ def side_by_side(
     above each other); "stacked": above each other; "wipe": ``left`` to the left of a line that moves back and forth,
     ``right`` to the right of it; with ``label`` the area of the label is always taken from ``right``.
 
-    ``left`` and ``right`` are mp4 files as VideoWriter writes them, with one constant rate, square pixels, from zero
-    on. Sound (copied), rate and size are those of ``right``; ``left`` is scaled to it. The result ends with
-    the shorter one. ``out`` is complete or unchanged. Returns ``out``; raises MediaError.
+    ``left`` and ``right`` are files as VideoWriter writes them, of one rate: constant, square pixels, from zero on, and
+    without chapters, over which moviepy stumbles. The rate and the size are those of ``right`` (``left`` is scaled to
+    it), sound and chapters those of ``sound_from``, untouched; it ends with the shorter one. ``out`` is whole or as it
+    was. Returns ``out``; raises MediaError.
     """
     videos = probe(left), probe(right)
     rate, size = videos[1].fps, (videos[1].width, videos[1].height)
     frames = max(1, round(min(video.duration for video in videos) * rate))
     with _clip(videos[0], size, frames) as before, _clip(videos[1], size, frames) as after:
         film = _together(before, after, way, captions, label)
-        sound_from = right if videos[1].has_sound else None
         width, height = film.size
         writer = VideoWriter(out, width, height, rate, sound_from=sound_from, comment=comment, crf=crf, preset=preset)
         with writer:
@@ -75,8 +76,9 @@ def _clip(video: VideoInfo, size: tuple[int, int], frames: int) -> Iterator:
     name = process.file_name(video.path)
     try:
         clip = moviepy.VideoFileClip(name, audio=False, target_resolution=size, resize_algorithm=SCALING)
-    except OSError as error:
-        raise MediaError(f"{video.path} cannot be read: {str(error).splitlines()[0]}") from error
+    except Exception as error:  # it takes ffmpeg's words apart, and stumbles over some in many ways
+        why = next(iter(str(error).splitlines()), type(error).__name__)
+        raise MediaError(f"{video.path} cannot be read by moviepy: {why}") from error
     with closing(clip):
         yield clip.with_duration(frames / clip.fps)
 

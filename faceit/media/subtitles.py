@@ -8,16 +8,15 @@ import re
 from pathlib import Path
 
 from faceit.media import process
+from faceit.media.container import source_input
 
 TIME = re.compile(r"(\d+):(\d\d):(\d\d),(\d{3}) --> (\d+):(\d\d):(\d\d),(\d{3})")
 
 
 def cut_subtitles(path: Path, index: int, start: float, length: float, out: Path) -> str | None:
-    """Write the subtitles of a video's stream that are shown within these seconds to the .srt file ``out``; returns the
-    reason if ffmpeg fails."""
-    import ffmpeg
-
-    whole = ffmpeg.input(process.file_name(path))[str(index)].output(process.file_name(out), format="srt")
+    """Write what of a video's subtitle stream is to be seen within these seconds to the .srt file ``out``; the reason
+    where ffmpeg cannot."""
+    whole = source_input(path)[str(index)].output(process.file_name(out), format="srt")
     problem = process.problem(process.command(whole))
     if problem is None:
         out.write_text(cut_text(out.read_text("utf-8", errors="replace"), start, length), "utf-8")

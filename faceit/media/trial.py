@@ -104,7 +104,7 @@ def try_videos() -> dict:
         trying("av", "join two videos")
         _expect(join([silent, silent], folder / "joined.mp4", Fraction(RATE)) == 2 * FRAMES, "pictures are missing")
         trying("moviepy", "put two videos side by side")
-        side_by_side(silent, with_sound, folder / "both.mp4", preset="ultrafast")
+        side_by_side(silent, with_sound, folder / "both.mp4", sound_from=with_sound, preset="ultrafast")
         _try_downloading(with_sound)
     return {}
 

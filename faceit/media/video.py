@@ -16,6 +16,7 @@ import numpy as np
 
 from faceit.errors import MediaError
 from faceit.media import process
+from faceit.media.container import source_input
 from faceit.media.probe import VideoDetails, check_range, frame_size, inspect, rate_of
 from faceit.planes import Planes
 
@@ -71,19 +72,17 @@ def read_planes(
 def _read_command(
     source: VideoDetails, rate: Fraction, start: float, end: float | None, convert: Callable, pixels: str
 ) -> list[str]:
-    """ffmpeg's command for frames at a constant rate, through the filters of ``convert(picture)``."""
-    import ffmpeg
-
+    """Frames at an even rate, through the filters of ``convert(picture)``, in a pixel format."""
     options = seek(start, source.late_s, SEEK_MARGIN_S if source.jumps else 0.0)
-    # noaccurate_seek keeps the picture that is on screen at the start, which accurate seeking drops;
-    # reinit_filter=0: otherwise a change of size restarts the filters and their count of frames
-    file = ffmpeg.input(process.file_name(source.info.path), noaccurate_seek=None, reinit_filter=0, **options)
+    # noaccurate_seek keeps the picture that is already on screen at the start, which "accurate" drops;
+    # reinit_filter=0: a change of size on the way would begin the filters, and the count of frames, anew
+    file = source_input(source.info.path, noaccurate_seek=None, reinit_filter=0, **options)
     picture = file[str(source.stream)]
     if source.info.interlaced:
         picture = picture.filter("bwdif", mode="send_frame", deint="interlaced")
     # start_time=0 drops what is before and repeats a late first picture: frame n is at start + n / rate
     picture = picture.filter("fps", fps=str(rate), start_time=0)
-    limit = {} if end is None else {"t": end - start}
+    limit = {} if end is None else {"t": process.plain(end - start)}
     return process.command(convert(picture).output("pipe:", format="rawvideo", pix_fmt=pixels, **limit))
 
 
@@ -97,12 +96,13 @@ def seek(start: float, late_s: float, margin_s: float) -> dict:
     options = {}
     target = start - margin_s
     if target > 0:
-        options["ss"] = target
+        options["ss"] = process.plain(target)
     offset = max(0.0, late_s - max(0.0, target)) - (start - max(0.0, target))
     if offset:
-        options["itsoffset"] = offset
+        options["itsoffset"] = process.plain(offset)
     if start > 0 and margin_s > 0:
-        options["dts_delta_threshold"] = 3 * margin_s  # by default 10 s before zero count as a jump to correct
+        # by default 10 s before zero is taken for a jump, and "mended"
+        options["dts_delta_threshold"] = process.plain(3 * margin_s)
     return options
 
 

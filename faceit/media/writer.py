@@ -75,7 +75,7 @@ class VideoWriter:
             self._encoder = process.start(self._command(), stdin=subprocess.PIPE, stderr=self._log)
         except OSError as error:
             self._abandon()
-            raise MediaError(f"{self.path} cannot be written: {error.strerror or error}.") from error
+            raise process.unwritten(self.path, error.strerror or error) from error
         except BaseException:
             self._abandon()
             raise
@@ -135,7 +135,7 @@ class VideoWriter:
 
     def _failure(self) -> MediaError:
         self._running.wait()
-        return MediaError(f"{self.path} cannot be written: {process.why(self._running, self._log)}.")
+        return process.unwritten(self.path, process.why(self._running, self._log))
 
     def _abandon(self) -> None:
         """End ffmpeg and remove unfinished files; after a success there is nothing to do."""

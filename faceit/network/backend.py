@@ -9,13 +9,15 @@ from functools import cache
 
 from faceit.errors import FaceitError
 
+BACKENDS = ("tensorflow", "jax", "torch")
+CHOOSE_BACKEND = f"set KERAS_BACKEND to {', '.join(BACKENDS[:-1])} or {BACKENDS[-1]}, or unset it"
 
 @cache
 def start_backend() -> bool:
-    """Import Keras and its backend without their start-up chatter; whether there is a GPU."""
+    """Import Keras and its backend without their start-up chatter; whether there is a GPU. FaceitError as in
+    ``import_keras``."""
     with silent_stderr():
-        import keras
-
+        keras = import_keras()
         try:
             if keras.backend.backend() == "torch":
                 import torch
@@ -24,6 +26,19 @@ def start_backend() -> bool:
             return bool(keras.distribution.list_devices("gpu"))
         except Exception:  # some backends fail rather than answer none
             return False
+
+
+def import_keras():
+    """The module. FaceitError for a backend that Keras does not know, or that faceit does not run on."""
+    try:
+        import keras
+    except ValueError as error:
+        if "backend" not in str(error):
+            raise
+        raise FaceitError(f"{str(error).replace(' :', ':')}: {CHOOSE_BACKEND}.") from error
+    if keras.backend.backend() not in BACKENDS:
+        raise FaceitError(f"faceit does not run on Keras' backend {keras.backend.backend()}: {CHOOSE_BACKEND}.")
+    return keras
 
 
 @contextlib.contextmanager

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from faceit.errors import FaceitError
-from faceit.network.backend import silent_stderr, start_backend
+from faceit.network.backend import import_keras, silent_stderr, start_backend
 from faceit.network.devices import training_precision
 from faceit.network.presets import Preset, to_json
 from faceit.progress import say
@@ -258,7 +258,7 @@ def _told_by_environment() -> tuple[int, int]:
 
 def _with_machines(machines: int, rank: int) -> Cluster:
     with silent_stderr():
-        import keras
+        keras = import_keras()
     if keras.backend.backend() != "tensorflow":
         raise FaceitError(
             f"Several machines train together on TensorFlow, not on {keras.backend.backend()}: set "

@@ -89,6 +89,23 @@ def test_a_full_disk_ends_it_and_what_was_done_is_done(project, people, tmp_path
     assert "2 swapped" in capsys.readouterr().out and written[2:] == ["b.png", "c.png"]
 
 
+@pytest.mark.parametrize("fails", ["talk.png", "talk-side-by-side.png"])
+def test_a_story_goes_with_its_photo(project, people, tmp_path, monkeypatch, fails):
+    write_image(tmp_path / "talk.png", read_image(people / "collins.png"))
+
+    def full(path, *given, **more):
+        if path.name == fails:
+            raise MediaError(f"{path} cannot be written (No space left on device): free some space.")
+        write_image(path, *given, **more)
+
+    monkeypatch.setattr(stills, "write_image", full)
+    folder = tmp_path / "out"
+    folder.mkdir()
+    assert convert(project, tmp_path / "talk.png", "--side-by-side", "--output", folder) == 1
+    whole = [] if fails == "talk.png" else ["talk.png", "talk.png.json"]  # what is beside it comes last
+    assert sorted(path.name for path in folder.iterdir()) == whole
+
+
 def test_what_cannot_be_is_a_sentence(project, people, tmp_path, capsys):
     def complaint(*words) -> str:
         capsys.readouterr()

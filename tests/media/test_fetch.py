@@ -153,6 +153,16 @@ def test_first_video_of_a_page_whatever_its_title(base, site, tmp_path, page):
     assert made == {"a/b/talk.mp4", "a/b/talk.json"}
 
 
+def test_of_several_videos_the_first_is_taken_and_that_is_said(base, site, tmp_path, capfd):
+    items = "".join(f'<item><title>{name}</title><enclosure url="{base}/{name}.mp4" type="video/mp4"/></item>'
+                    for name in ("clip", "v240", "v480"))  # fmt: skip
+    (site / "feed.xml").write_text(f'<?xml version="1.0"?><rss version="2.0"><channel>{items}</channel></rss>')
+    for page, count in (("page.html", 0), ("two.html", 2), ("feed.xml", 3)):
+        assert fetch(f"{base}/{page}", tmp_path / page).stat().st_size == (site / "clip.mp4").stat().st_size
+        said = capfd.readouterr().out
+        assert (f"of its {count} videos the first one is taken" in said) if count else ("taken" not in said)
+
+
 def test_hls_is_joined_into_an_mp4(base, tmp_path):
     path = fetch(f"{base}/list.m3u8", tmp_path / "talk")
     assert path.suffix == ".mp4"

@@ -41,6 +41,18 @@ def test_the_label_is_legible_and_small(size, grey):
     assert (frame == grey).all()  # nothing outside of its box
 
 
+@pytest.mark.parametrize("size", [(176, 144), (144, 176), (160, 120), (240, 320), (128, 96)])
+def test_the_label_spares_the_face_in_a_small_frame(size):
+    width, height = size
+    frame = np.full((height, width, 3), 120, np.uint8)
+    label = Label(width, height)
+    label.stamp(frame)
+    left, top, right, bottom = label.box
+    assert right - left < 0.55 * width and bottom < 0.2 * height and left > 0.4 * width
+    letters = frame[top:bottom, left:right]
+    assert letters.max() > 220 and np.ptp(np.flatnonzero((letters.min(2) > 170).any(1))) >= 5
+
+
 def test_the_label_is_see_through():
     frame = np.random.default_rng(0).integers(0, 255, (360, 640, 3), np.uint8)
     frame[:] = frame[:, :1]  # stripes, so that every column can be compared

@@ -13,7 +13,8 @@ from faceit.media.side_by_side import side_by_side
 from faceit.media.video import read_frames
 from faceit.media.writer import VideoWriter
 
-from .flash_beep import flashes_and_beeps, make_flash_beep
+from .clips import write
+from .flash_beep import flashes_and_beeps, make_flash_beep, run_ffmpeg
 
 LEFT, RIGHT = (200, 60, 40), (30, 90, 220)
 
@@ -111,7 +112,18 @@ def test_portraits_stay_side_by_side_and_the_left_takes_the_size_of_the_right(tm
     assert (probe(out).width, probe(out).height) == (240, 160)
 
 
-def test_the_sound_is_the_rights_and_in_step(tmp_path):
+def test_what_moviepy_cannot_read_is_a_sentence(tmp_path):
+    plain = write(tmp_path / "plain.mp4")
+    (tmp_path / "m.txt").write_text(";FFMETADATA1\n[CHAPTER]\nTIMEBASE=1/1000\nSTART=0\nEND=300\ntitle=all\n")
+    run_ffmpeg("-i", plain, "-i", tmp_path / "m.txt", "-map", 0, "-map_chapters", 1, "-c", "copy", tmp_path / "one.mp4")
+    with pytest.raises(MediaError, match="one.mp4 cannot be read by moviepy"):
+        side_by_side(plain, tmp_path / "one.mp4", tmp_path / "out.mp4", preset="ultrafast")
+    assert not (tmp_path / "out.mp4").exists()
+    out = side_by_side(plain, plain, tmp_path / "out.mp4", sound_from=tmp_path / "one.mp4", preset="ultrafast")
+    assert probe(out).width == 128
+
+
+def test_the_sound_is_in_step(tmp_path):
     """Also when it begins late, which moviepy's own sound path would shift."""
     source = make_flash_beep(tmp_path, "late_sound")
     info = probe(source)
@@ -119,7 +131,7 @@ def test_the_sound_is_the_rights_and_in_step(tmp_path):
     with VideoWriter(right, info.width, info.height, info.fps, sound_from=source, preset="ultrafast") as writer:
         for _, frame in read_frames(source):
             writer.write(frame)
-    out = side_by_side(right, right, tmp_path / "out.mp4", preset="ultrafast")
+    out = side_by_side(right, right, tmp_path / "out.mp4", sound_from=right, preset="ultrafast")
     expected, got = flashes_and_beeps(right), flashes_and_beeps(out)
     assert got[0] == pytest.approx(expected[0], abs=0.001) and got[1] == pytest.approx(expected[1], abs=0.001)
 

@@ -144,3 +144,13 @@ def test_a_backend_trains_and_its_weights_swap_the_same_under_tensorflow(told, b
     given = np.load(folder / "sets.npz")
     here = load_model(folder).swap(given["faces_a"], given["points_a"], "a", "b")
     np.testing.assert_allclose(here, np.load(folder / "swapped.npy"), atol=1e-4)
+
+
+@pytest.mark.parametrize("backend", ["foo", "numpy"])
+def test_a_backend_that_is_none_of_them_is_a_sentence(backend):
+    program = "from faceit.network.backend import start_backend; start_backend()"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=os.environ | {"KERAS_BACKEND": backend},
+                          capture_output=True, text=True)  # fmt: skip
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("faceit.errors.FaceitError") and backend in last
+    assert "set KERAS_BACKEND to tensorflow, jax or torch, or unset it" in last

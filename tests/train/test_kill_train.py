@@ -31,11 +31,10 @@ import os, signal, sys
 from faceit.cli import main
 from faceit.train import run as train
 train.SAVE_SHARE = 0
-import dataclasses
-from faceit.config.setting import settings_of
+import types
 from faceit.config.settings import TrainSettings
-settings = settings_of(TrainSettings)
-settings["save_seconds"] = dataclasses.replace(settings["save_seconds"], range=(0, 1))
+field = TrainSettings.__dataclass_fields__["save_seconds"]
+field.metadata = types.MappingProxyType(field.metadata | {{"range": (0, 1)}})
 name, count, file = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 replace = os.replace
 def replaced(source, target):
@@ -56,11 +55,10 @@ import keras, matplotlib.backends.backend_agg, safetensors.numpy, tensorflow
 import faceit.network.architectures, faceit.network.training
 from faceit.cli import main
 from faceit.train import run as train
-import dataclasses
-from faceit.config.setting import settings_of
+import types
 from faceit.config.settings import TrainSettings
-settings = settings_of(TrainSettings)
-settings["save_seconds"] = dataclasses.replace(settings["save_seconds"], range=(0, 100))
+field = TrainSettings.__dataclass_fields__["save_seconds"]
+field.metadata = types.MappingProxyType(field.metadata | {"range": (0, 100)})
 train.SAVE_SHARE = 0
 lives, steps, often, calm = int(sys.argv[1]), sys.argv[2], *map(Path, sys.argv[3:5])
 state = often.parent / "models" / "a2b" / "state.safetensors"

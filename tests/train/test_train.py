@@ -201,8 +201,8 @@ def _stop_at(monkeypatch, step: int, how=lambda: os.kill(os.getpid(), signal.SIG
     """Have something happen in the middle of a step, as Ctrl-C does."""
     own = Training.step
 
-    def stepped(self, sets, number, done):
-        own(self, sets, number, done)
+    def stepped(self, sets, number, done, attempt):
+        own(self, sets, number, done, attempt)
         if number + 1 == step:
             how()
 

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 from faceit.config.settings import (
     ConvertSettings,
@@ -192,11 +192,37 @@ def host_of(url: str) -> str | None:
         return None
 
 
+def shown_url(url: str) -> str:
+    """The address as it may be shown to anybody: without user and password, without the values of its query, where
+    tokens stand (but YouTube's ``v`` says which video it is), and without what follows a # or, in its path, a ;. The
+    name of a file comes as it is."""
+    url = url.strip()
+    has_scheme = re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", url) is not None
+    # typed without https://, it is an address where it has a password, or a host before its query
+    if not has_scheme and not re.match(r"[^/?#\s]*:[^/?#\s]*@[^/]|[\w-]+(\.[\w-]+)+(:\d+)?/[^?]*\?", url):
+        return url
+    try:
+        parts = urlsplit(url if has_scheme else f"//{url}")
+    except ValueError:  # a bracket alone: nobody knows where its host ends
+        return url.partition("?")[0].partition("#")[0].rpartition("@")[2]
+    query = "&".join(_shown_value(*part.partition("=")) for part in parts.query.split("&")) if parts.query else ""
+    path = re.sub(r";[^/]*", "", parts.path)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], path, query, "")).removeprefix("//")
+
+
+def _shown_value(key: str, sign: str, value: str) -> str:
+    """One part of an address's query: "v=abcDEF12345", "token=...", or "..." for a value without a key."""
+    if key == "v" and re.fullmatch(r"[A-Za-z0-9_-]{1,16}", value):
+        return f"v={value}"
+    return f"{key}=..." if sign else "..."
+
+
 def video_name(url: str, start: float | None = None, end: float | None = None) -> str:
     """A short readable name for a video, made from its URL or file name, unique by a hash of URL and range."""
     if "://" in url and host_of(url):
         parts = urlsplit(url)
-        words = parse_qs(parts.query).get("v", [""])[0] or Path(parts.path.rstrip("/")).stem or parts.netloc
+        words = parse_qs(parts.query).get("v", [""])[0] or Path(parts.path.rstrip("/")).stem
+        words = words or parts.netloc.rpartition("@")[2]
     else:
         words = Path(url).stem
     slug = re.sub(r"[^A-Za-z0-9]+", "-", words).strip("-")[:40] or "video"

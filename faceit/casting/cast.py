@@ -171,8 +171,12 @@ class Cast:
     def _choose(self, faces: list[SwapFace]) -> list[SwapFace]:
         if self.identity is None:
             return faces
-        theirs = [face for face in faces if self._judged[face.track].verdict == "theirs"]
+        theirs = self.theirs(faces)
         return [min(theirs, key=lambda face: self._judged[face.track].distance)] if theirs else []
+
+    def theirs(self, faces: list[SwapFace]) -> list[SwapFace]:
+        """The faces of a frame that are the person's; where everyone is swapped, none."""
+        return [] if self.identity is None else [f for f in faces if self._judged[f.track].verdict == "theirs"]
 
 
 class Casts:
@@ -197,6 +201,7 @@ class Casts:
                 is_seen, is_chosen = any(seen for _, _, seen in each), any(chosen for _, chosen, _ in each)
                 swapped += is_seen
                 tally.turned_away += is_chosen and not is_seen
+                tally.twice += any(len(cast.theirs(one[0])) > 1 for cast, one in zip(self.casts, each, strict=True))
                 if not is_chosen:
                     nearest = min(each, key=lambda one: min((f.distance for f in one[0]), default=0.0))
                     tally.missed(nearest[0])

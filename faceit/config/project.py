@@ -5,6 +5,7 @@ parts of paths only when they match ``NAME``.
 """
 
 import hashlib
+import os
 import re
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -148,9 +149,19 @@ class Project:
         return self.data / "output" / swap
 
     def shown(self, path: Path) -> str:
-        """A path as files say it: from the project's folder on where it is inside, so that a project can be moved."""
-        path = Path(path).absolute()
-        return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else path.as_posix()
+        """A path as results say it: from the project's folder on where it is inside, so that a project can be moved,
+        and its name alone where it is not: other folders are nobody's business."""
+        if not self.holds(path):
+            return Path(path).name
+        return Path(os.path.relpath(path, self.root)).as_posix()
+
+    def holds(self, path: Path) -> bool:
+        """Whether it lies in the project's folder."""
+        return Path(os.path.abspath(path)).is_relative_to(os.path.abspath(self.root))
+
+    def shown_video(self, video: Video) -> str:
+        """What a video was taken from, as results say it."""
+        return shown_url(video.url) if video.file is None else self.shown(video.file)
 
     def person(self, name: str) -> Person:
         if name not in self.people:

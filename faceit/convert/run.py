@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from faceit.config.elsewhere import remember
 from faceit.config.project import Project, Video, video_name
 from faceit.config.settings import ConvertSettings
 from faceit.convert.cast_page import write_page
@@ -26,7 +27,7 @@ from faceit.media.fetch import fetch
 from faceit.media.formats import LONGEST_MOVING, MOVING, Target
 from faceit.media.frame_at import frame_at
 from faceit.media.probe import VideoInfo, frame_size, probe, used_seconds
-from faceit.media.provenance import Label, note, read_note
+from faceit.media.provenance import Label, earlier_notes, note, read_note
 from faceit.pages.values import clock
 from faceit.progress import Progress, duration, say
 
@@ -64,6 +65,9 @@ def convert(project: Project, task: ConvertTask, settings: ConvertSettings | Non
     if kind.pictures:
         check_sequence(output)
     _refuse_too_long(kind, info, task)
+    before = earlier_notes(source)
+    note(request.facts() | before)  # where it is too long, that is said before the work begins
+    request.say_unlabelled()
     conversion = _conversion(request, source, output, portraits, beside=compared is not None, layer=layer)
     settings, counts = conversion.settings, ConvertCounts()
     with conversion.opened():
@@ -72,7 +76,7 @@ def convert(project: Project, task: ConvertTask, settings: ConvertSettings | Non
         casts = conversion.casts(request.rules(frame_size(info, settings.height)))
         counts.swapped = casts.count(counts)
         if counts.swapped:
-            facts = request.facts()
+            facts = request.facts() | before
             comment = note(facts)
             conversion.paint(painter, casts)
             whole = conversion.finish(comment)
@@ -85,6 +89,7 @@ def convert(project: Project, task: ConvertTask, settings: ConvertSettings | Non
         raise request.nobody(counts, f"the {counts.frames:,} frames of {source.name}")
     result = ConvertResult(output, compared, counts, conversion.seconds, layer, is_video=kind.is_video)
     _report(project, task, result, facts | {"yaw": request.yaw(), "worst": worst}, settings, source, portraits)
+    request.say_twice(counts, "frames")
     if sheet:
         say(f"Where the swap is likely weakest: {sheet}")
     return result
@@ -100,6 +105,8 @@ def preview(project: Project, task: ConvertTask, count: int, settings: ConvertSe
         raise FaceitError(f"{source} is no video: --preview is for those; convert it as it is.")
     info, height = probe(source), request.settings.height
     output = _output(project, task, source, Target(USUAL, "h264"))
+    comment = note(request.facts() | earlier_notes(source))
+    request.say_unlabelled()
     request.learn(portraits)
     converter = request.converter()
     begin = task.start or 0.0
@@ -124,9 +131,10 @@ def preview(project: Project, task: ConvertTask, count: int, settings: ConvertSe
         raise FaceitError(f"{source} has no picture in the part asked for.")
     path = output.with_name(f"{output.stem}-preview.jpg")  # also where a picture's name was asked for
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_image(path, grid(pairs, 2 if len(pairs) > 3 else 1), comment=note(request.facts()))
+    write_image(path, grid(pairs, 2 if len(pairs) > 3 else 1), comment=comment)
     counts = converter.counts
     say(f"{counts.frames:,} frames of {source.name}: {counts.words()}. Look at {path}")
+    request.say_twice(counts, "frames")
     return path
 
 
@@ -211,7 +219,9 @@ def _report(project: Project, task: ConvertTask, result: ConvertResult, facts: d
         "counts": asdict(counts), "settings": asdict(settings),
         "seconds": round(result.seconds, 1),
     }  # fmt: skip
-    write_text(own(result.output, ".json"), json.dumps(story, indent=1))
+    written = own(result.output, ".json")
+    write_text(written, json.dumps(story, indent=1))
+    remember(project, written, {"source": [source], "portraits": list(portraits)})
     say(f"{source.name}: {counts.frames:,} frames, {counts.words()}; {duration(result.seconds)}, "
         f"{counts.frames / max(result.seconds, 1e-9):.1f} frames/s.")  # fmt: skip
     say(f"Wrote {' and '.join(str(path) for path in (result.output, result.side_by_side, result.layer) if path)}")

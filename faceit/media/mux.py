@@ -8,6 +8,7 @@ from typing import Any
 from faceit.errors import MediaError
 from faceit.files import replacing
 from faceit.media import process
+from faceit.media.container import tags as tags_of
 from faceit.media.formats import CONTAINERS, Container
 from faceit.media.probe import clock_jumps, decodable, late_by, opened
 from faceit.media.subtitles import cut_subtitles
@@ -16,6 +17,8 @@ from faceit.media.video import SEEK_MARGIN_S, seek
 SOUND_BITRATE = "192k"
 TRIED_S = 2.0  # of a sound, before hours of work
 TEXTS = frozenset({"mov_text", "subrip", "ass", "ssa", "webvtt", "text"})  # subtitles that are letters, not pictures
+# of a source's own tags, what goes along: others tell where, when and with what somebody filmed, and who
+KEPT_TAGS, KEPT_OF_STREAMS = ("title",), ("title", "language")
 NOTHING = "v:99?"  # of an input: a stream that it has not and need not have, so that its chapters come along
 
 
@@ -43,7 +46,8 @@ def mux(
     streams = _streams(source) if source else []
     sounds = [s for s in streams if s.kind == "audio"]
     texts = [s for s in streams if s.kind == "subtitle" and (s.codec in kind.texts or s.codec in TEXTS)]
-    tags = [f"{key}={value}" for key, value in (("title", title), ("comment", comment)) if value]
+    said = {key: value for key, value in (("title", title), ("comment", comment)) if value}
+    tags = [f"{key}={value}" for key, value in ((_kept_tags(source) if source else {}) | said).items()]
     with replacing(out, error=MediaError) as part, tempfile.TemporaryDirectory(prefix="faceit-") as folder:
         cut = _cut(rest, texts, Path(folder))
         for copy, words in _attempts(kind, sounds, [] if cut is None else texts):
@@ -85,7 +89,7 @@ class _Stream:
     index: int  # in the file
     codec: str
     late_s: float
-    language: str
+    tags: dict[str, str]  # those that go along
 
 
 @dataclass(frozen=True)
@@ -109,10 +113,16 @@ def _streams(path: Path) -> list[_Stream]:
         moves = clock_jumps(container)
         return [
             _Stream(s.type, s.index, s.codec_context.codec.canonical_name, late_by(container, s) if moves else 0.0,
-                    s.metadata.get("language", "und"))  # fmt: skip
+                    {key: s.metadata[key] for key in KEPT_OF_STREAMS if s.metadata.get(key)})  # fmt: skip
             for s in (*container.streams.audio, *container.streams.subtitles)
             if decodable(s)
         ]
+
+
+def _kept_tags(path: Path) -> dict[str, str]:
+    with opened(path) as container:
+        told = tags_of(container)
+    return {key: told[key] for key in KEPT_TAGS if told.get(key)}
 
 
 def _sounds_in(path: Path) -> int:
@@ -155,18 +165,25 @@ def _written(picture: Path, sounds: list[_Stream], texts: list[_Stream], cut: di
         inputs += [source[str(s.index)] for s in sounds] or [source[NOTHING]]
         for n, stream in enumerate(sounds):
             options |= _sound_options(n, kind, copy and stream.codec in kind.sounds)
+            options |= _tag_options(f"a:{n}", 1 + n, stream)
         for n, stream in enumerate(texts):
             options[f"c:s:{n}"] = "copy" if stream.codec in kind.texts and stream.index not in cut else kind.text
+            options |= _tag_options(f"s:{n}", 1 + len(sounds) + n, stream)
             if stream.index in cut:
                 inputs.append(ffmpeg.input(process.file_name(cut[stream.index]))["s:0"])
-                options[f"metadata:s:s:{n}"] = f"language={stream.language}"
             else:
                 inputs.append(source[str(stream.index)])
-        options |= {"map_chapters": 1, "map_metadata": 1, "t": rest.length}
+        options |= {"map_chapters": 1, "map_metadata:s": -1, "t": rest.length}
         if rest.start > 0:
             options["copypriorss"] = 0  # else seconds from before the start come along, hidden by an edit list
     options |= {f"metadata:g:{n}": tag for n, tag in enumerate(tags)}
     return process.problem(process.command(ffmpeg.output(*inputs, process.file_name(part), **options)))
+
+
+def _tag_options(among: str, place: int, stream: _Stream) -> dict[str, str]:
+    """The tags of a stream of the result, which is ``among`` its kind ("a:0") and at ``place`` among all."""
+    places = zip(KEPT_OF_STREAMS, (place, among), strict=True)  # ffmpeg-python takes an option once: say it in two ways
+    return {f"metadata:s:{at}": f"{key}={stream.tags[key]}" for key, at in places if key in stream.tags}
 
 
 def _sound_options(n: int, kind: Container, copy: bool) -> dict:

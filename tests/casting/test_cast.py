@@ -219,3 +219,13 @@ def test_strangers_are_read_by_a_shape_of_their_own_track_over_all_parts():
     assert shapes[0].keys() == {0, 1} and all(shapes[0][track] is shapes[1][track] for track in (0, 1))
     widths = [np.ptp(shapes[0][track].head[:17, 0]) for track in (0, 1)]
     assert widths[1] / widths[0] > 1.1
+
+
+def test_frames_with_the_person_twice_are_counted(person):
+    faces = [(i, track, 300 * track, THEIRS if track < 2 else STRANGER) for i in range(4) for track in range(3)]
+    tally = Tally()
+    assert Casts(cast(seen(6, *faces), identity=person)).count(tally) == 4 and tally.twice == 4
+    alone, everyone = Tally(), Tally()
+    Casts(cast(seen(4, *[face for face in faces if face[1] != 1]), identity=person)).count(alone)
+    Casts(cast(seen(6, *faces))).count(everyone)
+    assert alone.twice == everyone.twice == 0

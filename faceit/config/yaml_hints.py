@@ -19,6 +19,9 @@ def parse_hint(problem: str, line: str) -> str:
         return f"; {BACKSLASH}"
     if "alias" in problem or re.search(r"(^|[-:,\[]\s*)\*", line):
         return "; a * at the beginning is an alias in YAML: put the name in quotes, and list each file by itself"
+    begin = re.search(r"(?:^|[-:,\[])\s*([&!@`%|>])", line)
+    if begin:
+        return f"; a {begin[1]} at the beginning has a meaning of its own in YAML: put the name in quotes"
     if any(mark in line for mark in CURLY):
         return "; curly quotes are none in YAML: write \" or '"
     if "'\\t'" in problem:
@@ -51,6 +54,9 @@ def comment_after(text: list[str], line: int, column: int) -> str:
 
 def address_fault(url: str) -> str | None:
     """What stands around an address, or what it lacks; None where it is one, or a file's name."""
+    begin = re.match(r"https?([:;]?[/\\]+)", url, re.IGNORECASE)
+    if begin and not begin[1].startswith("://"):
+        return f"an address begins with https:// or http://, not with {begin[0]}"
     if "://" not in url and not (url[:1] in AROUND and re.search(r"\b(www\.|youtu\.?be)", url)):
         return None
     odd = ODD_SPACE.search(url)
@@ -70,6 +76,8 @@ def path_fault(text: str) -> str | None:
     """What is wrong with the name of a file that is not there; None where nothing is known."""
     if text[:1] in CURLY + "<`" or text[-1:] in CURLY + ">`":
         return f"take the quotes or brackets off: write {text.strip(AROUND)}"
+    if text.rstrip()[-1:] in (",", ";"):
+        return f"take the {text.rstrip()[-1]} at the end off: one `- file` a line"
     if "*" in text or "?" in text:
         return "names with * or ? are not looked up: list each file by itself, or, of pictures, their folder"
     odd = ODD_SPACE.search(text)

@@ -382,7 +382,7 @@ def _conclude(
     return (
         f"No face of {person.name} in {report.sources} source{'s' * (report.sources != 1)}: is "
         f"{person.portraits[0]} a good picture of them?{near} (tolerance {tolerance:g}; raise it with "
-        "care, to 0.65 at most)"
+        "care, to 0.65 at most). A video that lies on its side or upside down must be turned upright first."
     )
 
 

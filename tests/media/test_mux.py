@@ -154,7 +154,8 @@ def test_times_of_subtitles():
 def test_what_tells_of_the_one_who_filmed_stays_behind(picture, tmp_path, source, ending):
     secrets = {"location": "+48.85+002.35/", "artist": "Secret Anna", "description": "secret street",
                "make": "SecretPhone", "com.apple.quicktime.model": "secret 9", "creation_time": "2020-02-02T02:02:02Z",
-               "author": "secret", "synopsis": "secret", "encoder": "secret", "copyright": "secret", "keywords": "secret"}  # fmt: skip
+               "author": "secret", "synopsis": "secret", "encoder": "secret",
+               "copyright": "secret", "keywords": "secret"}  # fmt: skip
     words = [word for key, value in secrets.items() for word in ("-metadata", f"{key}={value}")]
     run_ffmpeg("-f", "lavfi", "-i", "testsrc=s=64x48:r=25:d=1", "-f", "lavfi", "-i", "sine=d=1", "-map", 0, "-map", 1,
                *words, "-metadata", "title=Talk", "-metadata:s:a:0", "handler_name=SecretCam", "-metadata:s:a:0",

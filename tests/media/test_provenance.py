@@ -122,7 +122,7 @@ def test_the_note_is_found_whatever_it_holds(tmp_path, consent, ending):
 def test_the_note_of_an_older_faceit_is_found_too(tmp_path):
     """Whose sentence held the consent with whatever was in it."""
     write_image(tmp_path / "a.png", np.zeros((8, 8, 3), np.uint8),
-                comment='Consent: faceit-note: {}. faceit-note: {"from":"ann","consent":"faceit-note: {}"}')  # fmt: skip
+                comment='Of: faceit-note: {}. faceit-note: {"from":"ann","consent":"faceit-note: {}"}')  # fmt: skip
     assert read_note(tmp_path / "a.png")["from"] == "ann"
 
 

@@ -82,7 +82,7 @@ class _Swap:
         """What is recorded of it."""
         return {
             "swap": self.name, "from": self.driver.name, "to": self.giver.name,
-            "consent": {p.name: p.consent for p in (self.driver, self.giver)},
+            "consent": merged_consents([{p.name: p.consent} for p in (self.driver, self.giver)]),
             "model": {"preset": self.about["preset"]["name"], "step": self.about.get("step"),
                       "align": about_crop(self.about).name},
         }  # fmt: skip
@@ -187,8 +187,7 @@ class ConversionRequest:
             facts["label"] = False
         if len(every) > 1:
             facts |= {key: " and ".join(one[key] for one in every) for key in ("from", "to")}
-            facts |= {"consent": {who: consent for one in every for who, consent in one["consent"].items()},
-                      "swaps": every}  # fmt: skip
+            facts |= {"consent": merged_consents([one["consent"] for one in every]), "swaps": every}
         return facts
 
     def say_unlabelled(self) -> None:
@@ -268,6 +267,14 @@ def learn_driver(project: Project, driver: Person, settings: ConvertSettings,
     """The person whose face is to be swapped, as known from their portraits, or from others."""
     return learn_identity(driver.name, portraits or driver.portraits, project.preprocess.detector,
                           refused=driver.refused, tolerance=settings.tolerance or project.preprocess.tolerance)
+
+
+def merged_consents(consents: list[dict[str, str]]) -> dict[str, str]:
+    """Those of several swaps, by person: models from different places may know one name with different consents."""
+    merged: dict[str, str] = {}
+    for who, words in (pair for one in consents for pair in one.items()):
+        merged[who] = words if merged.get(who, words) == words else f"{merged[who]}; {words}"
+    return merged
 
 
 def people_of(project: Project, about: dict) -> dict[str, Person]:

@@ -9,7 +9,7 @@ import yaml
 from faceit.config.project import Project
 from faceit.config.project_file import load_project
 from faceit.config.settings import PreprocessSettings
-from faceit.convert.request import people_of
+from faceit.convert.request import merged_consents, people_of
 from faceit.errors import FaceitError
 from faceit.images import read_image, write_image
 from faceit.media.provenance import note, read_note
@@ -96,6 +96,12 @@ def test_the_consent_is_the_models_and_the_yamls_for_the_footage(project):
     assert people["a"].consent == "collins: public domain"
     assert people["b"].consent == "hopper: public domain; for the footage: my aunt, by letter"
     assert people["b"].portraits == load_project(project).people["hopper"].portraits
+
+
+def test_of_one_name_in_two_models_both_consents_are_told():
+    consents = [{"ann": "by letter", "bob": "mine"}, {"cas": "mine", "bob": "by phone"}, {"bob": "mine"}]
+    assert merged_consents(consents[:2]) == {"ann": "by letter", "bob": "mine; by phone", "cas": "mine"}
+    assert merged_consents([consents[0], consents[2]]) == consents[0]
 
 
 def test_a_model_without_a_consent_asks_for_one(project, tmp_path):

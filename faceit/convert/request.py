@@ -196,8 +196,9 @@ class ConversionRequest:
             say("  ! The result gets no AI MODIFIED label (label: false under convert:); its note says so.")
 
     def say_twice(self, counts: ConvertCounts, what: str) -> None:
-        """That a person was there twice at a time, and once swapped; ``what`` are the pictures, "frames"."""
+        """That a person was there twice at a time, and once swapped; ``what`` is a picture, "frame"."""
         if counts.twice:
+            what += "s" * (counts.twice > 1)
             who = " or ".join(swap.driver.name for swap in self.swaps)
             say(f"  ! {who} is more than once in {counts.twice:,} {what} (a mirror, a split screen?): only the "
                 "likest face is swapped there; --everyone swaps every face.")  # fmt: skip

@@ -89,7 +89,7 @@ def convert(project: Project, task: ConvertTask, settings: ConvertSettings | Non
         raise request.nobody(counts, f"the {counts.frames:,} frames of {source.name}")
     result = ConvertResult(output, compared, counts, conversion.seconds, layer, is_video=kind.is_video)
     _report(project, task, result, facts | {"yaw": request.yaw(), "worst": worst}, settings, source, portraits)
-    request.say_twice(counts, "frames")
+    request.say_twice(counts, "frame")
     if sheet:
         say(f"Where the swap is likely weakest: {sheet}")
     return result
@@ -134,7 +134,7 @@ def preview(project: Project, task: ConvertTask, count: int, settings: ConvertSe
     write_image(path, grid(pairs, 2 if len(pairs) > 3 else 1), comment=comment)
     counts = converter.counts
     say(f"{counts.frames:,} frames of {source.name}: {counts.words()}. Look at {path}")
-    request.say_twice(counts, "frames")
+    request.say_twice(counts, "frame")
     return path
 
 

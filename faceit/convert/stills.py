@@ -84,7 +84,7 @@ def convert_stills(request: ConversionRequest, source: Path, stills: list[Path],
     beside = None if folder else jobs[0].beside
     before = f", {len(done):,} done before" if done else ""
     say(f"{source.name}: {len(jobs):,} {'photos' if len(jobs) > 1 else 'photo'}, {converter.counts.words()}{before}.")
-    request.say_twice(converter.counts, "photos")
+    request.say_twice(converter.counts, "photo")
     say(f"Wrote {target}" + (f" and {beside}" if beside else ""))
     if failed:
         raise FaceitError(f"{len(failed):,} of {len(jobs):,} photos could not be read; see above.")

@@ -78,7 +78,7 @@ def test_of_a_person_who_is_there_twice_one_is_swapped_and_that_is_said(project,
     write_image(photo, np.hstack([picture, picture[:, ::-1]]))
     assert convert(project, photo) == 0
     said = capsys.readouterr().out
-    assert "collins is more than once in 1 photos" in said and "only the likest face is swapped" in said
+    assert "collins is more than once in 1 photo (" in said and "only the likest face is swapped" in said
     assert convert(project, photo, "--everyone", "--overwrite") == 0
     assert "more than once" not in capsys.readouterr().out
 

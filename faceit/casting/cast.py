@@ -43,6 +43,13 @@ class Limits:
     strangers: bool = False
 
 
+@dataclass
+class CastTally(Tally):
+    """Also what only whole videos tell; ``Tally`` itself is in the keys of kept faces."""
+
+    twice: int = 0  # frames with several faces that are theirs, of which one is swapped
+
+
 class SwapRule(NamedTuple):
     """Whose faces a swap takes (None: everyone's), and when it is only partly seen."""
 
@@ -192,7 +199,7 @@ class Casts:
         return [_shared([[replace(face, swap=i) for face in faces] for i, faces in enumerate(frame)])
                 for frame in zip(*each, strict=True)]  # fmt: skip
 
-    def count(self, tally: Tally) -> int:
+    def count(self, tally: CastTally) -> int:
         """Go through all parts and tally their frames; how many have a face to swap."""
         swapped = 0
         for part in range(self.parts):

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from faceit import __version__
-from faceit.casting.cast import Cast, Casts, Limits, SwapRule
+from faceit.casting.cast import Cast, Casts, CastTally, Limits, SwapRule
 from faceit.casting.first_pass import see_faces
 from faceit.compose.blend import face_light
 from faceit.config.consent import consent_fault
@@ -20,7 +20,7 @@ from faceit.convert.painter import Painter, Swapper
 from faceit.errors import FaceitError
 from faceit.faces.detect import FaceFinder
 from faceit.faces.hands import HandFinder, HandFollower
-from faceit.faces.identity import Identity, Tally, learn_identity
+from faceit.faces.identity import Identity, learn_identity
 from faceit.media.formats import Encoding, Target, encoding_of, target
 from faceit.network.model_file import MODEL, WEIGHTS, about_crop, about_turns, read_about
 from faceit.network.swapmodel import load_model
@@ -50,7 +50,7 @@ class ConvertTask:
 
 
 @dataclass
-class ConvertCounts(Tally):
+class ConvertCounts(CastTally):
     """What became of the frames."""
 
     swapped: int = 0

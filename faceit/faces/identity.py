@@ -236,7 +236,6 @@ class Tally:
     someone_else: int = 0
     nearest: float = 9.0  # smallest distance among the faces that were someone else's
     turned_away: int = 0  # theirs, but turned too far to be swapped
-    twice: int = 0  # with several faces that are theirs, of which one counts
 
     def missed(self, faces: list[Face]) -> None:
         """Count a frame whose faces, with their distances, were none of them the person's."""

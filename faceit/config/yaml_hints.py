@@ -78,8 +78,8 @@ def path_fault(text: str) -> str | None:
         return f"take the quotes or brackets off: write {text.strip(AROUND)}"
     if text.rstrip()[-1:] in (",", ";"):
         return f"take the {text.rstrip()[-1]} at the end off: one `- file` a line"
-    if "*" in text or "?" in text:
-        return "names with * or ? are not looked up: list each file by itself, or, of pictures, their folder"
+    if "*" in text:
+        return "names with * are not looked up: list each file by itself, or, of pictures, their folder"
     odd = ODD_SPACE.search(text)
     if odd:
         return f"there is a no-break space or a mark of its kind (U+{ord(odd[0]):04X}) in this name: type a plain space"

@@ -348,7 +348,7 @@ HABITS = {
     "a number sign of a photo": ("photos/collins", "me #1.jpg", ["line 10: people.collins.photos", "'#1.jpg'"]),
     "a star": ("[hopper.mp4]", "\n      - *.mp4", ["line 14", "alias", "in quotes", "each file by itself"]),
     "a star before a word": ("[hopper.mp4]", "[*talk]", ["line 13", "alias", "each file by itself"]),
-    "a pattern": ("hopper.mp4", "clips/*.mp4", ["line 13", "* or ?", "list each file by itself"]),
+    "a pattern": ("hopper.mp4", "clips/*.mp4", ["line 13", "names with *", "list each file by itself"]),
     "a pattern of photos": ("photos/collins", '"*.jpg"', ["line 10", "list each file", "folder"]),
     "curly quotes": ("hopper.mp4", "“https://example.org/x.mp4”", ["line 13", "quotes", "write https://example.org/x.mp4"]),
     "pointed brackets": ("hopper.mp4", "<https://example.org/x.mp4>", ["line 13", "brackets", "https://example.org/x.mp4"]),

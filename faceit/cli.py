@@ -15,6 +15,7 @@ from pathlib import Path
 
 from faceit.errors import FaceitError
 from faceit.options import CONFIG, parse
+from faceit.plain_text import escaped
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -71,7 +72,11 @@ def _failed(error: Exception, args, text: str) -> int:
 
 
 def _complain(text: str) -> None:
-    print(f"faceit: {' '.join(text.splitlines())}", file=sys.stderr)
+    print(f"faceit: {escaped(' '.join(text.splitlines()))}", file=sys.stderr)
+
+
+def _tell(text: str) -> None:
+    print(escaped(text))
 
 
 def _print_anything() -> None:
@@ -87,14 +92,14 @@ def _print_anything() -> None:
 def _init(args) -> None:
     from faceit.checkup.status import init
 
-    print(init(args.config))
+    _tell(init(args.config))
 
 
 def _status(args) -> None:
     from faceit.checkup.status import status
     from faceit.config.project_file import load_project
 
-    print(status(load_project(args.config)))
+    _tell(status(load_project(args.config)))
 
 
 def _doctor(args) -> None:
@@ -110,7 +115,7 @@ def _estimate(args) -> None:
     from faceit.config.project_file import load_project
 
     project = load_project(args.config)
-    print(estimate(project, project.swap(args.name)))
+    _tell(estimate(project, project.swap(args.name)))
 
 
 def _preprocess(args) -> None:
@@ -148,9 +153,9 @@ def _faces(args) -> None:
     project = load_project(args.config)
     people = _people(project, args.name)
     if args.choices is not None:
-        print(take_choices(project, people, args.choices))
+        _tell(take_choices(project, people, args.choices))
     for page in faces(project, people):
-        print(f"Look at {page}")
+        _tell(f"Look at {page}")
 
 
 def _train(args) -> None:
@@ -226,7 +231,7 @@ def _convert(args) -> None:
     if done:
         _measure(args, project, done)
     elif args.report and not failed:
-        print("No report: evaluate measures videos.")
+        _tell("No report: evaluate measures videos.")
     if failed:
         raise FaceitError(f"{len(failed)} of {len(args.videos)} videos could not be converted; see above.")
 
@@ -251,7 +256,7 @@ def _measure(args, project, videos=()) -> None:
         return
     words = [args.name, *map(str, videos[:1])] + (["--config", str(args.config)] if args.config != Path(CONFIG) else [])
     line = subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
-    print(f"How good is it? `python faceit.py evaluate {line}` measures it and writes a report.")
+    _tell(f"How good is it? `python faceit.py evaluate {line}` measures it and writes a report.")
 
 
 def _report(args, project, videos=(), **more) -> None:
@@ -259,11 +264,11 @@ def _report(args, project, videos=(), **more) -> None:
     from faceit.evaluate.run import evaluate_model, evaluate_video
 
     if not videos:
-        print(f"Look at {report(project, evaluate_model(project, args.name, **more))}")
+        _tell(f"Look at {report(project, evaluate_model(project, args.name, **more))}")
     failed: list[str] = []
     for video in videos:
         with _going_on(len(videos), failed):
-            print(f"Look at {report(project, evaluate_video(project, args.name, video, **more))}")
+            _tell(f"Look at {report(project, evaluate_video(project, args.name, video, **more))}")
     if failed:
         raise FaceitError(f"{len(failed)} of {len(videos)} videos could not be measured; see above.")
 

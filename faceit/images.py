@@ -57,10 +57,12 @@ def write_image(path: Path, image: np.ndarray, quality: int = 95, comment: str =
 
 
 def jpeg(image: np.ndarray, quality: int = 95, comment: str = "") -> bytes:
-    """RGB (or gray) pixels as the bytes of a JPEG file, with a comment."""
+    """RGB (or gray) pixels as the bytes of a JPEG file, with a comment. MediaError if the comment does not fit."""
     from PIL import Image
 
-    content, text = io.BytesIO(), comment.encode()[:LONGEST_COMMENT]
+    content, text = io.BytesIO(), comment.encode()
+    if len(text) > LONGEST_COMMENT:
+        raise MediaError(f"A comment of {len(text):,} bytes does not fit into a JPEG, which holds {LONGEST_COMMENT:,}.")
     Image.fromarray(image).save(content, "JPEG", quality=quality, subsampling="4:2:0", comment=text)
     return content.getvalue()
 

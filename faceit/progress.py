@@ -5,12 +5,14 @@ import time
 
 from tqdm import tqdm
 
+from faceit.plain_text import escaped
+
 PLAIN_EVERY_S = 15.0  # four lines a minute keep the log of a long run readable
 
 
 def say(text: str) -> None:
-    """Print a line, without breaking a progress bar that is being drawn."""
-    tqdm.write(text, file=sys.stdout)
+    """Print a line, without breaking a progress bar that is being drawn. What a terminal would obey is escaped."""
+    tqdm.write(escaped(text), file=sys.stdout)
     sys.stdout.flush()
 
 
@@ -35,7 +37,7 @@ class Progress:
     """
 
     def __init__(self, label: str, total: float | None = None, unit: str = "frame"):
-        self.label, self.total, self.unit = label, total, unit
+        self.label, self.total, self.unit = escaped(label), total, unit
         self.count = 0.0
         self._note = ""
         self._began = self._last = time.monotonic()
@@ -43,7 +45,7 @@ class Progress:
         self._bar = None
         if sys.stderr.isatty():
             shape = "{l_bar}{bar}| {n:.0f}/{total:.0f} s{postfix}" if unit == "second" and total else None
-            self._bar = tqdm(total=total, desc=label, unit=unit, file=sys.stderr, leave=False, dynamic_ncols=True,
+            self._bar = tqdm(total=total, desc=self.label, unit=unit, file=sys.stderr, leave=False, dynamic_ncols=True,
                              bar_format=shape)  # fmt: skip
 
     def __enter__(self):
@@ -57,7 +59,7 @@ class Progress:
         """Set how much is done so far (``count``, a total and not an increment), and a short ``note``."""
         if self._first is None:
             self._first = self.count if self.count else 0.0
-        self.count, self._note = count, note or self._note
+        self.count, self._note = count, escaped(note) or self._note
         if self._bar is not None:
             self._bar.n = round(count, 1) if isinstance(count, float) else count
             self._bar.set_postfix_str(self._note, refresh=False)

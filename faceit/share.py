@@ -10,17 +10,17 @@ import io
 import json
 import os
 import struct
-import unicodedata
 import zipfile
 import zlib
 from pathlib import Path
 
 from faceit import __version__
+from faceit.config.consent import consent_fault
 from faceit.config.project import NAME, Project
 from faceit.errors import FaceitError, MediaError, WeightsError
 from faceit.files import new_folder, replacing
 from faceit.images import read_image
-from faceit.network.model_file import MODEL, WEIGHTS, check_about, read_about
+from faceit.network.model_file import MODEL, SIDES, WEIGHTS, check_about, read_about
 from faceit.network.swapmodel import load_model
 from faceit.progress import say
 
@@ -42,6 +42,8 @@ def export_model(project: Project, swap: str, file: Path, overwrite: bool = Fals
         file = file / f"{swap}.faceit"
     if file.exists() and not overwrite:
         raise FaceitError(f"{file} is there already: add --overwrite, or give another name.")
+    if fault := _consent_fault(about):
+        raise WeightsError(f"{folder / MODEL}: {fault}. Correct it in {project.file.name} and train a little more.")
     names = [MODEL, WEIGHTS] + ([PREVIEW] if (folder / PREVIEW).exists() else [])
     contents = {name: (folder / name).read_bytes() for name in names if (folder / name).exists()}
     if WEIGHTS not in contents:
@@ -69,9 +71,8 @@ def import_model(project: Project, file: Path, name: str | None = None) -> Path:
     """Install an exported file as models/NAME. WeightsError if it is damaged, newer, or contains more than data."""
     contents = _checked_contents(file)
     about = check_about(_json(contents[MODEL], file), str(file))
-    for side in ("a", "b"):
-        if any(unicodedata.category(c) == "Cc" and not c.isspace() for c in about["people"][side]["consent"]):
-            raise WeightsError(f"{file} has control characters in a consent: it is not imported.")
+    if fault := _consent_fault(about):
+        raise WeightsError(f"{file}: {fault}. It is not imported: ask for it with a consent.")
     name = name or about.get("swap")
     if not isinstance(name, str) or not NAME.fullmatch(name):
         raise FaceitError(f"{file} does not contain a usable name for the swap: give one with --as NAME.")
@@ -93,9 +94,21 @@ def import_model(project: Project, file: Path, name: str | None = None) -> Path:
     say(f"models/{name}: {people['a']['name']} to {people['b']['name']}, step {about.get('step', 0)}.")
     for side in ("a", "b"):
         say(f"  {people[side]['name']}: {people[side]['consent']}")
+        own = project.people.get(people[side]["name"])
+        if own is not None and own.consent != people[side]["consent"].strip():
+            say(f"  ! {own.name} is in {project.file.name} too, with another consent ({own.consent}): if that is "
+                f"somebody else, give them another name there. Results tell both consents.")  # fmt: skip
     say(f"To convert, put {people['a']['name']}'s portrait at data/persons/{people['a']['name']}.jpg "
         f"and run `python faceit.py convert {name} VIDEO`.")  # fmt: skip
     return folder
+
+
+def _consent_fault(about: dict) -> str | None:
+    """What is wrong with the consent of either person of a model."""
+    for side in SIDES:
+        if fault := consent_fault(about["people"][side]["consent"]):
+            return f"{about['people'][side]['name']}: {fault}"
+    return None
 
 
 def _check_preview(path: Path) -> None:

@@ -364,3 +364,16 @@ def test_a_terminal_that_cannot_spell_a_name_is_no_traceback(project):
     (project / "faceit.yaml").write_text(text, encoding="utf-8")
     done = run("-m", "faceit", "status", cwd=project, env={"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"})
     assert done.returncode == 0 and "Zo\\xeb" in done.stdout
+
+
+def test_what_a_terminal_would_obey_is_escaped_in_complaints_and_answers(project, complaint, capfd):
+    file = project / "faceit.yaml"
+    said = complaint("convert", "x\x1b]0;owned\x07\u202e", "talk.mp4")
+    assert said.isprintable() and "\\x1b]0;owned" in said
+    file.write_text(file.read_text().replace("\npeople:", "\n\"pe\\e[2Jople\": 1\npeople:", 1))
+    assert complaint("status").isprintable()
+    (project / "models" / "old").mkdir(parents=True)
+    (project / "models" / "old" / "model.json").write_text('{"format": "\\u001b[2J"}')
+    file.unlink()
+    assert main(["init"]) == 0 and main(["status"]) == 0
+    assert "\x1b" not in capfd.readouterr().out

@@ -53,10 +53,13 @@ def test_a_comment_before_all_else_is_read_too(tmp_path, picture):
     assert comment_of(tmp_path / "a.jpg") == "é and 漢字"
 
 
-def test_a_jpegs_comment_is_cut_to_what_it_can_hold(tmp_path, picture):
-    write_image(tmp_path / "a.jpg", picture, comment="x" * 70_000)
+def test_a_jpegs_comment_is_all_there_or_refused(tmp_path, picture):
+    write_image(tmp_path / "a.jpg", picture, comment="x" * 65_000)
     assert comment_of(tmp_path / "a.jpg") == "x" * 65_000
     np.testing.assert_array_equal(read_image(tmp_path / "a.jpg").shape, picture.shape)
+    with pytest.raises(MediaError, match="does not fit into a JPEG"):
+        write_image(tmp_path / "b.jpg", picture, comment="é" * 32_501)
+    assert not (tmp_path / "b.jpg").exists()
 
 
 @pytest.mark.parametrize("kind", ["GIF", "WEBP", "lossless WEBP"])

@@ -80,3 +80,14 @@ def test_a_terminal_gets_a_bar_that_goes_away(monkeypatch, total, unit):
 def test_a_line_of_the_story_is_on_stdout(capsys):
     say("collins: 1,640 faces kept")
     assert capsys.readouterr().out == "collins: 1,640 faces kept\n"
+
+
+def test_what_a_terminal_would_obey_is_printed_as_an_escape(capsys, clock):
+    hostile = "a\x1b]0;title\x07\rb\u202ec\u200bd\x9b2J\u2028\ud800\te"
+    say(hostile + "\nsecond line, é 漢字")
+    with Progress(hostile) as shown:
+        clock[0] += 20
+        shown.update(1, "\x1b[2J")
+    said = capsys.readouterr().out
+    assert said.startswith("a\\x1b]0;title\\x07\\rb\\u202ec\\u200bd\\x9b2J\\u2028\\ud800\te\nsecond line, é 漢字\n")
+    assert all(c.isprintable() or c in "\n\t" for c in said) and "\\x1b[2J" in said

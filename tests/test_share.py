@@ -6,6 +6,7 @@ import io
 import json
 import os
 import pickle
+import shutil
 import stat
 import zipfile
 from dataclasses import replace
@@ -16,7 +17,7 @@ import pytest
 import safetensors.numpy
 
 from faceit.cli import main
-from faceit.config.project import Project
+from faceit.config.project import Person, Project
 from faceit.config.settings import PreprocessSettings
 from faceit.errors import FaceitError, WeightsError
 from faceit.images import write_image
@@ -281,7 +282,12 @@ def test_descriptions_with_wrong_types_are_sentences(shared, tmp_path, rng):
         ({"people": {**ABOUT["people"], "a": {"name": "ann"}}}, "consent"),
         ({"people": {**ABOUT["people"], "a": {"name": "ann", "consent": "  "}}}, "consent"),
         ({"people": {**ABOUT["people"], "b": {"name": "b/b", "consent": "x"}}}, "cannot be a person's name"),
-        ({"people": {**ABOUT["people"], "b": {"name": "bob", "consent": "yes\x1b[2J"}}}, "control characters"),
+        ({"people": {**ABOUT["people"], "b": {"name": "bob", "consent": "yes\x1b[2J"}}}, r"cannot be seen \(U\+001B\)"),
+        ({"people": {**ABOUT["people"], "b": {"name": "bob", "consent": "half \ud800"}}}, r"U\+D800"),
+        ({"people": {**ABOUT["people"], "b": {"name": "bob", "consent": "a\u202eb\rc"}}}, r"U\+202E"),
+        ({"people": {**ABOUT["people"], "b": {"name": "bob", "consent": "x faceit-note: {}"}}}, "mark the note"),
+        ({"people": {**ABOUT["people"], "b": {"name": "bob", "consent": "x" * 1001}}}, "1,001 characters: shorten it"),
+        ({"people": {**ABOUT["people"], "b": {"name": "bob", "consent": "N/A"}}}, "bob: 'N/A' is no consent"),
         ({"preset": {**to_json(SMALL), "name": "sharp512"}}, "'sharp512' is not known here"),
         ({"preset": {**to_json(SMALL), "size": "64"}}, "setting size is '64'"),
         ({"preset": {**to_json(SMALL), "batch_size": [16]}}, "setting batch_size"),
@@ -346,3 +352,21 @@ def test_a_name_in_use_is_kept(shared, tmp_path):
     (folder / "mine").write_text("mine", encoding="utf-8")
     _refused(shared[1], tmp_path / "root", "models/a2b is there already")
     assert (folder / "mine").read_text(encoding="utf-8") == "mine"
+
+
+def test_import_says_where_a_name_has_another_consent_here(shared, tmp_path, capsys):
+    ann, bob = Person("ann", (), "Ann, my neighbour"), Person("bob", (), ABOUT["people"]["b"]["consent"])
+    project = replace(_project(tmp_path), people={"ann": ann, "bob": bob})
+    import_model(project, shared[1], "other")
+    said = capsys.readouterr().out
+    assert "! ann is in faceit.yaml too, with another consent (Ann, my neighbour)" in said and "! bob" not in said
+
+
+def test_a_model_without_a_consent_is_not_exported(shared, tmp_path):
+    folder = tmp_path / "models" / "a2b"
+    shutil.copytree(shared[0].model_dir("a2b"), folder)
+    people = {**ABOUT["people"], "a": {"name": "ann", "consent": "todo"}}
+    (folder / MODEL).write_text(json.dumps({**ABOUT, "people": people}), encoding="utf-8")
+    with pytest.raises(WeightsError, match="ann: 'todo' is no consent: say in words how"):
+        export_model(_project(tmp_path), "a2b", tmp_path / "x.faceit")
+    assert not (tmp_path / "x.faceit").exists()

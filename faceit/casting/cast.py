@@ -43,6 +43,13 @@ class Limits:
     strangers: bool = False
 
 
+@dataclass
+class CastTally(Tally):
+    """Also what only whole videos tell; ``Tally`` itself is in the keys of kept faces."""
+
+    twice: int = 0  # frames with several faces that are theirs, of which one is swapped
+
+
 class SwapRule(NamedTuple):
     """Whose faces a swap takes (None: everyone's), and when it is only partly seen."""
 
@@ -171,8 +178,12 @@ class Cast:
     def _choose(self, faces: list[SwapFace]) -> list[SwapFace]:
         if self.identity is None:
             return faces
-        theirs = [face for face in faces if self._judged[face.track].verdict == "theirs"]
+        theirs = self.theirs(faces)
         return [min(theirs, key=lambda face: self._judged[face.track].distance)] if theirs else []
+
+    def theirs(self, faces: list[SwapFace]) -> list[SwapFace]:
+        """The faces of a frame that are the person's; where everyone is swapped, none."""
+        return [] if self.identity is None else [f for f in faces if self._judged[f.track].verdict == "theirs"]
 
 
 class Casts:
@@ -188,7 +199,7 @@ class Casts:
         return [_shared([[replace(face, swap=i) for face in faces] for i, faces in enumerate(frame)])
                 for frame in zip(*each, strict=True)]  # fmt: skip
 
-    def count(self, tally: Tally) -> int:
+    def count(self, tally: CastTally) -> int:
         """Go through all parts and tally their frames; how many have a face to swap."""
         swapped = 0
         for part in range(self.parts):
@@ -197,6 +208,7 @@ class Casts:
                 is_seen, is_chosen = any(seen for _, _, seen in each), any(chosen for _, chosen, _ in each)
                 swapped += is_seen
                 tally.turned_away += is_chosen and not is_seen
+                tally.twice += any(len(cast.theirs(one[0])) > 1 for cast, one in zip(self.casts, each, strict=True))
                 if not is_chosen:
                     nearest = min(each, key=lambda one: min((f.distance for f in one[0]), default=0.0))
                     tally.missed(nearest[0])

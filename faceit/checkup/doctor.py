@@ -17,6 +17,7 @@ from faceit.checkup.installed import check_libraries, check_python, reinstall_st
 from faceit.checkup.machine_findings import check_disk, check_memory
 from faceit.checkup.project_findings import check_people, check_project, preset_of
 from faceit.config.settings import PreprocessSettings
+from faceit.plain_text import escaped
 
 
 def doctor(file: Path | None) -> int:
@@ -24,7 +25,7 @@ def doctor(file: Path | None) -> int:
     counts = {OK: 0, WORSE: 0, FAIL: 0}
     for line in check(file):
         counts[line.mark] += 1
-        print(line, flush=True)
+        print(escaped(str(line)), flush=True)
     if not counts[FAIL]:
         better = f" {_things(counts[WORSE])} could be better; see ! above." if counts[WORSE] else ""
         print(f"All is well.{better}")

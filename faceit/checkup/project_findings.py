@@ -91,7 +91,8 @@ def youtube_to_download(project) -> list[str]:
     from faceit.media.fetch_record import find_video
 
     videos = [video for person in project.people.values() for video in person.videos]
-    return [video.url for video in videos if YOUTUBE.match(video.url) and find_video(project.video_stem(video)) is None]
+    waiting = [video for video in videos if YOUTUBE.match(video.url) and find_video(project.video_stem(video)) is None]
+    return [project.shown_video(video) for video in waiting]
 
 
 def preset_of(project, swap) -> str:

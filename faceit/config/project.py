@@ -5,11 +5,12 @@ parts of paths only when they match ``NAME``.
 """
 
 import hashlib
+import os
 import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 from faceit.config.settings import (
     ConvertSettings,
@@ -148,9 +149,19 @@ class Project:
         return self.data / "output" / swap
 
     def shown(self, path: Path) -> str:
-        """A path as files say it: from the project's folder on where it is inside, so that a project can be moved."""
-        path = Path(path).absolute()
-        return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else path.as_posix()
+        """A path as results say it: from the project's folder on where it is inside, so that a project can be moved,
+        and its name alone where it is not: other folders are nobody's business."""
+        if not self.holds(path):
+            return Path(path).name
+        return Path(os.path.relpath(path, self.root)).as_posix()
+
+    def holds(self, path: Path) -> bool:
+        """Whether it lies in the project's folder."""
+        return Path(os.path.abspath(path)).is_relative_to(os.path.abspath(self.root))
+
+    def shown_video(self, video: Video) -> str:
+        """What a video was taken from, as results say it."""
+        return shown_url(video.url) if video.file is None else self.shown(video.file)
 
     def person(self, name: str) -> Person:
         if name not in self.people:
@@ -192,11 +203,37 @@ def host_of(url: str) -> str | None:
         return None
 
 
+def shown_url(url: str) -> str:
+    """The address as it may be shown to anybody: without user and password, without the values of its query, where
+    tokens stand (but YouTube's ``v`` says which video it is), and without what follows a # or, in its path, a ;. The
+    name of a file comes as it is."""
+    url = url.strip()
+    has_scheme = re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", url) is not None
+    # typed without https://, it is an address where it has a password, or a host before its query
+    if not has_scheme and not re.match(r"[^/?#\s]*:[^/?#\s]*@[^/]|[\w-]+(\.[\w-]+)+(:\d+)?/[^?]*\?", url):
+        return url
+    try:
+        parts = urlsplit(url if has_scheme else f"//{url}")
+    except ValueError:  # a bracket alone: nobody knows where its host ends
+        return url.partition("?")[0].partition("#")[0].rpartition("@")[2]
+    query = "&".join(_shown_value(*part.partition("=")) for part in parts.query.split("&")) if parts.query else ""
+    path = re.sub(r";[^/]*", "", parts.path)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], path, query, "")).removeprefix("//")
+
+
+def _shown_value(key: str, sign: str, value: str) -> str:
+    """One part of an address's query: "v=abcDEF12345", "token=...", or "..." for a value without a key."""
+    if key == "v" and re.fullmatch(r"[A-Za-z0-9_-]{1,16}", value):
+        return f"v={value}"
+    return f"{key}=..." if sign else "..."
+
+
 def video_name(url: str, start: float | None = None, end: float | None = None) -> str:
     """A short readable name for a video, made from its URL or file name, unique by a hash of URL and range."""
     if "://" in url and host_of(url):
         parts = urlsplit(url)
-        words = parse_qs(parts.query).get("v", [""])[0] or Path(parts.path.rstrip("/")).stem or parts.netloc
+        words = parse_qs(parts.query).get("v", [""])[0] or Path(parts.path.rstrip("/")).stem
+        words = words or parts.netloc.rpartition("@")[2]
     else:
         words = Path(url).stem
     slug = re.sub(r"[^A-Za-z0-9]+", "-", words).strip("-")[:40] or "video"

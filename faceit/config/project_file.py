@@ -1,5 +1,7 @@
 """The project's YAML file: read, checked, and turned into a Project."""
 
+import contextlib
+import os
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -7,6 +9,7 @@ from typing import NoReturn
 
 import yaml
 
+from faceit.config.consent import consent_fault
 from faceit.config.project import (
     NAME,
     NAME_RULE,
@@ -17,6 +20,7 @@ from faceit.config.project import (
     Video,
     host_of,
     parse_time,
+    shown_url,
     video_name,
 )
 from faceit.config.setting import settings_of
@@ -32,10 +36,17 @@ from faceit.config.settings import (
     nearest,
     shown,
 )
+from faceit.config.yaml_hints import BACKSLASH, address_fault, comment_after, path_fault, space_hint
 from faceit.config.yaml_text import composed
 from faceit.errors import ConfigError
+from faceit.plain_text import is_unseen
 
-MOST_NODES = 100_000  # of a YAML file, aliases counted each time; ten thousand videos are half of it
+MOST_BYTES = 1_000_000  # of a YAML file; ten thousand videos are half of it, and the parser takes a second for 50 kB
+MOST_NODES = 100_000  # of it, aliases counted each time
+LONGEST_KEY, LONGEST_NUMBER = 100, 400  # characters
+NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+# decimal, or minutes and seconds; YAML also has octal, hexadecimal and binary numbers, and _ between digits
+PLAIN_INT = re.compile(r"[-+]?(0|[1-9][0-9]*)(:[0-5]?[0-9])*")
 
 
 def load_project(file: Path) -> Project:
@@ -45,7 +56,15 @@ def load_project(file: Path) -> Project:
     except RuntimeError:
         raise ConfigError(f"{file}: there is no such home folder; give the whole path of the YAML file.") from None
     try:
-        text = file.read_text(encoding="utf-8")
+        if file.exists() and not file.is_file() and not file.is_dir():  # a pipe or a device may never end
+            raise ConfigError(f"{file} is no plain file: name the project's YAML file with --config.")
+        with file.open("rb") as opened:
+            content = opened.read(MOST_BYTES + 1)
+        if len(content) > MOST_BYTES:
+            raise ConfigError(
+                f"{file} has more than {MOST_BYTES / 1e6:g} MB, which no project has: name the YAML file with --config."
+            )
+        text = content.decode("utf-8")
     except FileNotFoundError:
         raise ConfigError(
             f"{file} is not there: write one with `python faceit.py init`, or name yours with --config."
@@ -64,10 +83,12 @@ class _Reader:
     """Turns the YAML's nodes into a Project, and knows on which line everything was said."""
 
     def __init__(self, file: Path, text: str):
-        self.file = file
+        self.file, self.text = file, text
+        self.text_lines = text.splitlines()
         self.lines: dict[str, int] = {}
+        self.cut_off: dict[str, str] = {}  # place -> what looks like the rest of a name, and is a comment to YAML
         self.nodes = 0
-        with composed(file, text) as (loader, node):
+        with composed(file, text, MOST_NODES) as (loader, node):
             if node is not None:
                 self._note_lines(node, "")
             self.root = {} if node is None else loader.construct_document(node)
@@ -80,7 +101,8 @@ class _Reader:
         if isinstance(node, yaml.MappingNode):
             seen = set()
             for key, value in node.value:
-                place = f"{path}.{key.value}" if path else str(key.value)
+                self._check_key(key)
+                place = f"{path}.{key.value}" if path else key.value
                 self.lines[place] = key.start_mark.line + 1
                 if place in seen:
                     raise ConfigError(f"{self.where(place)}: this key is there twice; take one out")
@@ -91,6 +113,29 @@ class _Reader:
                 place = f"{path}[{i}]"
                 self.lines[place] = value.start_mark.line + 1
                 self._note_lines(value, place, depth + 1)
+        elif isinstance(node, yaml.ScalarNode):
+            self._check_scalar(node, path)
+
+    def _check_key(self, key) -> None:
+        """Refuse what is no word before its text is made: a list of aliases as a key would be a billion."""
+        if not isinstance(key, yaml.ScalarNode) or len(key.value) > LONGEST_KEY:
+            is_word = isinstance(key, yaml.ScalarNode)
+            why = f"has more than {LONGEST_KEY} characters" if is_word else "is a list or a mapping"
+            raise ConfigError(f"{self.file.name} line {key.start_mark.line + 1}: this key {why}; write a word")
+
+    def _check_scalar(self, node, place: str) -> None:
+        """Refuse numbers that YAML takes for others than people do, and note names that it cuts off."""
+        if node.tag in NUMBERS and len(node.value) > LONGEST_NUMBER:  # of one with colons the time is quadratic
+            self.fail(place, "this number has too many digits")
+        if node.tag == NUMBERS[0] and not PLAIN_INT.fullmatch(node.value):
+            with contextlib.suppress(ValueError):
+                number = yaml.SafeLoader("").construct_yaml_int(node)
+                self.fail(place, f"YAML reads {node.value} as {number}; write it without a 0 in front, or {number}, "
+                          "or, where it is a name, in quotes")  # fmt: skip
+        if node.style is None:  # written without quotes
+            rest = comment_after(self.text_lines, node.end_mark.line, node.end_mark.column)
+            if rest:
+                self.cut_off[place] = rest
 
     def where(self, place: str) -> str:
         """'faceit.yaml line 7: people.collins.videos'."""
@@ -100,7 +145,8 @@ class _Reader:
         return f"{self.file.name}{f' line {self.lines[near]}' if near else ''}: {place}"
 
     def fail(self, place: str, text: str) -> NoReturn:
-        raise ConfigError(f"{self.where(place)}: {text}")
+        hint = space_hint(self.text, self.lines[place] - 1 if place in self.lines else None)
+        raise ConfigError(f"{self.where(place)}: {text}{hint}")
 
     def mapping(self, value, place: str, known=None) -> dict:
         if value is None:
@@ -147,8 +193,9 @@ class _Reader:
         place = f"people.{name}"
         value = self.mapping(value, place, ("portrait", "not", "consent", "videos", "photos"))
         consent = value.get("consent")
-        if not isinstance(consent, str) or not consent.strip():
-            self.fail(f"{place}.consent", "say how you may use this face, for example: consent: \"my own face\"")
+        fault = consent_fault(consent)
+        if fault or not isinstance(consent, str):
+            self.fail(f"{place}.consent", fault or "")
         portraits = self.paths(value.get("portrait") or f"data/persons/{name}.jpg", f"{place}.portrait")
         videos = value.get("videos") or []
         if not isinstance(videos, list):
@@ -187,15 +234,30 @@ class _Reader:
         for i, v in enumerate(values):
             if not isinstance(v, str) or not v.strip():
                 self.fail(f"{place}[{i}]" if isinstance(value, list) else place, "expected a file name, or a list")
-        return tuple(self.path(v, place) for v in values)
+        return tuple(self.path(v, f"{place}[{i}]" if isinstance(value, list) else place) for i, v in enumerate(values))
 
     def path(self, text: str, place: str) -> Path:
         if "\0" in text:
             self.fail(place, "a file name cannot hold a zero byte")
         try:
-            return self.file.parent / Path(text).expanduser()
+            path = self.file.parent / Path(text).expanduser()
         except RuntimeError:
             self.fail(place, f"there is no such home folder: {text}")
+        if not os.path.exists(path):
+            self.missing(text, place)
+        return path
+
+    def missing(self, text: str, place: str) -> None:
+        """A file may be on another machine, or come later; but a name that YAML or an editor has changed never will."""
+        if any(is_unseen(c) and c.isascii() for c in text):  # "C:\new\take" has the end of a line and a tab in it
+            self.fail(place, f"this file name has a control character in it; {BACKSLASH}")
+        fault = path_fault(text)
+        if fault:
+            self.fail(place, fault)
+        rest = self.cut_off.get(place) or self.cut_off.get(place.removesuffix(".url"))
+        if rest:
+            self.fail(place, f"no file {text!r:.80} is there, and YAML takes {rest!r:.80} for a comment; if it belongs "
+                      "to the name, put the whole name in quotes")  # fmt: skip
 
     def video(self, value, place: str) -> Video:
         if isinstance(value, str):
@@ -214,13 +276,15 @@ class _Reader:
         fps = value.get("fps")
         if fps is not None:
             fps = check_value(settings_of(PreprocessSettings)["fps"], fps, self.where(f"{place}.fps"))
+        if fault := address_fault(url):
+            self.fail(f"{place}.url", fault)
         is_url = re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", url) is not None
         if is_url and not url.lower().startswith(("http://", "https://")):
             self.fail(f"{place}.url", "only http and https URLs are fetched; for a file write its path alone")
         if is_url and not host_of(url):
-            self.fail(f"{place}.url", f"this is not a whole URL: {url}")
+            self.fail(f"{place}.url", f"this is not a whole URL: {shown_url(url)}")
         if re.match(r"(www\.[\w-]+\.\w+|(m\.)?youtube\.com|youtu\.be)/", url, re.IGNORECASE):
-            self.fail(f"{place}.url", f"write it as https://{url}")
+            self.fail(f"{place}.url", f"write it as https://{shown_url(url)}")
         file = None if is_url else self.path(url, f"{place}.url")
         return Video(url, name or video_name(url, start, end), start, end, fps, file)
 

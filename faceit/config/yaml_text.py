@@ -6,15 +6,30 @@ from pathlib import Path
 
 import yaml
 
+from faceit.config.yaml_hints import parse_hint, space_hint
 from faceit.errors import ConfigError
 
 
+class _BoundedLoader(yaml.SafeLoader):
+    """Stops at more nodes than the file can need, before they fill the memory."""
+
+    most_nodes = 0
+
+    def compose_node(self, parent, index):
+        self.most_nodes -= 1
+        if self.most_nodes < 0:
+            raise yaml.YAMLError("it has too many entries")
+        return super().compose_node(parent, index)
+
+
 @contextlib.contextmanager
-def composed(file: Path, text: str) -> Iterator[tuple[yaml.SafeLoader, yaml.Node | None]]:
+def composed(file: Path, text: str,
+             most_nodes: int = 1_000_000) -> Iterator[tuple[yaml.SafeLoader, yaml.Node | None]]:  # fmt: skip
     """(loader, root node) of a file's text, None where nothing stands there. ConfigError names the line where it is no
     YAML, also for what the loader raises within the block."""
     try:
-        loader = yaml.SafeLoader(text)
+        loader = _BoundedLoader(text)
+        loader.most_nodes = most_nodes
         try:
             yield loader, loader.get_single_node()
         finally:
@@ -22,6 +37,9 @@ def composed(file: Path, text: str) -> Iterator[tuple[yaml.SafeLoader, yaml.Node
     except yaml.MarkedYAMLError as e:
         mark = e.problem_mark or e.context_mark
         line = f" line {mark.line + 1}" if mark else ""
-        raise ConfigError(f"{file.name}{line}: this is not YAML: {e.problem or e.context}") from None
+        problem, lines = e.problem or e.context or "", text.splitlines()
+        said = lines[mark.line] if mark and mark.line < len(lines) else ""
+        hint = space_hint(text, mark.line if mark else None) or parse_hint(problem, said)
+        raise ConfigError(f"{file.name}{line}: this is not YAML: {problem:.200}{hint}") from None
     except (yaml.YAMLError, RecursionError, ValueError, TypeError) as e:
-        raise ConfigError(f"{file.name}: this is not YAML: {str(e).splitlines()[0]}") from None
+        raise ConfigError(f"{file.name}: this is not YAML: {str(e).splitlines()[0]:.200}") from None

@@ -10,22 +10,25 @@ from pathlib import Path
 import numpy as np
 
 from faceit import __version__
-from faceit.casting.cast import Cast, Casts, Limits, SwapRule
+from faceit.casting.cast import Cast, Casts, CastTally, Limits, SwapRule
 from faceit.casting.first_pass import see_faces
 from faceit.compose.blend import face_light
+from faceit.config.consent import consent_fault
 from faceit.config.project import Person, Project
 from faceit.config.settings import ConvertSettings, overridden
 from faceit.convert.painter import Painter, Swapper
 from faceit.errors import FaceitError
 from faceit.faces.detect import FaceFinder
 from faceit.faces.hands import HandFinder, HandFollower
-from faceit.faces.identity import Identity, Tally, learn_identity
+from faceit.faces.identity import Identity, learn_identity
 from faceit.media.formats import Encoding, Target, encoding_of, target
 from faceit.network.model_file import MODEL, WEIGHTS, about_crop, about_turns, read_about
 from faceit.network.swapmodel import load_model
+from faceit.progress import say
 
 # of a task: what no swapped picture depends on
 NO_PICTURE = ("video", "output", "overwrite", "compare", "layer", "several")
+UPRIGHT = "Does the picture lie on its side or upside down? Then turn it upright first."
 TURNED_ON = 25.0  # degrees; so much further than it was seen a face can be turned before it fades
 
 
@@ -49,7 +52,7 @@ class ConvertTask:
 
 
 @dataclass
-class ConvertCounts(Tally):
+class ConvertCounts(CastTally):
     """What became of the frames."""
 
     swapped: int = 0
@@ -81,7 +84,7 @@ class _Swap:
         """What is recorded of it."""
         return {
             "swap": self.name, "from": self.driver.name, "to": self.giver.name,
-            "consent": {p.name: p.consent for p in (self.driver, self.giver)},
+            "consent": merged_consents([{p.name: p.consent} for p in (self.driver, self.giver)]),
             "model": {"preset": self.about["preset"]["name"], "step": self.about.get("step"),
                       "align": about_crop(self.about).name},
         }  # fmt: skip
@@ -182,11 +185,25 @@ class ConversionRequest:
         """What the result's note and story tell of it; of several swaps the first is named as the swap."""
         every = [swap.facts() for swap in self.swaps]
         facts = every[0] | {"everyone": self.task.everyone, "made": datetime.now(UTC).isoformat(timespec="seconds")}
+        if not self.settings.label:
+            facts["label"] = False
         if len(every) > 1:
             facts |= {key: " and ".join(one[key] for one in every) for key in ("from", "to")}
-            facts |= {"consent": {who: consent for one in every for who, consent in one["consent"].items()},
-                      "swaps": every}  # fmt: skip
+            facts |= {"consent": merged_consents([one["consent"] for one in every]), "swaps": every}
         return facts
+
+    def say_unlabelled(self) -> None:
+        """Where no label goes into the result, that is said: a YAML from elsewhere may have switched it off."""
+        if not self.settings.label:
+            say("  ! The result gets no AI MODIFIED label (label: false under convert:); its note says so.")
+
+    def say_twice(self, counts: ConvertCounts, what: str) -> None:
+        """That a person was there twice at a time, and once swapped; ``what`` is a picture, "frame"."""
+        if counts.twice:
+            what += "s" * (counts.twice > 1)
+            who = " or ".join(swap.driver.name for swap in self.swaps)
+            say(f"  ! {who} is more than once in {counts.twice:,} {what} (a mirror, a split screen?): only the "
+                "likest face is swapped there; --everyone swaps every face.")  # fmt: skip
 
     def nobody(self, counts: ConvertCounts, what: str) -> FaceitError:
         """Why nothing was swapped in ``what``, for instance "the 40 frames of talk.mp4"."""
@@ -198,12 +215,12 @@ class ConversionRequest:
                 "that show that, or set max_yaw: 90 under convert."
             )
         if identity is None or not counts.someone_else:
-            return FaceitError(f"No face in any of {what}: nothing to swap.")
+            return FaceitError(f"No face in any of {what}: nothing to swap. {UPRIGHT}")
         are = "is" if len(self.swaps) == 1 else "are"
         return FaceitError(
             f"{who} {are} in none of {what}: the nearest face is {counts.nearest:.2f} away (tolerance "
             f"{identity.tolerance:.2f}). Is the portrait right? --everyone swaps every face, --reverse the other "
-            "person's."
+            f"person's. {UPRIGHT}"
         )
 
 
@@ -255,11 +272,26 @@ def learn_driver(project: Project, driver: Person, settings: ConvertSettings,
                           refused=driver.refused, tolerance=settings.tolerance or project.preprocess.tolerance)
 
 
+def merged_consents(consents: list[dict[str, str]]) -> dict[str, str]:
+    """Those of several swaps, by person: models from different places may know one name with different consents."""
+    merged: dict[str, str] = {}
+    for who, words in (pair for one in consents for pair in one.items()):
+        merged[who] = words if merged.get(who, words) == words else f"{merged[who]}; {words}"
+    return merged
+
+
 def people_of(project: Project, about: dict) -> dict[str, Person]:
-    """The model's people: as the YAML has them, or, for a model from elsewhere, with the portrait's usual place."""
+    """The model's people: as the YAML has them, or, for a model from elsewhere, with the portrait's usual place.
+    Where the YAML's consent is another than the model's, theirs is both: the one is for the faces that trained, the
+    other for the footage. FaceitError where the model has none that counts, and the YAML does not know the person."""
     people = {}
     for side in ("a", "b"):
         name, consent = (about["people"][side][key] for key in ("name", "consent"))
         usual = Person(name, (project.data / "persons" / f"{Path(name).name}.jpg",), consent)
-        people[side] = project.people.get(name, usual)
+        own = project.people.get(name)
+        if own is None and (fault := consent_fault(consent)):
+            raise FaceitError(f"{MODEL}: {name}: {fault}; or list {name} with a consent in {project.file.name}.")
+        if own is not None and consent_fault(consent) is None and own.consent != consent.strip():
+            own = replace(own, consent=f"{consent.strip()}; for the footage: {own.consent}")
+        people[side] = own or usual
     return people

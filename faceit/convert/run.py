@@ -10,6 +10,7 @@ import numpy as np
 
 from faceit.casting.cast import Casts
 from faceit.casting.weak import WeakFace, weakest
+from faceit.config.elsewhere import remember
 from faceit.config.project import Project, Video, video_name
 from faceit.config.settings import ConvertSettings
 from faceit.convert.cast_page import write_page
@@ -30,7 +31,7 @@ from faceit.media.fetch_record import Download
 from faceit.media.formats import LONGEST_MOVING, MOVING, Target
 from faceit.media.frame_at import frame_at
 from faceit.media.probe import VideoInfo, frame_size, probe, used_seconds
-from faceit.media.provenance import Label, note, read_note
+from faceit.media.provenance import Label, earlier_notes, note, read_note
 from faceit.pages.values import clock
 from faceit.progress import Progress, duration, say
 
@@ -69,6 +70,9 @@ def convert(project: Project, task: ConvertTask, settings: ConvertSettings | Non
     if kind.pictures:
         check_sequence(output)
     _refuse_too_long(kind, info, task)
+    before = earlier_notes(source)
+    note(request.facts() | before)  # where it is too long, that is said before the work begins
+    request.say_unlabelled()
     conversion = _conversion(request, source, output, portraits, beside=compared is not None, layer=layer)
     settings, counts = conversion.settings, ConvertCounts()
     with conversion.opened():
@@ -79,7 +83,7 @@ def convert(project: Project, task: ConvertTask, settings: ConvertSettings | Non
         if counts.swapped:
             for loss in losses(info, task.start, task.end, conversion.reach, conversion.missing):
                 say(f"  ! {source.name}: {loss}.")
-            facts = request.facts()
+            facts = request.facts() | before
             comment = note(facts)
             conversion.paint(painter, casts)
             whole = conversion.finish(comment)
@@ -92,6 +96,7 @@ def convert(project: Project, task: ConvertTask, settings: ConvertSettings | Non
     if not counts.swapped:
         raise request.nobody(counts, f"the {counts.frames:,} frames of {source.name}")
     _tell(result, source)
+    request.say_twice(counts, "frame")
     return result
 
 
@@ -130,6 +135,8 @@ def preview(project: Project, task: ConvertTask, count: int, settings: ConvertSe
         raise FaceitError(f"{source} is no video: --preview is for those; convert it as it is.")
     info, height = probe(source), request.settings.height
     output = output_of(project, task, source, Target(USUAL, "h264"))
+    comment = note(request.facts() | earlier_notes(source))
+    request.say_unlabelled()
     request.learn(portraits)
     converter = request.converter()
     begin = task.start or 0.0
@@ -154,9 +161,10 @@ def preview(project: Project, task: ConvertTask, count: int, settings: ConvertSe
         raise FaceitError(f"{source} has no picture in the part asked for.")
     path = output.with_name(f"{output.stem}-preview.jpg")  # also where a picture's name was asked for
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_image(path, grid(pairs, 2 if len(pairs) > 3 else 1), comment=note(request.facts()))
+    write_image(path, grid(pairs, 2 if len(pairs) > 3 else 1), comment=comment)
     counts = converter.counts
     say(f"{counts.frames:,} frames of {source.name}: {counts.words()}. Look at {path}")
+    request.say_twice(counts, "frame")
     return path
 
 
@@ -257,7 +265,9 @@ def _write_story(project: Project, task: ConvertTask, result: ConvertResult, fac
         "counts": asdict(counts), "settings": asdict(settings),
         "seconds": round(result.seconds, 1),
     }  # fmt: skip
-    write_text(own(result.output, ".json"), json.dumps(story, indent=1))
+    written = own(result.output, ".json")
+    write_text(written, json.dumps(story, indent=1))
+    remember(project, written, {"source": [source], "portraits": list(portraits)})
 
 
 def _tell(result: ConvertResult, source: Path) -> None:

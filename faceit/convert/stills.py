@@ -11,7 +11,7 @@ from faceit.convert.request import ConversionRequest, ConvertCounts, Converter, 
 from faceit.errors import FaceitError, MediaError
 from faceit.files import write_text
 from faceit.images import read_image, resize, write_image
-from faceit.media.provenance import Label, note, read_note
+from faceit.media.provenance import Label, earlier_notes, note, read_note
 from faceit.media.side_by_side import WAYS
 from faceit.picture_files import is_picture, pictures_in
 from faceit.progress import Progress, say
@@ -56,6 +56,8 @@ def convert_stills(request: ConversionRequest, source: Path, stills: list[Path],
     _check(jobs)
     if not folder:
         _refuse(jobs, [], task.overwrite)  # before anything is loaded
+    note(request.facts())  # where it is too long, that is said before the work begins
+    request.say_unlabelled()
     request.learn(portraits)
     key = request.key([])
     done = [job for job in jobs if folder and not task.overwrite and _is_done(job, key)]
@@ -83,6 +85,7 @@ def convert_stills(request: ConversionRequest, source: Path, stills: list[Path],
     beside = None if folder else jobs[0].beside
     before = f", {len(done):,} done before" if done else ""
     say(f"{source.name}: {len(jobs):,} {'photos' if len(jobs) > 1 else 'photo'}, {converter.counts.words()}{before}.")
+    request.say_twice(converter.counts, "photo")
     say(f"Wrote {target}" + (f" and {beside}" if beside else ""))
     if failed:
         raise FaceitError(f"{len(failed):,} of {len(jobs):,} photos could not be read; see above.")
@@ -113,9 +116,11 @@ def _converted(request: ConversionRequest, converter: Converter, job: _Job, fact
     """Convert one photo, and add its result to ``written``; what is wrong with it where it cannot be read."""
     try:
         picture = read_image(job.still)
+        facts = facts | {"photo": job.stamp()} | earlier_notes(job.still)
+        note(facts)  # that it fits is tried before the work
     except MediaError as error:
         return error
-    _convert(request, converter, picture, job, facts | {"photo": job.stamp()}, written)
+    _convert(request, converter, picture, job, facts, written)
     return None
 
 

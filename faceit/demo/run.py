@@ -21,6 +21,7 @@ from faceit.faces.detect import FaceFinder
 from faceit.faces.identity import portrait_face
 from faceit.files import read_json, write_text
 from faceit.images import grid, write_image
+from faceit.media.provenance import note, read_note
 from faceit.media.server import serve_folder
 from faceit.media.video import read_frames
 from faceit.progress import duration, say
@@ -134,7 +135,8 @@ def _still(path: Path, output: Path) -> None:
     comparison = output.with_name(f"{output.stem}-side-by-side.mp4")
     moments = [TALK_S * part for part in (0.1, 0.35, 0.6, 0.85)]
     frames = [next(read_frames(comparison, start=at, end=at + 1))[1] for at in moments]
-    write_image(path, grid(frames, columns=2), quality=88)
+    facts = read_note(comparison)
+    write_image(path, grid(frames, columns=2), quality=88, comment=note(facts) if facts else "")
 
 
 def _say_where(folder: Path, project: Project, output: Path, seconds: float) -> None:

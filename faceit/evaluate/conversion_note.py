@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from faceit.config.elsewhere import recall
 from faceit.config.project import Project, parse_time
 from faceit.config.settings import ConvertSettings, check
 from faceit.convert.output_names import own
@@ -33,9 +34,11 @@ def converted_video(project: Project, swap: str, file: Path, source: Path | None
                                                                         note.get("end")))  # fmt: skip
         if source is not None and "end" not in note:  # it is not recorded how much of the source was converted
             end = min((begin or 0.0) + length, probe(original).duration)
+        portraits = [str(name) for name in note.get("portraits") or ()]
+        noted = recall(project, note_file, "portraits", portraits)
         video = ConvertedVideo(
             file, original, begin, end, note.get("everyone") is True,
-            portraits=tuple(project.root / path for path in note.get("portraits") or ()),
+            portraits=tuple(noted or [project.root / name for name in portraits]),
             settings=check(ConvertSettings, note.get("settings") or {}, lambda key: key),
             frames_per_second=_speed(note), crop=_crop(project, swap, note), yaw=turns_of(note.get("yaw")),
         )  # fmt: skip
@@ -52,7 +55,8 @@ def converted_video(project: Project, swap: str, file: Path, source: Path | None
 def _noted_source(project: Project, note: dict, file: Path) -> Path:
     listed = note.get("source_file")
     if isinstance(listed, str):
-        return project.root / listed
+        noted = recall(project, own(file, ".json"), "source", [listed])
+        return noted[0] if noted else project.root / listed
     raise FaceitError(
         f"{own(file, '.json').name} beside {file.name} does not say what it was made from: name the source "
         "with --source FILE (and --start)."

@@ -10,10 +10,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from faceit.config.elsewhere import recall
 from faceit.config.project import Project
 from faceit.errors import FaceitError, MediaError
 from faceit.evaluate.frames_csv import read_frames_csv
-from faceit.evaluate.report_sources import sources
+from faceit.evaluate.report_sources import earlier, sources
 from faceit.evaluate.report_training import settings, training
 from faceit.evaluate.video_pair import VideoPair, video_name
 from faceit.files import write_text
@@ -86,6 +87,9 @@ class _Report:
         self.project, self.file, self.results = project, evaluation, results
         self.who = figures.people(results)
         self.videos = [part(video) for video in items(results, "videos")]
+        noted = recall(project, evaluation, "source", [text(video, "source") or "" for video in self.videos])
+        if noted:  # outside of the project, the evaluation names them only
+            self.videos = [video | {"source": str(path)} for video, path in zip(self.videos, noted, strict=True)]
         self.pairs = {i: VideoPair(evaluation.parent, video, results) for i, video in enumerate(self.videos)}
         self.rows = read_frames_csv(self.beside(FRAMES))
 
@@ -113,7 +117,7 @@ class _Report:
             "identity": figures.identity(self.results), "expression": figures.expression(self.results),
             "groups": figures.groups(self.results), "coverage": figures.coverage(self.results),
             **self._timelines(worst), **training(self.project, self.results), **self._faces(),
-            "sources": sources(self.project, self.results), **self._method(),
+            "sources": sources(self.project, self.results), "earlier": earlier(self.results), **self._method(),
         }  # fmt: skip
 
     def _head(self) -> dict:

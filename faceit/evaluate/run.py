@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from faceit import __version__
+from faceit.config.elsewhere import remember
 from faceit.config.project import Person, Project
 from faceit.config.settings import ConvertSettings
 from faceit.convert.output_names import USUAL, own
@@ -34,6 +35,7 @@ from faceit.measure.words import summary as words
 from faceit.media.fetch_record import find_video
 from faceit.media.formats import CONTAINERS
 from faceit.media.probe import probe
+from faceit.media.provenance import earlier_notes
 from faceit.network.model_file import SIDES, read_about
 from faceit.network.swapmodel import SwapModel, load_model
 from faceit.progress import say
@@ -181,6 +183,7 @@ def _evaluate(project: Project, swapped: EvaluatedSwap, videos: list[ConvertedVi
     table = path.with_name(path.name.removesuffix(NAME) + TABLE)
     write_text(table, meter.table.text())
     write_text(path, json.dumps(results, indent=1))
+    remember(project, path, {"source": [video.source for video in videos]})
     for line in results["summary"]:
         say(line)
     say(f"Figures are in {path} and {table.name}.")
@@ -201,8 +204,10 @@ def _measure(project: Project, swapped: EvaluatedSwap, videos: list[ConvertedVid
             if key not in identities:
                 identities[key] = learn_driver(project, swapped.driver, video.settings, video.portraits)
             identity = identities[key]
-        places = {"file": _relative(video.file, folder), "source": _relative(video.source, folder)}
-        listed.append(places | meter.measure(i, video, identity))
+        near = project.holds(video.source) and project.holds(folder)
+        places = {"file": _relative(video.file, folder),
+                  "source": _relative(video.source, folder) if near else video.source.name}  # fmt: skip
+        listed.append(places | earlier_notes(video.source) | meter.measure(i, video, identity))
     return listed
 
 

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from faceit.config.project import shown_url
+
 UPGRADE = "pip install --upgrade yt-dlp yt-dlp-ejs"
 COOKIES = "set cookies_from_browser (firefox, chrome ...) to a browser that is logged in"
 
@@ -89,8 +91,8 @@ _MAY_NEED_RUNTIME = ("bot", "forbidden", "format", "cut", "other")
 
 
 def short_address(url: str) -> str:
-    """The address in a short, readable form."""
-    text = re.sub(r"^https?://(www\.)?", "", url.strip())
+    """The address in a short, readable form, without secrets."""
+    text = re.sub(r"^https?://(www\.)?", "", shown_url(url), flags=re.IGNORECASE)
     return text if len(text) <= 80 else text[:77] + "..."
 
 
@@ -192,6 +194,7 @@ def _detail(error: BaseException) -> str:
     text = next((line.strip() for line in _without_prefix(chosen).splitlines() if line.strip()), type(chosen).__name__)
     text = re.split(r"; please report this issue|\(caused by|\. Giving up after|: See +https?:", text)[0]
     text = re.sub(r"^HTTPS?Connection\w*\([^)]*\):\s*|^<[^>]* object at 0x\w+>:?\s*", "", text)
+    text = re.sub(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>]+", lambda found: shown_url(found[0]), text)
     return (text if len(text) <= 160 else text[:157] + "...").strip().rstrip(".:;")
 
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from faceit.config.project import shown_url
 from faceit.errors import MediaError
 from faceit.files import read_json, replacing
 from faceit.media.fetch_errors import short_address
@@ -49,8 +50,9 @@ def find_video(stem: Path) -> Path | None:
 def find_download(job: Download) -> Path | None:
     """The existing video with exactly this address, height and range; None if there is none."""
     facts = _facts_of(job.stem)
-    same = all(facts.get(key) == getattr(job, key) for key in ("url", "height", "start", "end"))
-    return find_video(job.stem) if same else None
+    same = all(facts.get(key) == getattr(job, key) for key in ("height", "start", "end"))
+    is_its_url = facts["asked"] == _digest(job.url) if "asked" in facts else facts.get("url") == job.url
+    return find_video(job.stem) if same and is_its_url else None
 
 
 def parts_folder(job: Download) -> Path:
@@ -109,7 +111,8 @@ def _facts(job: Download, info: dict, path: Path, name: str) -> dict[str, Any]:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return {
         "file": name,
-        "url": job.url,
+        "url": shown_url(job.url),
+        "asked": _digest(job.url),  # the whole address, with what is in it of passwords and tokens
         "id": info.get("id"),
         "title": info.get("title"),
         "uploader": info.get("uploader") or info.get("channel"),
@@ -124,6 +127,10 @@ def _facts(job: Download, info: dict, path: Path, name: str) -> dict[str, Any]:
         "fetched": datetime.now(UTC).isoformat(timespec="seconds"),
         "yt_dlp": version,
     }
+
+
+def _digest(url: str) -> str:
+    return hashlib.sha256(url.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _facts_of(stem: Path) -> dict:

@@ -9,6 +9,7 @@ from faceit.errors import MediaError
 from faceit.files import replacing
 from faceit.media import process
 from faceit.media.container import source_input
+from faceit.media.container import tags as tags_of
 from faceit.media.extras import attachments, left_out
 from faceit.media.formats import CONTAINERS, Container
 from faceit.media.probe import clock_jumps, decodable, late_by, opened
@@ -18,6 +19,8 @@ from faceit.media.video import SEEK_MARGIN_S, seek
 SOUND_BITRATE = "192k"
 TRIED_S = 2.0  # of sound, tried before hours of work
 TEXTS = frozenset({"mov_text", "subrip", "ass", "ssa", "webvtt", "text"})  # subtitles that are text, not pictures
+# the source's own tags that are copied: others tell where, when and with what somebody filmed, and who
+KEPT_TAGS, KEPT_OF_STREAMS = ("title",), ("title", "language")
 NO_STREAM = "v:99?"  # maps an optional stream that does not exist, so that the input's chapters are taken
 
 
@@ -45,7 +48,8 @@ def mux(
     streams = _streams(source) if source else []
     sounds = [s for s in streams if s.kind == "audio"]
     texts = [s for s in streams if s.kind == "subtitle" and (s.codec in kind.texts or s.codec in TEXTS)]
-    tags = [f"{key}={value}" for key, value in (("title", title), ("comment", comment)) if value]
+    said = {key: value for key, value in (("title", title), ("comment", comment)) if value}
+    tags = [f"{key}={value}" for key, value in ((_kept_tags(source) if source else {}) | said).items()]
     with replacing(out, error=MediaError) as part, tempfile.TemporaryDirectory(prefix="faceit-") as folder:
         cut = _cut(rest, texts, Path(folder))
         for copy, words in _attempts(kind, sounds, [] if cut is None else texts):
@@ -89,7 +93,7 @@ class _Stream:
     index: int  # in the file
     codec: str
     late_s: float
-    language: str
+    tags: dict[str, str]  # those that go along
 
 
 @dataclass(frozen=True)
@@ -113,10 +117,16 @@ def _streams(path: Path) -> list[_Stream]:
         moves = clock_jumps(container)
         return [
             _Stream(s.type, s.index, s.codec_context.codec.canonical_name, late_by(container, s) if moves else 0.0,
-                    s.metadata.get("language", "und"))  # fmt: skip
+                    {key: s.metadata[key] for key in KEPT_OF_STREAMS if s.metadata.get(key)})  # fmt: skip
             for s in (*container.streams.audio, *container.streams.subtitles)
             if decodable(s)
         ]
+
+
+def _kept_tags(path: Path) -> dict[str, str]:
+    with opened(path) as container:
+        told = tags_of(container)
+    return {key: told[key] for key in KEPT_TAGS if told.get(key)}
 
 
 def _sounds_in(path: Path) -> int:
@@ -157,21 +167,28 @@ def _written(picture: Path, sounds: list[_Stream], texts: list[_Stream], cut: di
         inputs += [source[str(s.index)] for s in sounds] or [source[NO_STREAM]]
         for n, stream in enumerate(sounds):
             options |= _sound_options(n, kind, copy and stream.codec in kind.sounds)
-        if attached := attachments(rest.path, kind):
-            inputs += [source[str(index)] for index in attached]
-            options["c:t"] = "copy"
+            options |= _tag_options(f"a:{n}", 1 + n, stream)
         for n, stream in enumerate(texts):
             options[f"c:s:{n}"] = "copy" if stream.codec in kind.texts and stream.index not in cut else kind.text
+            options |= _tag_options(f"s:{n}", 1 + len(sounds) + n, stream)
             if stream.index in cut:
                 inputs.append(ffmpeg.input(process.file_name(cut[stream.index]))["s:0"])
-                options[f"metadata:s:s:{n}"] = f"language={stream.language}"
             else:
                 inputs.append(source[str(stream.index)])
-        options |= {"map_chapters": 1, "map_metadata": 1, "t": process.plain(rest.length)}
+        for place, index in enumerate(attachments(rest.path, kind), 1 + len(sounds) + len(texts)):
+            options |= {"c:t": "copy", f"map_metadata:s:{place}": f"1:s:{index}"}  # with their names and types
+            inputs.append(source[str(index)])
+        options |= {"map_chapters": 1, "map_metadata:s": -1, "t": process.plain(rest.length)}
         if rest.start > 0:
             options["copypriorss"] = 0  # otherwise seconds before the start are included, hidden by an edit list
     options |= {f"metadata:g:{n}": tag for n, tag in enumerate(tags)}
     return process.problem(process.command(ffmpeg.output(*inputs, process.file_name(part), **options)))
+
+
+def _tag_options(among: str, place: int, stream: _Stream) -> dict[str, str]:
+    """The tags of a stream of the result, which is ``among`` its kind ("a:0") and at ``place`` among all."""
+    places = zip(KEPT_OF_STREAMS, (place, among), strict=True)  # ffmpeg-python takes an option once: say it in two ways
+    return {f"metadata:s:{at}": f"{key}={stream.tags[key]}" for key, at in places if key in stream.tags}
 
 
 def _sound_options(n: int, kind: Container, copy: bool) -> dict:

@@ -4,13 +4,16 @@
 people modified by AI. The note is the file's comment, so that any player and file browser can show it.
 """
 
+import contextlib
 import json
 from pathlib import Path
 
 import numpy as np
 
 from faceit import __version__
+from faceit.config.consent import NOTE_MARK
 from faceit.errors import MediaError
+from faceit.images import LONGEST_COMMENT
 from faceit.media.container import open_to_read, tags
 from faceit.picture_files import PICTURE_ENDINGS, comment_of
 from faceit.planes import TO_YUV, Layer, Planes
@@ -20,7 +23,7 @@ LABEL_HEIGHT = 0.045  # the text's em, as a share of the frame's height
 SMALLEST_EM = 20  # px; capital letters are 0.73 em tall, so 14 px and more, legible in a 360 px picture
 LARGEST_PART, TINIEST_EM = 0.068, 10  # in smaller ones, a part of the width, so that the label spares the face; px
 PILL_OPACITY, TEXT_OPACITY = 0.55, 0.95
-NOTE_MARK = "faceit-note:"  # between the sentence and the JSON
+MOST_MARKS = 100  # in a comment that are tried: one is ours, others may stand in words that it holds
 
 
 class Label:
@@ -77,7 +80,8 @@ def note(swap_facts: dict) -> str:
     """The one-line metadata comment for a swapped video: a sentence for people, then JSON for programs.
 
     ``swap_facts`` is plain JSON data. ``from``, ``to`` (names of people) and ``consent`` (how their faces may be used:
-    a text, or a dict of person to text) are part of the sentence; the rest is only in the JSON.
+    a text, or a dict of person to text) are part of the sentence; the rest is only in the JSON. MediaError if it is
+    longer than the comment of any picture can be.
     """
     facts = {"faceit": __version__, **swap_facts}
     sentence = (
@@ -85,7 +89,13 @@ def note(swap_facts: dict) -> str:
         f"{facts.get('to', 'another person')} with faceit {facts['faceit']}. Consent: {_consent(facts.get('consent'))}."
     )
     packed = json.dumps(facts, ensure_ascii=False, separators=(",", ":"), sort_keys=True, default=str)
-    return f"{' '.join(sentence.split())} {NOTE_MARK} {packed}"
+    told = " ".join(sentence.replace(NOTE_MARK, "").split())
+    text = f"{told} {NOTE_MARK} {packed}".encode("utf-8", "replace").decode()  # half a character can be in no file
+    if (size := len(text.encode())) > LONGEST_COMMENT:
+        earlier = " and the notes of earlier swaps in the source" if facts.get("before") else ""
+        raise MediaError(f"The consents{earlier} do not fit into a result's note ({size:,} bytes of "
+                         f"{LONGEST_COMMENT:,}): shorten the consents in the YAML, or take fewer swaps.")  # fmt: skip
+    return text
 
 
 def read_note(path: Path | str) -> dict | None:
@@ -101,12 +111,29 @@ def read_note(path: Path | str) -> dict | None:
                 comment = tags(container).get("comment", "")
         except (av.error.FFmpegError, OSError) as error:
             raise MediaError(f"{path} cannot be read: {error.strerror or error}.") from error
-    _, mark, packed = comment.partition(NOTE_MARK)
+    rest = comment
+    for _ in range(MOST_MARKS):
+        _, mark, rest = rest.partition(NOTE_MARK)
+        if not mark:
+            break
+        with contextlib.suppress(ValueError, RecursionError):  # another program has cut or changed the comment
+            facts = json.loads(rest)
+            if isinstance(facts, dict):
+                return facts
+    return None
+
+
+def earlier_notes(path: Path | str) -> dict:
+    """What the note of whatever is made from a video or a picture tells of swaps that were made in that before:
+    {"before": their facts, the oldest first}, or nothing."""
     try:
-        facts = json.loads(packed) if mark else None
-    except ValueError:  # another program has cut or changed the comment
-        return None
-    return facts if isinstance(facts, dict) else None
+        last = read_note(path)
+    except MediaError:
+        last = None
+    if last is None:
+        return {}
+    before = last.pop("before", [])
+    return {"before": [*(before if isinstance(before, list) else []), last]}
 
 
 def _consent(consent) -> str:

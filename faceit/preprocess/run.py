@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
 
-from faceit.config.project import Person, Project, Video
+from faceit.config.project import Person, Project, Video, shown_url
 from faceit.config.track_choices import TrackChoices, read_choices, unmatched
 from faceit.errors import FaceitError, MediaError
 from faceit.faces.faceset import DONE, finished, iterate_table, present_names
@@ -143,7 +143,7 @@ def _fetched(project: Project, people: list[Person], meanwhile) -> Iterator[tupl
         name = job.stem.name
         news.ended(job)
         if not isinstance(got, Exception) and job in news.loaded:
-            say(f"{name}: {got.stat().st_size / 1e6:.1f} MB from {job.url}")
+            say(f"{name}: {got.stat().st_size / 1e6:.1f} MB from {shown_url(job.url)}")
         for person, video in wanted[name]:
             yield person, video, got
 
@@ -302,8 +302,8 @@ class Extraction:
         if self._holes and self.stop is not None:
             say(f"  ! {name}: {len(self._holes)} of {self.work.segments} parts of {self.step:.0f} s have no picture "
                 f"that can be read, the first at {self._holes[0][0]:.0f} s.")  # fmt: skip
-        about = {"video": self.video.url, "person": who, "settings": asdict(self.project.preprocess),
-                 "range": self.range}  # fmt: skip
+        about = {"video": self.project.shown_video(self.video), "person": who, "range": self.range,
+                 "settings": asdict(self.project.preprocess)}  # fmt: skip
         counts = self.work.finish(about, self.fps, self.identity)
         self._hold_out()
         say(f"{who}: {name}: {counts.sentence(who)}")
@@ -382,7 +382,7 @@ def _conclude(
     return (
         f"No face of {person.name} in {report.sources} source{'s' * (report.sources != 1)}: is "
         f"{person.portraits[0]} a good picture of them?{near} (tolerance {tolerance:g}; raise it with "
-        "care, to 0.65 at most)"
+        "care, to 0.65 at most). A video that lies on its side or upside down must be turned upright first."
     )
 
 

@@ -10,12 +10,12 @@ import numpy as np
 from faceit.config.project import Swap
 from faceit.config.settings import TrainSettings
 from faceit.errors import MediaError
-from faceit.images import write_image
 from faceit.network.history import HELD
 from faceit.network.swapmodel import SwapModel
 from faceit.progress import duration, say
 from faceit.train.checkpoints import RunState
 from faceit.train.face_pair import FacePair
+from faceit.train.labelled import write_labelled
 from faceit.train.loss_plot import loss_plot, preview_columns, preview_grid
 from faceit.train.tensorboard_log import TensorBoardLog
 from faceit.train.timelapse import FACES, Timelapse, film
@@ -52,9 +52,10 @@ class Reporter:
         self._written(lambda: self._write(picture, at, keep))
 
     def _write(self, picture: np.ndarray, at: RunState, keep: bool) -> None:
-        write_image(self.folder / "preview.jpg", picture, quality=90)
+        words = f"step {at.step:,}, {duration(at.seconds)}"
+        write_labelled(self.folder / "preview.jpg", picture, self._facts, words, 90)
         if keep:
-            write_image(self.folder / PREVIEWS / f"{at.step:08d}.jpg", picture, quality=85)
+            write_labelled(self.folder / PREVIEWS / f"{at.step:08d}.jpg", picture, self._facts, words, 85)
         loss_plot(self.folder / "loss.png", at.history, self.names, at.events)
 
     def wants_moment(self, done: float) -> bool:
@@ -66,18 +67,22 @@ class Reporter:
         if (timelapse := self._timelapse) is None:
             return
         picture = preview_grid(preview_columns(model, pair, FACES), self.names)
-        self._written(lambda: timelapse.keep(picture, at.step, at.seconds, done))
+        self._written(lambda: timelapse.keep(picture, at.step, at.seconds, done, self._facts))
+
+    @property
+    def _facts(self) -> dict:
+        """What the note of a picture that is made now tells."""
+        people = (self.swap.a, self.swap.b)
+        return {"swap": self.swap.name, "from": people[0].name, "to": people[1].name,
+                "consent": {person.name: person.consent for person in people},
+                "made": datetime.now(UTC).isoformat(timespec="seconds")}  # fmt: skip
 
     def film(self, model: dict) -> None:
         """The video of the timelapse; ``model`` is what its note says of the network."""
         if self._timelapse is None:
             return
-        people = (self.swap.a, self.swap.b)
-        facts = {"swap": self.swap.name, "from": people[0].name, "to": people[1].name,
-                 "consent": {person.name: person.consent for person in people}, "model": model,
-                 "made": datetime.now(UTC).isoformat(timespec="seconds")}  # fmt: skip
         try:
-            video = film(self.folder, facts)
+            video = film(self.folder, self._facts | {"model": model})
         except MediaError as e:
             say(f"The timelapse is left out, its pictures are kept: {str(e).rstrip('.')}.")
             return

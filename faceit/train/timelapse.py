@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from faceit.errors import MediaError
-from faceit.images import read_image, with_caption, write_image
+from faceit.images import read_image
 from faceit.progress import duration
+from faceit.train.labelled import write_labelled
 
 FOLDER, VIDEO = "timelapse", "timelapse.mp4"
 MOMENTS = 100  # of the whole run
@@ -15,7 +16,7 @@ FACES = 3  # a side
 LEAST_S = 3.0  # between two of them: in a run of a minute they would take half of the time
 FEWEST = 5  # pictures that are worth a video
 FPS = 10
-STRIP = 52  # pixels above the faces, for the step and the AI label
+QUALITY = 85  # of the pictures' JPEG
 
 
 class Timelapse:
@@ -33,11 +34,10 @@ class Timelapse:
     def due(self, done: float) -> bool:
         return int(done * MOMENTS) > self._mark and time.monotonic() - self._kept >= LEAST_S
 
-    def keep(self, picture: np.ndarray, step: int, seconds: float, done: float) -> None:
-        """Keep a picture (h, w, 3) uint8 of this moment."""
+    def keep(self, picture: np.ndarray, step: int, seconds: float, done: float, facts: dict) -> None:
+        """Keep a picture (h, w, 3) uint8 of this moment; ``facts`` are its note's."""
         self.folder.mkdir(exist_ok=True)
-        shown = with_caption(picture, f"step {step:,}, {duration(seconds)}", STRIP)
-        write_image(self.folder / f"{step:08d}.jpg", shown, quality=85)
+        write_labelled(self.folder / f"{step:08d}.jpg", picture, facts, f"step {step:,}, {duration(seconds)}", QUALITY)
         self._mark, self._kept = int(done * MOMENTS), time.monotonic()
 
 
@@ -52,7 +52,7 @@ def film(folder: Path, facts: dict) -> Path | None:
     if len(pictures) < FEWEST:
         return None
     try:
-        from faceit.media.provenance import Label, note
+        from faceit.media.provenance import Label, note, read_note
         from faceit.media.writer import VideoWriter
 
         first = read_image(pictures[0])
@@ -62,7 +62,8 @@ def film(folder: Path, facts: dict) -> Path | None:
             for path in pictures:
                 frame = np.ascontiguousarray(read_image(path)[:height, :width])
                 if frame.shape == (height, width, 3):
-                    label.stamp(frame)
+                    if read_note(path) is None:  # kept by an older faceit, without its label
+                        label.stamp(frame)
                     writer.write(frame)
     except ImportError as e:
         raise MediaError(f"{e.name} is not installed") from None

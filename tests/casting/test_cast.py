@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from faceit.casting.cast import Cast, Casts, Limits
+from faceit.casting.cast import Cast, Casts, CastTally, Limits
 from faceit.casting.first_pass import SeenFaces, load_seen, save_seen
-from faceit.faces.identity import Identity, Tally
+from faceit.faces.identity import Identity
 from faceit.geometry import HEAD, SKULL
 from faceit.shape import generic_head
 
@@ -76,7 +76,7 @@ def test_a_person_is_in_a_frame_once(person):
 
 def test_frames_are_counted(person):
     part = seen(4, (0, 1, 10, THEIRS), (1, 2, 300, STRANGER), (2, 1, 10, None), (2, 2, 300, None))
-    tally = Tally()
+    tally = CastTally()
     assert Casts(cast(part, identity=person)).count(tally) == 2
     assert (tally.frames, tally.no_face, tally.someone_else) == (4, 1, 1)
     assert tally.nearest == pytest.approx(0.2 * np.sqrt(128))
@@ -156,7 +156,7 @@ def test_a_head_that_turns_away_fades_out(person):
     values = strengths(some)
     assert values[:3] == [1, 1, 1] and values[8] == 0
     assert any(0 < value < 1 for value in values) and sorted(values, reverse=True) == values
-    tally = Tally()
+    tally = CastTally()
     assert Casts(some).count(tally) + tally.turned_away == 9 and tally.turned_away == values.count(0) > 0
     other_way = cast(part, identity=person, yaw=(-90.0, 35.0), size=(320, 320))
     assert strengths(other_way) == [1] * 9
@@ -194,10 +194,10 @@ def test_of_two_swaps_the_nearer_has_the_face():
     other = Identity("carl", STRANGER[None])
     both = Casts(*(cast(part, identity=who) for who in (like_anna, anna, other)))
     assert [[(face.track, face.swap) for face in faces] for faces in both.faces(0)] == [[(0, 1), (1, 2)]] * 2
-    tally = Tally()
+    tally = CastTally()
     assert both.count(tally) == 2 and tally.frames == 2 and tally.someone_else == 0
     nobody = Casts(*(cast(part, identity=Identity("x", THEIRS[None] + far)) for far in (0.4, 0.7)))
-    tally = Tally()
+    tally = CastTally()
     assert nobody.count(tally) == 0 and tally.someone_else == 2
     assert tally.nearest == pytest.approx(0.2 * np.sqrt(128), rel=1e-6)
 
@@ -219,3 +219,13 @@ def test_strangers_are_read_by_a_shape_of_their_own_track_over_all_parts():
     assert shapes[0].keys() == {0, 1} and all(shapes[0][track] is shapes[1][track] for track in (0, 1))
     widths = [np.ptp(shapes[0][track].head[:17, 0]) for track in (0, 1)]
     assert widths[1] / widths[0] > 1.1
+
+
+def test_frames_with_the_person_twice_are_counted(person):
+    faces = [(i, track, 300 * track, THEIRS if track < 2 else STRANGER) for i in range(4) for track in range(3)]
+    tally = CastTally()
+    assert Casts(cast(seen(6, *faces), identity=person)).count(tally) == 4 and tally.twice == 4
+    alone, everyone = CastTally(), CastTally()
+    Casts(cast(seen(4, *[face for face in faces if face[1] != 1]), identity=person)).count(alone)
+    Casts(cast(seen(6, *faces))).count(everyone)
+    assert alone.twice == everyone.twice == 0

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from faceit.casting import first_pass as module
-from faceit.casting.cast import Cast, Casts
+from faceit.casting.cast import Cast, Casts, CastTally
 from faceit.casting.first_pass import ENCODED_AT, ENCODED_EVERY, see_faces
 from faceit.demo.portraits import portraits
 from faceit.faces.detect import FaceFinder
-from faceit.faces.identity import Identity, Tally, encode
+from faceit.faces.identity import Identity, encode
 from faceit.images import resize
 
 
@@ -33,7 +33,7 @@ def counted(monkeypatch):
 
 def chosen(frames, identity):
     """(faces chosen in each frame, tally)."""
-    tally = Tally()
+    tally = CastTally()
     there = see_faces(((i / 25, frame) for i, frame in enumerate(frames)), FaceFinder(), identity is not None)
     cast = Cast(lambda part: there, 1, 25.0, identity)
     Casts(cast).count(tally)

@@ -1,10 +1,12 @@
 """The YAML: what it may say, and that each mistake is one line with the place and the way out."""
 
+import os
+import time
 from pathlib import Path
 
 import pytest
 
-from faceit.config.project import RefusedPerson, parse_time, video_name
+from faceit.config.project import RefusedPerson, parse_time, shown_url, video_name
 from faceit.config.project_file import load_project
 from faceit.config.settings import ConvertSettings, ModelSettings, PreprocessSettings, TrainSettings
 from faceit.errors import ConfigError, FaceitError
@@ -300,3 +302,133 @@ def test_the_same_video_may_show_two_people(load):
     project = load(both)
     names = [project.people[who].videos[i].name for who, i in (("collins", 2), ("hopper", 0))]
     assert names[0] == names[1]
+
+
+# A key or a number that takes hours or all memory when it is made into text; each is refused at once.
+TENFOLD = [f", &{name} [{', '.join(['*' + before] * 10)}]" for name, before in zip("bcdefgh", "abcdefg", strict=True)]
+BOMBS = {
+    "aliases as a key": f"? [&a [x, x, x, x, x, x, x, x, x, x]{''.join(TENFOLD)}]\n: 1\npeople: {{}}\n",
+    "a mapping as a key": "? {a: 1}\n: 1\n",
+    "a key without end": f"? \"{'k' * 300_000}\"\n: {{{', '.join(f'a{i}: 1' for i in range(9_000))}}}\n",
+    "sexagesimal": f"preprocess: {{fps: {'1:' * 200_000}1}}\n",
+    "sexagesimal float": f"preprocess: {{fps: {'1:' * 200_000}1.5}}\n",
+    "sexagesimal by a tag": f"people: !!int '{'1:' * 200_000}1'\n",
+    "sexagesimal as a key": f"? {'1:' * 200_000}1\n: x\n",
+    "binary": f"preprocess: {{fps: 0b{'1' * 400_000}}}\n",
+    "many entries": f"people: [{'x,' * 400_000}]\n",
+}
+
+
+@pytest.mark.parametrize("bomb", BOMBS)
+def test_a_small_yaml_takes_no_time_and_no_memory(complaint, bomb):
+    began = time.monotonic()
+    assert complaint(BOMBS[bomb]).startswith("faceit.yaml")
+    assert time.monotonic() - began < 60  # seconds on an idle machine
+
+
+def test_a_file_too_large_a_pipe_or_a_device_is_no_project(tmp_path):
+    large = tmp_path / "large.yaml"
+    large.write_text("# padding\n" * 200_000 + GOOD)
+    with pytest.raises(ConfigError, match="more than 1 MB"):
+        load_project(large)
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe.yaml")
+        for path in (tmp_path / "pipe.yaml", Path("/dev/zero")):
+            with pytest.raises(ConfigError, match="is no plain file: name the project's YAML file"):
+                load_project(path)
+
+
+# What other programs and editors make of a name or an address: to replace in GOOD, by what, what the line must hold.
+HABITS = {
+    "backslashes": ("hopper.mp4", r'"C:\Users\me\talk.mp4"', ["line 13", "in double quotes a backslash", "single"]),
+    "backslashes that are escapes": ("hopper.mp4", r'"clips\new\talk.mp4"', ["line 13", "control character", "slash"]),
+    "backslashes of a portrait": ("persons/collins2.png", r'"C:\pictures\me.png"', ["line 3", "a backslash begins"]),
+    "a number sign": ("[hopper.mp4]", "\n      - take #2.mp4", ["line 14", "'take'", "'#2.mp4' for a comment"]),
+    "a number sign of a url": ("[hopper.mp4]", "\n      - url: take #2.mp4", ["line 14", "#2.mp4", "quotes"]),
+    "a number sign of a photo": ("photos/collins", "me #1.jpg", ["line 10: people.collins.photos", "'#1.jpg'"]),
+    "a star": ("[hopper.mp4]", "\n      - *.mp4", ["line 14", "alias", "in quotes", "each file by itself"]),
+    "a star before a word": ("[hopper.mp4]", "[*talk]", ["line 13", "alias", "each file by itself"]),
+    "a pattern": ("hopper.mp4", "clips/*.mp4", ["line 13", "names with *", "list each file by itself"]),
+    "a pattern of photos": ("photos/collins", '"*.jpg"', ["line 10", "list each file", "folder"]),
+    "curly quotes": ("hopper.mp4", "“https://example.org/x.mp4”", ["line 13", "quotes", "write https://example.org/x.mp4"]),
+    "pointed brackets": ("hopper.mp4", "<https://example.org/x.mp4>", ["line 13", "brackets", "https://example.org/x.mp4"]),
+    "guillemets": ("hopper.mp4", "«https://example.org/x.mp4»", ["line 13", "write https://example.org/x.mp4"]),
+    "a link of Markdown": ("hopper.mp4", '"[x](https://example.org/x.mp4)"', ["line 13", "write https://example.org/x.mp4"]),
+    "words before an address": ("hopper.mp4", "see https://example.org/x", ["line 13", "begins with https://"]),
+    "two addresses": ("hopper.mp4", "https://a.org/x https://b.org/y", ["line 13", "one `- URL` a line"]),
+    "curly quotes around a file": ("hopper.mp4", "„talk.mp4“", ["line 13", "quotes", "write talk.mp4"]),
+    "a tag": ("[hopper.mp4]", "\n      - !take.mp4", ["line 14", "a ! at the beginning", "in quotes"]),
+    "an anchor": ("[hopper.mp4]", "\n      - &.mp4", ["line 14", "a & at the beginning", "in quotes"]),
+    "an at sign": ("[hopper.mp4]", "\n      - @me.mp4", ["line 14", "a @ at the beginning", "in quotes"]),
+    "a comma at the end": ("[hopper.mp4]", "\n      - hopper.mp4,", ["line 14", "take the , at the end off"]),
+    "half an address": ("hopper.mp4", "https//example.org/x.mp4", ["line 13", "begins with https://"]),
+    "another half": ("hopper.mp4", '"http:/example.org/x.mp4"', ["line 13", "begins with https://"]),
+    "octal": ("start: 5", "start: 010", ["line 9: people.collins.videos[3].start", "reads 010 as 8"]),
+    "hexadecimal": ("fps: 12", "fps: 0x10", ["line 21", "reads 0x10 as 16"]),
+    "a thousand with _": ("minutes: 60", "minutes: 1_000", ["line 19", "reads 1_000 as 1000"]),
+    "a no-break space before a line": ("    consent: US", "\u00a0   consent: US", ["line 12", "no-break space"]),
+    "one after a dash": ("[hopper.mp4]", "\n      -\u00a0hopper.mp4", ["line 14 holds a no-break space"]),
+    "one after a colon": ("from: collins", "from:\u00a0collins", ["line 16 holds a no-break space"]),
+    "one after a name": ("from: collins", "from: collins\u00a0", ["line 16", "no-break space"]),
+    "one in a file's name": ("hopper.mp4", "my\u202ftalk.mp4", ["line 13", "U+202F"]),
+    "no width at all": ("https://example", "\u200bhttps://example", ["line 7", "U+200B"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("habit", HABITS)
+def test_habits_of_elsewhere_get_a_hint(complaint, habit):
+    old, new, wanted = HABITS[habit]
+    said = complaint(GOOD.replace(old, new, 1))
+    for words in wanted:
+        assert words in said, said
+
+
+def test_what_only_looks_like_such_a_habit_is_taken(load, tmp_path):
+    (tmp_path / "it's *.mp4").touch()
+    (tmp_path / "take\u202f2.mp4").touch()
+    text = GOOD.replace("[hopper.mp4]", "\n      - 'it''s *.mp4'\n      - take\u202f2.mp4\n      - b.mp4 # 2.mp4\n"
+                        "      - {url: c.mp4, start: 1:30}\n      - take-#2.mp4")  # fmt: skip
+    text = text.replace("US Navy", "'accord\u00a0: oui, «\u00a0bien sûr\u00a0» “yes” #1'")
+    hopper = load(text).people["hopper"]
+    assert [video.url for video in hopper.videos][2:] == ["b.mp4", "c.mp4", "take-#2.mp4"]
+    assert hopper.videos[3].start == 90 and hopper.consent.startswith("accord\u00a0: oui")
+
+
+NO_CONSENTS = ['"no"', "None", '"n/a"', "N.A.", "TODO", "t.b.d.", '"?"', '"."', '"\u200b"', '"\u00a0"', '"to do!"',
+               "[yes]", '"line\\ntwo"', '"a\\u202Eb"', '"x faceit-note: {}"', '"x FACEIT-NOTE: {}"', '"half \\ud800"',
+               '"esc \\x1b[31m"', '"\\u2028"', "x" * 1001]  # fmt: skip
+
+
+@pytest.mark.parametrize("consent", NO_CONSENTS)
+def test_what_is_no_consent_is_said(complaint, consent):
+    said = complaint(GOOD.replace("US Navy", consent))
+    assert said.startswith("faceit.yaml line 12: people.hopper.consent: ") and said.isprintable()
+
+
+@pytest.mark.parametrize("consent", ["my own face", "ja", "да", "本人同意", "x" * 1000, "no objections (3 May)", "3"])
+def test_consents_in_any_words(load, consent):
+    assert load(GOOD.replace("US Navy", f"'{consent}'")).people["hopper"].consent == consent
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://user:pass@host.org:8080/x.mp4?token=abc&v=2#t=9", "https://host.org:8080/x.mp4?token=...&v=2"),
+        ("https://www.youtube.com/watch?v=abcDEF12345&list=PL1", "https://www.youtube.com/watch?v=abcDEF12345&list=..."),
+        ("http://me@[::1]:80/a?b", "http://[::1]:80/a?..."),
+        ("https://host.org/a;jsessionid=1/b.mp4", "https://host.org/a/b.mp4"),
+        ("https://host.org/?v=eyJhbGciOiJIUzI1NiIsInR5cCI6", "https://host.org/?v=..."),
+        ("https://u:p@[broken/x?y", "[broken/x"),
+        ("user:pass@host.org/x", "host.org/x"),
+        ("host.org/x.mp4?key=1", "host.org/x.mp4?key=..."),
+        ("data/me@home #2?.mp4", "data/me@home #2?.mp4"),
+    ],
+)
+def test_an_address_is_shown_without_its_secrets(url, shown):
+    assert shown_url(url) == shown
+
+
+def test_no_secret_gets_into_a_name_or_a_complaint(complaint):
+    assert video_name("https://user:pass@example.org/").startswith("example-org-")
+    for bad in ("https://u:secret@[x/y?secret", "youtu.be/x?token=secret", "“https://u:secret@x.org/?t=secret”"):
+        assert "secret" not in complaint(GOOD.replace("hopper.mp4", f"'{bad}'"))

@@ -291,6 +291,21 @@ def test_addresses_of_videos_are_links_only_when_they_are_of_the_web(sample, tmp
     file.write_text(json.dumps(evaluation()), encoding="utf-8")
     page = read(report(project, file))
     assert "javascript:alert(1)" in page.text and not any("script:" in a["href"] for a in page.all("a"))
+    secret = dataclasses.replace(bad, url="https://me:secret@example.org/x?token=secret&v=abc#secret")
+    elsewhere = dataclasses.replace(bad, url="/home/secret/talk.mp4", file=tmp_path / "secret" / "talk.mp4")
+    project.people["bob"] = dataclasses.replace(bob, videos=(secret, elsewhere))
+    page = read(report(project, file))
+    assert "https://example.org/x?token=...&v=abc" in page.text and "talk.mp4" in page.text
+    assert "secret" not in file.with_name("report.html").read_text()
+
+
+def test_swaps_that_were_made_in_a_source_before_are_told(bare, tmp_path):
+    values = evaluation()
+    before = {"from": "eve", "to": "<b>zoe</b>", "consent": {"zoe": "by letter"}}
+    values["videos"][0]["before"] = [before, before, 7, {"consent": 3}]
+    text = page_of(bare[0], bare[1], values).text
+    assert text.count("the face of eve had been replaced by the face of <b>zoe</b>. Consent: zoe: by letter") == 1
+    assert "the face of a person had been replaced by the face of another. Consent: not stated" in text
 
 
 @pytest.mark.parametrize(("text", "sentence"), [

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from faceit.errors import MediaError
-from faceit.media import fetch_ytdlp
+from faceit.media import fetch_errors, fetch_ytdlp
 from faceit.media.fetch import fetch, fetch_all
-from faceit.media.fetch_record import Download, find_video
+from faceit.media.fetch_record import Download, find_download, find_video
 from faceit.media.ffmpeg import ffmpeg_exe
 from faceit.media.server import serve_folder
 
@@ -302,6 +302,27 @@ def test_page_that_is_there_with_media_in_trouble(base, site, tmp_path, log):
         log.clear()
         assert words in refusal(f"{base}/page{status}.html", tmp_path / "talk")
         assert sum("status" in path for path, _ in log) >= requests
+
+
+@pytest.mark.parametrize("path", ["missing.mp4", "status/403/x.mp4", "nothing.html", "half.mp4", "clip.mp4"])
+def test_secrets_of_an_address_are_nowhere(base, site, tmp_path, path):
+    """Neither in the sentence nor in what is noted of the download, which is still known again."""
+    url = f"{base.replace('http://', 'http://me:secret@')}/{path}?token=secret&v=2#secret"
+    if path == "clip.mp4":
+        assert fetch(url, tmp_path / "talk").name == "talk.mp4"
+        assert find_download(Download(url, tmp_path / "talk")) and not find_download(Download(base, tmp_path / "talk"))
+        said = (tmp_path / "talk.json").read_text()
+        assert f"{base}/clip.mp4?token=...&v=2" in said
+    else:
+        said = refusal(url, tmp_path / "talk")
+    assert "secret" not in said and "me:" not in said and "token=..." in said
+
+
+def test_secrets_of_an_address_that_a_server_sends_one_to_are_nowhere(tmp_path):
+    url = "https://example.org/x?token=secret"
+    error = ValueError("Unable to open https://me:secret@cdn.example.org/y;s=secret?sig=secret&e=1#secret (refused)")
+    said = fetch_errors.sentence(error, url, [], tmp_path / "a" / "b")
+    assert "secret" not in said and "https://cdn.example.org/y?sig=...&e=..." in said
 
 
 def test_nobody_answers(tmp_path, monkeypatch):

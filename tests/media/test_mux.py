@@ -75,7 +75,7 @@ def test_all_of_it_comes_along(sources, picture, tmp_path, source, ending):
         assert len(container.streams.audio) == 2
         assert container.streams.audio[1].language == "fra" and container.streams.subtitles[0].language == "deu"
         tags = {key.lower(): value for key, value in container.metadata.items()}
-        assert (tags["title"], tags["artist"], tags["comment"]) == ("My talk", "Grace", "note")
+        assert (tags["title"], tags["comment"]) == ("My talk", "note") and "artist" not in tags
         chapters = [(c["metadata"]["title"], float(c["start"] * c["time_base"])) for c in container.chapters()]
         assert chapters == [("one", 0.0), ("two", 1.0)]
     assert [time for time, _ in words_of(out)] == [0.5, 2.0] and "héllo" in words_of(out)[0][1]
@@ -147,3 +147,24 @@ def test_times_of_subtitles():
     later = SUBTITLES.replace("00:00:02,000", "01:10:02,000").replace("00:00:03,000", "01:10:03,250")
     assert "00:00:01,500 --> 00:00:02,750\n<i>world</i>\nagain" in cut_text(later, 4200.5, 60)
     assert cut_text("no times here\n\n", 0, 10) == ""
+
+
+@pytest.mark.parametrize("ending", [".mp4", ".mkv", ".webm"])
+@pytest.mark.parametrize("source", [".mp4", ".mov", ".mkv"])
+def test_what_tells_of_the_one_who_filmed_stays_behind(picture, tmp_path, source, ending):
+    secrets = {"location": "+48.85+002.35/", "artist": "Secret Anna", "description": "secret street",
+               "make": "SecretPhone", "com.apple.quicktime.model": "secret 9", "creation_time": "2020-02-02T02:02:02Z",
+               "author": "secret", "synopsis": "secret", "encoder": "secret",
+               "copyright": "secret", "keywords": "secret"}  # fmt: skip
+    words = [word for key, value in secrets.items() for word in ("-metadata", f"{key}={value}")]
+    run_ffmpeg("-f", "lavfi", "-i", "testsrc=s=64x48:r=25:d=1", "-f", "lavfi", "-i", "sine=d=1", "-map", 0, "-map", 1,
+               *words, "-metadata", "title=Talk", "-metadata:s:a:0", "handler_name=SecretCam", "-metadata:s:a:0",
+               "language=fra", "-metadata:s:a:0", "title=French", "-metadata:s:a:0", "artist=secret", "-movflags",
+               "use_metadata_tags", "-pix_fmt", "yuv420p", tmp_path / f"source{source}")  # fmt: skip
+    out = tmp_path / f"out{ending}"
+    mux(picture / "part.mp4", tmp_path / f"source{source}", out, length=1.0, comment="note")
+    with av.open(str(out)) as container:
+        told = str([container.metadata, *(stream.metadata for stream in container.streams)])
+        assert container.streams.audio[0].language == "fra"
+    assert "secret" not in told.lower() and "48.85" not in told and "2020" not in told and "Talk" in told
+    assert "secret" not in out.read_bytes().decode("latin-1").lower()

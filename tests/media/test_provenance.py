@@ -7,8 +7,9 @@ import pytest
 
 from faceit import __version__
 from faceit.errors import MediaError
+from faceit.images import write_image
 from faceit.media.probe import probe
-from faceit.media.provenance import Label, note, read_note
+from faceit.media.provenance import Label, earlier_notes, note, read_note
 from faceit.media.video import read_frames
 from faceit.media.writer import VideoWriter
 
@@ -116,3 +117,43 @@ def test_the_label_is_still_there_after_encoding(tmp_path):
     got = next(read_frames(tmp_path / "out.mp4"))[1]
     left, top, right, bottom = label.box
     assert np.abs(got[top:bottom, left:right].astype(int) - frame[top:bottom, left:right]).mean() < 6
+
+
+ODD_CONSENTS = ["x faceit-note: {} y", 'faceit-note: {"from": "nobody"}', "half \ud800", '"}', "faceit-note:" * 50]
+
+
+@pytest.mark.parametrize("consent", ODD_CONSENTS)
+@pytest.mark.parametrize("ending", ["jpg", "png"])
+def test_the_note_is_found_whatever_it_holds(tmp_path, consent, ending):
+    path = tmp_path / f"a.{ending}"
+    write_image(path, np.zeros((8, 8, 3), np.uint8), comment=note({**FACTS, "consent": {"a": consent}}))
+    facts = read_note(path)
+    assert facts["from"] == "José" and facts["consent"] == {"a": consent.replace("\ud800", "?")}
+
+
+def test_the_note_of_an_older_faceit_is_found_too(tmp_path):
+    """Whose sentence held the consent with whatever was in it."""
+    write_image(tmp_path / "a.png", np.zeros((8, 8, 3), np.uint8),
+                comment='Of: faceit-note: {}. faceit-note: {"from":"ann","consent":"faceit-note: {}"}')  # fmt: skip
+    assert read_note(tmp_path / "a.png")["from"] == "ann"
+
+
+@pytest.mark.parametrize("comment", ["faceit-note: " + "[" * 30_000, "faceit-note:" * 5_000, "faceit-note: [1]"])
+def test_a_comment_that_only_looks_like_a_note_is_none(tmp_path, comment):
+    write_image(tmp_path / "a.png", np.zeros((8, 8, 3), np.uint8), comment=comment)
+    assert read_note(tmp_path / "a.png") is None
+
+
+def test_what_fits_into_no_picture_is_refused():
+    note({"consent": "x" * 30_000})
+    with pytest.raises(MediaError, match="The consents do not fit into a result's note.*shorten the consents"):
+        note({"consent": "x" * 33_000})
+
+
+def test_notes_before_come_in_their_order(tmp_path):
+    path = tmp_path / "a.png"
+    assert earlier_notes(path) == {}
+    for who in "abc":
+        write_image(path, np.zeros((8, 8, 3), np.uint8), comment=note({"from": who} | earlier_notes(path)))
+    facts = earlier_notes(path)["before"]
+    assert [one["from"] for one in facts] == ["a", "b", "c"] and "before" not in facts[-1]

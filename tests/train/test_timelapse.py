@@ -9,7 +9,8 @@ from faceit.media.probe import probe
 from faceit.media.provenance import read_note
 from faceit.media.video import read_frames
 from faceit.train import timelapse
-from faceit.train.timelapse import FOLDER, MOMENTS, STRIP, VIDEO, Timelapse, film
+from faceit.train.labelled import STRIP
+from faceit.train.timelapse import FOLDER, MOMENTS, VIDEO, Timelapse, film
 
 FACTS = {"from": "ann", "to": "bob", "consent": {"ann": "a drawing", "bob": "a drawing"}}
 
@@ -35,7 +36,7 @@ def test_a_hundred_moments_of_a_run_at_most(tmp_path, now):
     for step in range(1, 1001):
         now[0] += 1.0
         if run.due(step / 1000):
-            run.keep(_gray(step % 200), step, float(step), step / 1000)
+            run.keep(_gray(step % 200), step, float(step), step / 1000, FACTS)
     assert len(_kept(tmp_path)) == MOMENTS + 1 and _kept(tmp_path)[:3] == ["00000001", "00000010", "00000020"]
     assert read_image(tmp_path / FOLDER / "00000010.jpg").shape == (120 + STRIP, 301, 3)
 
@@ -45,7 +46,7 @@ def test_in_a_short_run_they_are_seconds_apart(tmp_path, now):
     for step in range(1, 31):  # each takes a second
         now[0] += 1.0
         if run.due(step / 30):
-            run.keep(_gray(90), step, float(step), step / 30)
+            run.keep(_gray(90), step, float(step), step / 30, FACTS)
             kept.append(step)
     assert kept == list(range(1, 31, 3))
 
@@ -53,7 +54,7 @@ def test_in_a_short_run_they_are_seconds_apart(tmp_path, now):
 def test_a_run_that_goes_on_adds_to_it_and_drops_what_was_lost(tmp_path, now):
     run = Timelapse(tmp_path, 0, 0.0)
     for step in (10, 20, 30):
-        run.keep(_gray(90), step, float(step), step / 100)
+        run.keep(_gray(90), step, float(step), step / 100, FACTS)
     again = Timelapse(tmp_path, 20, 0.2)
     assert _kept(tmp_path) == ["00000010", "00000020"]
     now[0] += 10

@@ -18,6 +18,7 @@ from faceit.errors import FaceitError
 from faceit.faces.split import Split, write_split
 from faceit.geometry import ALIGNED_MARGIN, FACE, WHOLEFACE
 from faceit.images import read_image
+from faceit.media.provenance import read_note
 from faceit.network.augment import middle
 from faceit.network.history import read_history
 from faceit.network.model_file import FORMAT, MODEL, STATE, WEIGHTS, read_about
@@ -27,6 +28,7 @@ from faceit.network.weights import load_strings, load_tensors, save_tensors, tak
 from faceit.parallel.lock import only_one
 from faceit.train import run as stage
 from faceit.train.checkpoints import BEST
+from faceit.train.labelled import STRIP
 from faceit.train.loss_plot import loss_plot, preview_grid
 from tests.conftest import copied
 from tests.drawn import SKIN, drawn_folder, drawn_project, drawn_set
@@ -91,7 +93,8 @@ def test_the_files_of_a_model(done):
     assert about["best"] is None and about["events"] == []
     assert about["format"] == FORMAT and about["pictures"] == {"a": 128, "b": 128}  # as they were saved
     grid = read_image(folder / "preview.jpg")
-    assert grid.shape == (22 + 6 * 130 + 2, 6 * 132, 3)
+    assert grid.shape == (STRIP + 22 + 6 * 130 + 2, 6 * 132, 3)
+    assert all(read_note(path)["to"] == "bob" for path in (folder / "preview.jpg", *(folder / "previews").iterdir()))
     assert sorted(p.name for p in (folder / "previews").iterdir()) == ["00000000.jpg", "00000001.jpg", "00000012.jpg"]
     plot = read_image(folder / "loss.png")
     assert plot.shape[:2] == (495, 880) and plot.std() > 5

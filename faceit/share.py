@@ -5,6 +5,7 @@ The file is an uncompressed zip of exactly four things: ``manifest.json`` with t
 else in it is refused.
 """
 
+import contextlib
 import hashlib
 import io
 import json
@@ -13,7 +14,9 @@ import struct
 import unicodedata
 import zipfile
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from faceit import __version__
 from faceit.config.project import NAME, Project
@@ -22,6 +25,7 @@ from faceit.files import new_folder, replacing
 from faceit.images import read_image
 from faceit.network.model_file import MODEL, WEIGHTS, check_about, read_about
 from faceit.network.swapmodel import load_model
+from faceit.picture_files import opened
 from faceit.progress import say
 
 MANIFEST, PREVIEW = "manifest.json", "preview.jpg"
@@ -67,8 +71,24 @@ def export_model(project: Project, swap: str, file: Path, overwrite: bool = Fals
 
 def import_model(project: Project, file: Path, name: str | None = None) -> Path:
     """Put an exported file in place as models/NAME. WeightsError when it is damaged, newer, or more than data."""
-    contents = _checked_contents(file)
-    about = check_about(_json(contents[MODEL], file), str(file))
+    with _opened(file) as archive:
+        manifest = _checked_manifest(archive, file)
+        description = io.BytesIO()
+        _unpack(archive, MODEL, manifest, description, file)
+        about = check_about(_json(description.getvalue(), file), str(file))
+        folder = _new_place(project, file, about, name)
+        _put_in_place(archive, manifest, folder, file)
+    people = about["people"]
+    say(f"models/{folder.name}: {people['a']['name']} to {people['b']['name']}, step {about.get('step', 0)}.")
+    for side in ("a", "b"):
+        say(f"  {people[side]['name']}: {people[side]['consent']}")
+    say(f"To convert, put {people['a']['name']}'s portrait at data/persons/{people['a']['name']}.jpg "
+        f"and run `python faceit.py convert {folder.name} VIDEO`.")  # fmt: skip
+    return folder
+
+
+def _new_place(project: Project, file: Path, about: dict, name: str | None) -> Path:
+    """The model's folder, which is not there yet; ``name`` is what the user calls it."""
     for side in ("a", "b"):
         if any(unicodedata.category(c) == "Cc" and not c.isspace() for c in about["people"][side]["consent"]):
             raise WeightsError(f"{file} has control characters in a consent: it is not imported.")
@@ -78,54 +98,49 @@ def import_model(project: Project, file: Path, name: str | None = None) -> Path:
     folder = project.model_dir(name)
     if folder.exists():
         raise FaceitError(f"models/{name} is there already: give another name with --as NAME.")
+    return folder
+
+
+def _put_in_place(archive: zipfile.ZipFile, manifest: dict, folder: Path, file: Path) -> None:
+    """Unpack the model into ``folder``, where it swaps as it should."""
     try:
         with new_folder(folder) as part:
-            for inside, content in contents.items():
-                (part / inside).write_bytes(content)
-            if PREVIEW in contents:
+            for inside in manifest:
+                with (part / inside).open("wb") as out:
+                    _unpack(archive, inside, manifest, out, file)
+            if PREVIEW in manifest:
                 _check_preview(part / PREVIEW)
-            load_model(part)  # the weights must fit the network that model.json names
+            load_model(part, shared=True)  # the weights must fit the network that model.json names, and draw
     except MediaError:
         raise WeightsError(f"{file} is damaged: its preview is no picture.") from None
     except WeightsError as e:
         raise WeightsError(str(e).replace(f"{part}{os.sep}", f"{file}: ")) from None
-    people = about["people"]
-    say(f"models/{name}: {people['a']['name']} to {people['b']['name']}, step {about.get('step', 0)}.")
-    for side in ("a", "b"):
-        say(f"  {people[side]['name']}: {people[side]['consent']}")
-    say(f"To convert, put {people['a']['name']}'s portrait at data/persons/{people['a']['name']}.jpg "
-        f"and run `python faceit.py convert {name} VIDEO`.")  # fmt: skip
-    return folder
 
 
 def _check_preview(path: Path) -> None:
     """MediaError unless it is a JPEG of a size that a preview can have, and whole."""
-    from PIL import Image
-
-    try:
-        with Image.open(path, formats=["JPEG"]) as picture:
-            width, height = picture.size
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        raise MediaError(f"{path} is no JPEG.") from None
-    if width * height > LARGEST_PREVIEW:
-        raise MediaError(f"{path} is too large.")
+    with opened(path) as picture:
+        if picture.format != "JPEG" or picture.width * picture.height > LARGEST_PREVIEW:
+            raise MediaError(f"{path} is no JPEG, or too large.")
     read_image(path)
 
 
-def _checked_contents(file: Path) -> dict[str, bytes]:
-    """The files inside, by name, after every check that needs no network."""
+@contextlib.contextmanager
+def _opened(file: Path) -> Iterator[zipfile.ZipFile]:
+    """An exported file, to read from; what is wrong with it becomes a sentence."""
     if file.is_dir():
         raise FaceitError(f"{file} is a folder: name a file that `faceit.py export` wrote.")
     try:
         with zipfile.ZipFile(file) as archive:
-            return _read_archive(archive, file)
+            yield archive
     except FileNotFoundError:
         raise FaceitError(f"{file} is not there: name a file that `faceit.py export` wrote.") from None
     except UNREADABLE as e:
         raise WeightsError(f"{file} is damaged or cut off ({e}): get it again from where it came.") from None
 
 
-def _read_archive(archive: zipfile.ZipFile, file: Path) -> dict[str, bytes]:
+def _checked_manifest(archive: zipfile.ZipFile, file: Path) -> dict:
+    """What the manifest says of each file inside, after every check that needs no network."""
     entries = archive.infolist()
     names = [entry.filename for entry in entries]
     for entry in entries:
@@ -147,19 +162,18 @@ def _read_archive(archive: zipfile.ZipFile, file: Path) -> dict[str, bytes]:
     files = manifest.get("files")
     if not isinstance(files, dict) or set(files) != set(names) - {MANIFEST} or not {MODEL, WEIGHTS} <= set(files):
         raise WeightsError(f"{file} does not hold what its manifest says: get it again from where it came.")
-    return {name: _verified(archive, name, files[name], file) for name in files}
+    return files
 
 
-def _verified(archive: zipfile.ZipFile, name: str, said, file: Path) -> bytes:
-    content = io.BytesIO()
-    digest = hashlib.sha256()
+def _unpack(archive: zipfile.ZipFile, name: str, manifest: dict, out: IO[bytes], file: Path) -> None:
+    """Write one file inside to ``out``; its checksum must be the manifest's."""
+    said, digest = manifest[name], hashlib.sha256()
     with archive.open(name) as inside:
         while chunk := inside.read(CHUNK):
             digest.update(chunk)
-            content.write(chunk)
+            out.write(chunk)
     if not isinstance(said, dict) or digest.hexdigest() != said.get("sha256"):
         raise WeightsError(f"{file}: {name} is not what was exported (checksum): get it again from where it came.")
-    return content.getvalue()
 
 
 def _json(content: bytes, file: Path) -> dict:

@@ -76,8 +76,8 @@ def put(variables, tensors: dict[str, np.ndarray], source: str) -> None:
 
 
 def check_shapes(variables, shapes: dict[str, tuple[int, ...]], source: str, alone: bool = False) -> None:
-    """WeightsError unless a file's arrays, by name, have the ``shapes`` of Keras variables, by path. With ``alone`` there
-    may be no others."""
+    """WeightsError unless a file's arrays, by name, have the ``shapes`` of Keras variables, by path; with ``alone`` no
+    others may be there."""
     names = _by_path(variables)
     if missing := sorted(names.keys() - shapes.keys()):
         raise WeightsError(f"{source} does not fit this network: {missing[0]} is missing. Was it trained with "

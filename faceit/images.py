@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image as Picture
 
 DIRECT_MODES = {"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr"}  # Pillow's, of 8 bits
+STRIP = 1024  # rows
 LONGEST_COMMENT = 65_000  # bytes, of a JPEG's; Pillow needs it and the file's head in one block of 65,536
 
 
@@ -39,10 +40,19 @@ def upright(image: "Picture", path: Path) -> tuple[np.ndarray, np.ndarray | None
             raise MediaError(f"{path} has pixels of a kind that is not read ({image.mode}): save it with 8 or 16 bits.")
         return pixels, None
     ImageOps.exif_transpose(image, in_place=True)
+    pixels = _in_strips(image, "RGBA" if transparent else "RGB")
     if not transparent:
-        return np.array(image.convert("RGB")), None
-    pixels = np.asarray(image.convert("RGBA"))
+        return pixels, None
     return np.ascontiguousarray(pixels[..., :3]), np.ascontiguousarray(pixels[..., 3])
+
+
+def _in_strips(image: "Picture", mode: str) -> np.ndarray:
+    """A picture's pixels (h, w, channels) uint8 in another mode; all at once they would be in memory four times."""
+    pixels = np.empty((image.height, image.width, len(mode)), np.uint8)
+    for top in range(0, image.height, STRIP):
+        bottom = min(image.height, top + STRIP)
+        pixels[top:bottom] = np.asarray(image.crop((0, top, image.width, bottom)).convert(mode))
+    return pixels
 
 
 def decoded(path: Path, flags: int) -> np.ndarray | None:

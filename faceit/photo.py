@@ -86,6 +86,8 @@ def read_photo(path: Path) -> Photo:
         if count > 1:
             image.seek(0)
             left_out = f"holds {count:,} pictures: {ONLY_FIRST}"
+        elif image.info.get("bit_depth", 8) > 8:  # of a HEIC
+            left_out = f"has {image.info['bit_depth']} bits, of which 8 are kept"
         profile, kind = image.info.get("icc_profile"), image.format
         converted = _without_profile(image, profile) if profile else None
         if converted is not None:

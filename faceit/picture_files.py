@@ -21,7 +21,7 @@ PICTURE_ENDINGS = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", "
                    ".jp2", ".j2k", ".jpx", ".ppm", ".pgm", ".pbm", ".pnm"} | HEIF_ENDINGS  # fmt: skip
 # no others of Pillow's are opened: some start other programs
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF", "JPEG2000", "PPM", "HEIF")
-MOST_PIXELS = 1 << 28  # a phone's largest photo has 200 million; decoded, this many are a gigabyte
+MOST_PIXELS = 210_000_000  # a phone's largest photo has 200 million; decoded, this many are a gigabyte
 MOST_SCANS = 64  # of a progressive JPEG: usual are 10; each is a pass over all pixels
 NAMED = 5  # files of a folder, in a sentence
 DESCRIPTION = 0x010E  # EXIF's number of it

@@ -154,3 +154,30 @@ def test_heic_is_read_where_it_can_be_and_else_says_what_to_install(tmp_path, mo
     monkeypatch.setitem(Image.OPEN, "HEIF", (lambda file, name: Image.open(io.BytesIO(content.getvalue())),
                                              lambda head: head[4:8] == b"ftyp"))  # fmt: skip
     np.testing.assert_array_equal(read_image(tmp_path / "a.heic"), picture)
+
+
+def test_10_bits_of_an_avif_are_kept(tmp_path):
+    shades = np.tile(np.arange(1024, dtype=np.uint16)[::4], (64, 1))
+    try:
+        ok, encoded = cv2.imencode(".avif", np.dstack([shades] * 3), [cv2.IMWRITE_AVIF_DEPTH, 10])
+    except cv2.error:
+        ok = False
+    if not ok or not features.check("avif"):
+        pytest.skip("no AVIF with 10 bits here")
+    (tmp_path / "a.avif").write_bytes(encoded.tobytes())
+    photo = read_photo(tmp_path / "a.avif")
+    assert photo.deep[:, -1].mean() > 64_000 and np.abs(photo.deep / 257 - photo.pixels).mean() < 2
+
+
+def test_what_a_heic_has_more_than_8_bits_of_is_said(tmp_path, monkeypatch, picture):
+    image = Image.fromarray(picture)
+    image.save(tmp_path / "a.png")
+    open_it = Image.open
+
+    def with_bits(*given, **more):
+        opened = open_it(*given, **more)
+        opened.info["bit_depth"] = 10
+        return opened
+
+    monkeypatch.setattr(Image, "open", with_bits)
+    assert read_photo(tmp_path / "a.png").left_out == "has 10 bits, of which 8 are kept"

@@ -158,8 +158,9 @@ def _fetch_locked(hooks: Hooks, cookies: Cookies) -> Path:
     parts.mkdir(parents=True, exist_ok=True)
     try:
         path, info = download(url, hooks, cookies, parts)
-    except Endless:
-        shutil.rmtree(parts, ignore_errors=True)
+    except MediaError as error:
+        if job.ranged or isinstance(error, Endless):  # what can never be resumed would only take up the disk
+            shutil.rmtree(parts, ignore_errors=True)
         raise
     try:
         suffix = check_file(path, job, info.get("duration"))

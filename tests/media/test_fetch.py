@@ -628,6 +628,17 @@ def test_no_download_fills_the_disk(odd, site, tmp_path, monkeypatch):
     assert not list((tmp_path / ".part").iterdir())
 
 
+@pytest.mark.parametrize("start", [None, 1.0])
+def test_of_a_download_that_fails_only_what_can_be_resumed_stays(tmp_path, monkeypatch, start):
+    def fail(url, hooks, cookies, parts):
+        (parts / "video.mp4.part").write_bytes(b"half")
+        raise MediaError("It failed.")
+
+    monkeypatch.setattr("faceit.media.fetch.download", fail)
+    refusal("http://a.b/c.mp4", tmp_path / "talk", start=start)
+    assert len(list(tmp_path.rglob("*.mp4.part"))) == (start is None)
+
+
 def test_plugins_of_ytdlp_in_the_users_folders_are_not_run(base, tmp_path):
     plugin = tmp_path / "config" / "yt-dlp" / "plugins" / "x" / "yt_dlp_plugins" / "extractor"
     plugin.mkdir(parents=True)

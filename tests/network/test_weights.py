@@ -15,7 +15,7 @@ from faceit.geometry import FACE, WHOLEFACE
 from faceit.network.architectures import build
 from faceit.network.model_file import MODEL, STATE, WEIGHTS, check_about, read_about
 from faceit.network.presets import CPU, GPU, ORIGINAL, choose, from_json, to_json
-from faceit.network.swapmodel import SwapModel, load_model, model_of
+from faceit.network.swapmodel import SwapModel, check_drawn, load_model, model_of
 from faceit.network.weights import load_strings, load_tensors, put, save_tensors, take
 from tests.drawn import drawn_network, drawn_set
 
@@ -324,3 +324,13 @@ def test_what_was_saved_with_half_the_bits_is_taken(saved, tmp_path):
     tensors = {name: array.astype(np.float16) for name, array in take(saved[1].network.variables).items()}
     safetensors.numpy.save_file(tensors, folder / WEIGHTS)
     assert load_model(folder).preset == SMALL
+
+
+def test_what_is_drawn_without_being_a_picture_is_a_sentence(saved):
+    good = np.full((2, 8, 8, 3), 0.5, np.float32)
+    check_drawn([good, None], saved[1])
+    for bad in (np.nan, np.inf, -1e9):
+        made = good.copy()
+        made[1, 3, 3, 0] = bad
+        with pytest.raises(WeightsError, match="draws values that are no picture's: it is damaged; get it again"):
+            check_drawn([good, made], saved[1])

@@ -2,68 +2,109 @@
 
 import io
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 from faceit.errors import MediaError
 from faceit.files import write_bytes
-from faceit.picture_files import commented
+from faceit.picture_files import check_effort, commented, opened, profiled
 
-LONGEST_COMMENT = 65_000  # bytes, in a JPEG; Pillow needs it and the file's header in one block of 65,536
+if TYPE_CHECKING:
+    from PIL.Image import Image as Picture
+
+DIRECT_MODES = {"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr"}  # Pillow's, of 8 bits
+STRIP = 1024  # rows
+LONGEST_COMMENT = 65_000  # bytes, of a JPEG's; Pillow needs it and the file's head in one block of 65,536
 
 
 def read_image(path: Path) -> np.ndarray:
-    """A picture from disk, rotated by its EXIF data: (h, w, 3) uint8 RGB. MediaError if it cannot be read."""
+    """A picture from disk, upright by its EXIF, on white where it is transparent: (h, w, 3) uint8 RGB. MediaError when
+    it is none, or too large to be read."""
+    with opened(path) as image:
+        check_effort(image, path)
+        pixels, opacity = upright(image, path)
+    return pixels if opacity is None else on_white(pixels, opacity)
+
+
+def upright(image: "Picture", path: Path) -> tuple[np.ndarray, np.ndarray | None]:
+    """The pixels of an opened picture, turned by its EXIF: (h, w, 3) uint8 RGB, and its opacity (h, w) uint8, where it
+    has one. Raises what ``opened`` puts into words."""
+    from PIL import ImageOps
+
+    transparent = image.has_transparency_data
+    if image.mode not in DIRECT_MODES:  # Pillow would cut 16 bits off instead of reducing them
+        pixels = decoded(path, cv2.IMREAD_COLOR)
+        if pixels is None:
+            raise MediaError(f"{path} has pixels of a kind that is not read ({image.mode}): save it with 8 or 16 bits.")
+        return pixels, None
+    ImageOps.exif_transpose(image, in_place=True)
+    pixels = _in_strips(image, "RGBA" if transparent else "RGB")
+    if not transparent:
+        return pixels, None
+    return np.ascontiguousarray(pixels[..., :3]), np.ascontiguousarray(pixels[..., 3])
+
+
+def _in_strips(image: "Picture", mode: str) -> np.ndarray:
+    """A picture's pixels (h, w, channels) uint8 in another mode; all at once they would be in memory four times."""
+    pixels = np.empty((image.height, image.width, len(mode)), np.uint8)
+    for top in range(0, image.height, STRIP):
+        bottom = min(image.height, top + STRIP)
+        pixels[top:bottom] = np.asarray(image.crop((0, top, image.width, bottom)).convert(mode))
+    return pixels
+
+
+def decoded(path: Path, flags: int) -> np.ndarray | None:
+    """A picture as OpenCV decodes it, (h, w, 3) RGB; None where it cannot."""
     try:
-        data = np.fromfile(path, np.uint8)  # cv2.imread cannot open names outside ASCII on Windows
-    except FileNotFoundError:
-        raise MediaError(f"{path} is not there: check the name, or put the picture there.") from None
-    except OSError as e:
-        raise MediaError(f"{path} cannot be read ({e.strerror}): name a picture file.") from None
-    try:
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
-    except cv2.error:  # a picture of more than 2**30 pixels
-        image = None
-    if image is None:
-        raise MediaError(f"{path} is not a picture that can be read: use a JPEG or PNG file.")
-    return np.ascontiguousarray(image[:, :, ::-1])
+        pixels = cv2.imdecode(np.fromfile(path, np.uint8), flags)
+    except cv2.error:
+        return None
+    return None if pixels is None else swapped_channels(pixels)  # OpenCV 5.0 mixes up a TIFF's with IMREAD_COLOR_RGB
+
+
+def on_white(pixels: np.ndarray, opacity: np.ndarray) -> np.ndarray:
+    """What is seen of (h, w, 3) uint8 pixels with ``opacity`` (h, w) uint8 before white: colours that it hides stay
+    hidden."""
+    share = opacity[..., None].astype(np.float32) / 255
+    return np.rint(pixels * share + 255 * (1 - share)).astype(np.uint8)
 
 
 def size_of(path: Path) -> tuple[int, int]:
-    """Width and height of a picture as stored, from its header. MediaError if it cannot be read."""
-    from PIL import Image
-
-    try:
-        with Image.open(path) as image:
-            return image.size
-    except (OSError, ValueError) as e:  # UnidentifiedImageError is an OSError
-        raise MediaError(f"{path} is not a picture that can be read ({e}): use a JPEG or PNG file.") from None
+    """Width and height of a picture as it is stored, from its first bytes. MediaError when it is none."""
+    with opened(path) as image:
+        return image.size
 
 
-def write_image(path: Path, image: np.ndarray, quality: int = 95, comment: str = "") -> None:
-    """Write RGB (or gray) pixels as JPEG or PNG, according to the file's suffix, with a comment in the standard place
-    (JPEG: COM, PNG: iTXt). The file is complete or unchanged."""
+def write_image(path: Path, image: np.ndarray, quality: int = 95, comment: str = "",
+                profile: bytes | None = None) -> None:  # fmt: skip
+    """Write RGB (or gray) pixels as JPEG or PNG by the name's ending, with a comment that programs find (in a JPEG
+    COM, in a PNG iTXt); the file is whole or absent. A PNG may have 16 bits (uint16) and a fourth channel, its opacity.
+    ``profile`` is the ICC profile of the colours."""
     ending = path.suffix.lower()
     if ending in (".jpg", ".jpeg"):
-        write_bytes(path, jpeg(image, quality, comment), MediaError)
+        write_bytes(path, jpeg(image, quality, comment, profile), MediaError)
         return
     if image.ndim == 3:
-        image = image[:, :, ::-1]
+        image = image[:, :, [2, 1, 0, 3][: image.shape[2]]]
     ok, data = cv2.imencode(ending, np.ascontiguousarray(image))
     if not ok:
         raise ValueError(f"cannot encode a picture as {ending}")
-    write_bytes(path, commented(data.tobytes(), comment) if comment else data.tobytes(), MediaError)
+    content = profiled(data.tobytes(), profile) if profile else data.tobytes()
+    write_bytes(path, commented(content, comment) if comment else content, MediaError)
 
 
-def jpeg(image: np.ndarray, quality: int = 95, comment: str = "") -> bytes:
-    """RGB (or gray) pixels as the bytes of a JPEG file, with a comment. MediaError if the comment does not fit."""
+def jpeg(image: np.ndarray, quality: int = 95, comment: str = "", profile: bytes | None = None) -> bytes:
+    """RGB (or gray) pixels as the bytes of a JPEG file, with a comment and a colour profile (ICC). MediaError if the
+    comment does not fit."""
     from PIL import Image
 
     content, text = io.BytesIO(), comment.encode()
     if len(text) > LONGEST_COMMENT:
         raise MediaError(f"A comment of {len(text):,} bytes does not fit into a JPEG, which holds {LONGEST_COMMENT:,}.")
-    Image.fromarray(image).save(content, "JPEG", quality=quality, subsampling="4:2:0", comment=text)
+    Image.fromarray(image).save(content, "JPEG", quality=quality, subsampling="4:2:0", comment=text,
+                                icc_profile=profile)  # fmt: skip
     return content.getvalue()
 
 

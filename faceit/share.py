@@ -5,6 +5,7 @@ The file is an uncompressed zip of at most four files: ``manifest.json`` with th
 anything else is refused.
 """
 
+import contextlib
 import hashlib
 import io
 import json
@@ -12,7 +13,9 @@ import os
 import struct
 import zipfile
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from faceit import __version__
 from faceit.config.consent import consent_fault
@@ -22,6 +25,7 @@ from faceit.files import new_folder, replacing
 from faceit.images import read_image
 from faceit.network.model_file import MODEL, SIDES, WEIGHTS, check_about, read_about
 from faceit.network.swapmodel import load_model
+from faceit.picture_files import opened
 from faceit.progress import say
 
 MANIFEST, PREVIEW = "manifest.json", "preview.jpg"
@@ -69,29 +73,17 @@ def export_model(project: Project, swap: str, file: Path, overwrite: bool = Fals
 
 def import_model(project: Project, file: Path, name: str | None = None) -> Path:
     """Install an exported file as models/NAME. WeightsError if it is damaged, newer, or contains more than data."""
-    contents = _checked_contents(file)
-    about = check_about(_json(contents[MODEL], file), str(file))
-    if fault := _consent_fault(about):
-        raise WeightsError(f"{file}: {fault}. It is not imported: ask for it with a consent.")
-    name = name or about.get("swap")
-    if not isinstance(name, str) or not NAME.fullmatch(name):
-        raise FaceitError(f"{file} does not contain a usable name for the swap: give one with --as NAME.")
-    folder = project.model_dir(name)
-    if folder.exists():
-        raise FaceitError(f"models/{name} is there already: give another name with --as NAME.")
-    try:
-        with new_folder(folder) as part:
-            for inside, content in contents.items():
-                (part / inside).write_bytes(content)
-            if PREVIEW in contents:
-                _check_preview(part / PREVIEW)
-            load_model(part)  # the weights must fit the network that model.json names
-    except MediaError:
-        raise WeightsError(f"{file} is damaged: its preview is not a picture.") from None
-    except WeightsError as e:
-        raise WeightsError(str(e).replace(f"{part}{os.sep}", f"{file}: ")) from None
+    with _opened(file) as archive:
+        manifest = _checked_manifest(archive, file)
+        description = io.BytesIO()
+        _unpack(archive, MODEL, manifest, description, file)
+        about = check_about(_json(description.getvalue(), file), str(file))
+        if fault := _consent_fault(about):
+            raise WeightsError(f"{file}: {fault}. It is not imported: ask for it with a consent.")
+        folder = _new_place(project, file, about, name)
+        _put_in_place(archive, manifest, folder, file)
     people = about["people"]
-    say(f"models/{name}: {people['a']['name']} to {people['b']['name']}, step {about.get('step', 0)}.")
+    say(f"models/{folder.name}: {people['a']['name']} to {people['b']['name']}, step {about.get('step', 0)}.")
     for side in ("a", "b"):
         say(f"  {people[side]['name']}: {people[side]['consent']}")
         own = project.people.get(people[side]["name"])
@@ -99,8 +91,35 @@ def import_model(project: Project, file: Path, name: str | None = None) -> Path:
             say(f"  ! {own.name} is in {project.file.name} too, with another consent ({own.consent}): if that is "
                 f"somebody else, give them another name there. Results tell both consents.")  # fmt: skip
     say(f"To convert, put {people['a']['name']}'s portrait at data/persons/{people['a']['name']}.jpg "
-        f"and run `python faceit.py convert {name} VIDEO`.")  # fmt: skip
+        f"and run `python faceit.py convert {folder.name} VIDEO`.")  # fmt: skip
     return folder
+
+
+def _new_place(project: Project, file: Path, about: dict, name: str | None) -> Path:
+    """The model's folder, which is not there yet; ``name`` is what the user calls it."""
+    name = name or about.get("swap")
+    if not isinstance(name, str) or not NAME.fullmatch(name):
+        raise FaceitError(f"{file} does not contain a usable name for the swap: give one with --as NAME.")
+    folder = project.model_dir(name)
+    if folder.exists():
+        raise FaceitError(f"models/{name} is there already: give another name with --as NAME.")
+    return folder
+
+
+def _put_in_place(archive: zipfile.ZipFile, manifest: dict, folder: Path, file: Path) -> None:
+    """Unpack the model into ``folder``, where it swaps as it should."""
+    try:
+        with new_folder(folder) as part:
+            for inside in manifest:
+                with (part / inside).open("wb") as out:
+                    _unpack(archive, inside, manifest, out, file)
+            if PREVIEW in manifest:
+                _check_preview(part / PREVIEW)
+            load_model(part, shared=True)  # the weights must fit the network that model.json names, and draw
+    except MediaError:
+        raise WeightsError(f"{file} is damaged: its preview is not a picture.") from None
+    except WeightsError as e:
+        raise WeightsError(str(e).replace(f"{part}{os.sep}", f"{file}: ")) from None
 
 
 def _consent_fault(about: dict) -> str | None:
@@ -112,33 +131,29 @@ def _consent_fault(about: dict) -> str | None:
 
 
 def _check_preview(path: Path) -> None:
-    """MediaError unless it is a complete JPEG of a plausible size."""
-    from PIL import Image
-
-    try:
-        with Image.open(path, formats=["JPEG"]) as picture:
-            width, height = picture.size
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        raise MediaError(f"{path} is not a JPEG.") from None
-    if width * height > LARGEST_PREVIEW:
-        raise MediaError(f"{path} is too large.")
+    """MediaError unless it is a JPEG of a size that a preview can have, and whole."""
+    with opened(path) as picture:
+        if picture.format != "JPEG" or picture.width * picture.height > LARGEST_PREVIEW:
+            raise MediaError(f"{path} is no JPEG, or too large.")
     read_image(path)
 
 
-def _checked_contents(file: Path) -> dict[str, bytes]:
-    """The files inside, by name, after every check that does not need to build the network."""
+@contextlib.contextmanager
+def _opened(file: Path) -> Iterator[zipfile.ZipFile]:
+    """An exported file, to read from; what is wrong with it becomes a sentence."""
     if file.is_dir():
         raise FaceitError(f"{file} is a folder: name a file that `faceit.py export` wrote.")
     try:
         with zipfile.ZipFile(file) as archive:
-            return _read_archive(archive, file)
+            yield archive
     except FileNotFoundError:
         raise FaceitError(f"{file} is not there: name a file that `faceit.py export` wrote.") from None
     except UNREADABLE as e:
         raise WeightsError(f"{file} is damaged or cut off ({e}): get it again from where it came.") from None
 
 
-def _read_archive(archive: zipfile.ZipFile, file: Path) -> dict[str, bytes]:
+def _checked_manifest(archive: zipfile.ZipFile, file: Path) -> dict:
+    """What the manifest says of each file inside, after every check that needs no network."""
     entries = archive.infolist()
     names = [entry.filename for entry in entries]
     for entry in entries:
@@ -159,20 +174,19 @@ def _read_archive(archive: zipfile.ZipFile, file: Path) -> dict[str, bytes]:
         raise WeightsError(f"{file} was written by a newer faceit ({manifest.get('faceit')!r:.40}): update faceit.")
     files = manifest.get("files")
     if not isinstance(files, dict) or set(files) != set(names) - {MANIFEST} or not {MODEL, WEIGHTS} <= set(files):
-        raise WeightsError(f"{file} does not match its manifest: get it again from where it came.")
-    return {name: _verified(archive, name, files[name], file) for name in files}
+        raise WeightsError(f"{file} does not hold what its manifest says: get it again from where it came.")
+    return files
 
 
-def _verified(archive: zipfile.ZipFile, name: str, entry, file: Path) -> bytes:
-    content = io.BytesIO()
-    digest = hashlib.sha256()
+def _unpack(archive: zipfile.ZipFile, name: str, manifest: dict, out: IO[bytes], file: Path) -> None:
+    """Write one file inside to ``out``; its checksum must be the manifest's."""
+    said, digest = manifest[name], hashlib.sha256()
     with archive.open(name) as inside:
         while chunk := inside.read(CHUNK):
             digest.update(chunk)
-            content.write(chunk)
-    if not isinstance(entry, dict) or digest.hexdigest() != entry.get("sha256"):
+            out.write(chunk)
+    if not isinstance(said, dict) or digest.hexdigest() != said.get("sha256"):
         raise WeightsError(f"{file}: {name} is not what was exported (checksum): get it again from where it came.")
-    return content.getvalue()
 
 
 def _json(content: bytes, file: Path) -> dict:

@@ -4,7 +4,7 @@ import io
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, features
 
 from faceit.errors import MediaError
 from faceit.images import fit_within, grid, read_image, resize, with_caption, write_image
@@ -81,7 +81,9 @@ def test_what_cannot_be_read_is_a_sentence(tmp_path, scene):
     (tmp_path / "empty.jpg").write_bytes(b"")
     (tmp_path / "text.jpg").write_text("no picture")
     (tmp_path / "half.png").write_bytes(whole.getvalue()[:60])
-    for name in ("empty.jpg", "text.jpg", "half.png"):
+    with pytest.raises(MediaError, match=r"half\.png is cut off or damaged: get it again"):
+        read_image(tmp_path / "half.png")
+    for name in ("empty.jpg", "text.jpg"):
         with pytest.raises(MediaError, match=rf"{name} is not a picture .*use a JPEG or PNG"):
             read_image(tmp_path / name)
     with pytest.raises(MediaError, match="no.jpg is not there"):
@@ -93,8 +95,65 @@ def test_what_cannot_be_read_is_a_sentence(tmp_path, scene):
 def test_a_picture_that_would_fill_the_memory_is_a_sentence(tmp_path):
     header = b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", b"\x00\x01\x00\x00\x00\x01\x00\x00\x08\x02\x00\x00\x00")
     (tmp_path / "vast.png").write_bytes(header + _chunk(b"IDAT", b"x\x9c") + _chunk(b"IEND", b""))
-    with pytest.raises(MediaError, match="not a picture that can be read"):
-        read_image(tmp_path / "vast.png")  # says 65536 x 65536
+    with pytest.raises(MediaError, match="is 65,536 x 65,536 pixels, more than the 210 million .*: make it smaller"):
+        read_image(tmp_path / "vast.png")
+
+
+def _in_scans(scans: int) -> bytes:
+    """A progressive JPEG of gray that is refined again and again, a few bytes each time."""
+
+    def segment(mark: int, body: bytes) -> bytes:
+        return bytes([0xFF, mark]) + (len(body) + 2).to_bytes(2, "big") + body
+
+    table = segment(0xDB, b"\0" + b"\1" * 64) + segment(0xC2, b"\x08\0\x08\0\x08\1\1\x11\0")
+    codes = segment(0xC4, b"\0\1" + bytes(15) + b"\0") + segment(0xC4, b"\x10\1" + bytes(15) + b"\0")
+    first = segment(0xDA, b"\1\1\0\0\0\1") + b"\x7f"
+    # between scans what has no length, and a segment with the marker of an end in it
+    again = b"\xff\x01" + segment(0xE1, b"\xff\xd9") + segment(0xDA, b"\1\1\0\1\x3f\1") + b"\x7f"
+    return b"\xff\xd8" + table + codes + first + again * (scans - 1) + b"\xff\xd9"
+
+
+def test_a_jpeg_that_would_take_hours_is_a_sentence(tmp_path):
+    (tmp_path / "a.jpg").write_bytes(_in_scans(20))
+    assert read_image(tmp_path / "a.jpg").shape == (8, 8, 3)
+    (tmp_path / "a.jpg").write_bytes(_in_scans(5000))
+    with pytest.raises(MediaError, match="a.jpg is a JPEG in more than 64 passes.*: save it again"):
+        read_image(tmp_path / "a.jpg")
+
+
+def test_a_thumbnails_passes_are_not_its_pictures(tmp_path, scene):
+    data, thumbnails = io.BytesIO(), b"Exif\0\0" + b"\xff\xda" * 1000
+    Image.fromarray(scene).save(data, "JPEG", progressive=True)
+    head = b"\xff\xe1" + (len(thumbnails) + 2).to_bytes(2, "big") + thumbnails
+    (tmp_path / "a.jpg").write_bytes(data.getvalue()[:2] + head + data.getvalue()[2:] + b"\xff\xda" * 1000)
+    assert read_image(tmp_path / "a.jpg").shape == scene.shape
+
+
+@pytest.mark.parametrize("ending", ["jpg", "webp", "gif", "tif", "bmp", "ppm", "jp2", "avif"])
+def test_a_picture_that_is_cut_off_is_a_sentence(tmp_path, ending):
+    if ending == "avif" and not features.check("avif"):
+        pytest.skip("Pillow before 11.3 has no AVIF")
+    whole = io.BytesIO()
+    noise = np.random.default_rng(0).integers(0, 255, (90, 90, 3), np.uint8)
+    Image.fromarray(noise).save(whole, {"jpg": "JPEG", "tif": "TIFF", "jp2": "JPEG2000"}.get(ending, ending))
+    (tmp_path / f"a.{ending}").write_bytes(whole.getvalue()[: len(whole.getvalue()) // 2])
+    with pytest.raises(MediaError, match=rf"a\.{ending} is cut off or damaged: get it again"):
+        read_image(tmp_path / f"a.{ending}")
+
+
+def test_a_kind_of_pixels_that_is_not_read_is_a_sentence(tmp_path):
+    Image.fromarray(np.linspace(0, 1, 100, dtype=np.float32).reshape(10, 10)).save(tmp_path / "a.tif")
+    with pytest.raises(MediaError, match=r"not read \(F\): save it with 8 or 16 bits"):
+        read_image(tmp_path / "a.tif")
+
+
+def test_what_is_transparent_is_white_and_hides_its_colours(tmp_path):
+    picture = np.full((8, 8, 4), (255, 0, 255, 255), np.uint8)
+    picture[:4, :, 3] = 0
+    for name in ("a.png", "a.webp", "a.tif"):
+        Image.fromarray(picture).save(tmp_path / name, **({"lossless": True, "exact": True} if "webp" in name else {}))
+        seen = read_image(tmp_path / name)
+        assert (seen[:4] == 255).all() and (seen[4:] == (255, 0, 255)).all()
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:

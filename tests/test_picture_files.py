@@ -89,6 +89,6 @@ def test_a_vast_picture_has_its_comment_read(tmp_path):
 
 def test_what_is_no_picture_is_a_sentence(tmp_path):
     (tmp_path / "x.jpg").write_text("words")
-    for name, why in (("x.jpg", "cannot identify"), ("no.jpg", "No such file"), ("", "Is a directory")):
-        with pytest.raises(MediaError, match=f"cannot be read .*{why}.*: name a picture file"):
+    for name, why in (("x.jpg", "is not a picture"), ("no.jpg", "is not there"), ("", "Is a directory")):
+        with pytest.raises(MediaError, match=why):
             comment_of(tmp_path / name)

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 import pytest
 import safetensors.numpy
+from PIL import Image
 
 from faceit.cli import main
 from faceit.config.project import Person, Project
@@ -309,6 +310,7 @@ def _tensors(shared) -> dict:
 def test_weights_that_are_not_the_networks_are_refused(shared, tmp_path):
     contents = _contents(shared[1])
     good = _tensors(shared)
+    bias = good["decoder_b/patches/bias"]
     for weights, sentence in (
         (pickle.dumps({"weights": np.zeros(9)}), "x: weights.safetensors is damaged"),
         (b"", "is damaged"),
@@ -316,8 +318,30 @@ def test_weights_that_are_not_the_networks_are_refused(shared, tmp_path):
         (safetensors.numpy.save({**good, "encoder/narrow/bias": np.zeros(64, np.float32)}), r"bias is \(64,\)"),
         (safetensors.numpy.save({**good, "encoder/narrow/bias": np.full(128, np.nan, np.float32)}), "not numbers"),
         (safetensors.numpy.save({"x": np.zeros(3)}), "is missing"),
+        (safetensors.numpy.save({**good, "input_a/deviation": np.full(1, 1e300)}), "a wrong kind, float64"),
+        (safetensors.numpy.save({**good, "decoder_b/patches/bias": np.full_like(bias, 3e38)}), "draws values"),
+        (safetensors.numpy.save({**good, "surplus": np.zeros(3, np.float32)}), "carries 'surplus', which its network"),
     ):
         _refused(_write(tmp_path / "x", {**contents, WEIGHTS: weights}), tmp_path / "root", sentence)
+
+
+def test_what_no_network_needs_is_not_even_read(shared, tmp_path, monkeypatch):
+    contents, good = _contents(shared[1]), _tensors(shared)
+    contents[WEIGHTS] = safetensors.numpy.save({**good, "surplus": np.zeros(1 << 20, np.float32)})
+    monkeypatch.setattr("faceit.network.weights.load_tensors", lambda path: pytest.fail("it is read"))
+    _refused(_write(tmp_path / "x", contents), tmp_path / "root", "x: weights.safetensors carries 'surplus'")
+    contents[WEIGHTS] = safetensors.numpy.save({**good, "encoder/narrow/bias": np.zeros(1 << 20, np.float32)})
+    _refused(_write(tmp_path / "x", contents), tmp_path / "root", r"bias is \(1048576,\)")
+
+
+def test_a_preview_of_thousands_of_passes_is_refused(shared, tmp_path):
+    contents = _contents(shared[1])
+    content = io.BytesIO()
+    Image.new("L", (640, 480)).save(content, "JPEG", progressive=True)
+    last = content.getvalue().rindex(b"\xff\xda")  # the last pass, again and again
+    passes = content.getvalue()[last:-2] * 5000
+    contents[PREVIEW] = content.getvalue()[:-2] + passes + b"\xff\xd9"
+    _refused(_write(tmp_path / "x", contents), tmp_path / "root", "its preview is no picture")
 
 
 def test_a_preview_that_is_no_picture_or_a_bomb_is_refused(shared, tmp_path):

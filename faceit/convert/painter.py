@@ -11,7 +11,7 @@ from faceit.compose.masks import MASK_SIZE, face_mask, of_crop
 from faceit.compose.occlusion import occluded
 from faceit.config.settings import ConvertSettings
 from faceit.geometry import ALIGNED_MARGIN, align, crop_points, filled_outline
-from faceit.network.swapmodel import BATCH, SwapModel
+from faceit.network.swapmodel import BATCH, SwapModel, check_drawn
 from faceit.planes import Layer, Planes, cut
 from faceit.swap_face import SwapFace
 
@@ -82,6 +82,7 @@ class Swapper:
         points = np.stack([crop_points(face.network_landmarks, crop) for _, face in faces])
         shapes = [face.shape for _, face in faces]
         made, there = self.model.drawn(pictures, points, *self.sides, shapes)
+        check_drawn([made, there], self.model)
         fronts = self._fronts(faces, pictures, points, shapes)
         return [Drawn(*each) for each in zip(made, self._masks(there, made), fronts, strict=True)]
 

@@ -4,16 +4,15 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
-
 from faceit.convert.comparison import captions_of, together
 from faceit.convert.request import ConversionRequest, ConvertCounts, Converter, ConvertTask
 from faceit.errors import FaceitError, MediaError
 from faceit.files import write_text
-from faceit.images import read_image, resize, write_image
+from faceit.images import write_image
 from faceit.media.provenance import Label, earlier_notes, note, read_note
 from faceit.media.side_by_side import WAYS
-from faceit.picture_files import is_picture, pictures_in
+from faceit.photo import Photo, moves, read_photo
+from faceit.picture_files import is_picture, passed_over, pictures_in
 from faceit.progress import Progress, say
 
 WRITTEN = {".jpg", ".jpeg", ".png"}  # others become .png
@@ -21,10 +20,13 @@ STORY = "faceit.json"  # of a folder
 
 
 def stills_in(source: Path) -> list[Path] | None:
-    """The photos that ``source`` is or, a folder, holds, sorted; None where it is neither."""
+    """The photos that ``source`` is or, a folder, holds, sorted; None where it is neither. A GIF that moves is a video.
+    MediaError for a GIF that cannot be read."""
     if source.is_dir():
         return pictures_in(source)
-    return [source] if is_picture(source) else None
+    if not is_picture(source) or (source.suffix.lower() == ".gif" and moves(source)):
+        return None
+    return [source]
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,8 @@ def convert_stills(request: ConversionRequest, source: Path, stills: list[Path],
     a folder was done before in the same way is left as it is. FaceitError where nothing could be swapped."""
     task, folder = request.task, source.is_dir()
     _check_words(task, source, stills)
+    if folder and (others := passed_over(source)):
+        say(others)
     target = target_of(request, source)
     jobs = [_job(still, target / _name(still) if folder else target, task.compare) for still in stills]
     _check(jobs)
@@ -115,33 +119,38 @@ def _converted(request: ConversionRequest, converter: Converter, job: _Job, fact
                written: list[Path]) -> MediaError | None:  # fmt: skip
     """Convert one photo, and add its result to ``written``; what is wrong with it where it cannot be read."""
     try:
-        picture = read_image(job.still)
+        photo = read_photo(job.still)
         facts = facts | {"photo": job.stamp()} | earlier_notes(job.still)
         note(facts)  # that it fits is tried before the work
     except MediaError as error:
         return error
-    _convert(request, converter, picture, job, facts, written)
+    if photo.left_out:
+        say(f"  ! {job.still.name} {photo.left_out}.")
+    _convert(request, converter, photo, job, facts, written)
     return None
 
 
-def _convert(request: ConversionRequest, converter: Converter, picture: np.ndarray, job: _Job, facts: dict,
+def _convert(request: ConversionRequest, converter: Converter, photo: Photo, job: _Job, facts: dict,
              written: list[Path]) -> None:  # fmt: skip
     """Write one photo with its swap, if there is one in it."""
-    height = request.settings.height
-    if height and height < picture.shape[0]:
-        picture = resize(picture, max(1, round(picture.shape[1] * height / picture.shape[0])), height)
-    [swapped] = converter.convert([picture])
-    if swapped is picture:
+    photo = photo.reduced(request.settings.height or photo.pixels.shape[0])
+    [swapped] = converter.convert([photo.pixels])
+    if swapped is photo.pixels:
         return
     if request.settings.label:
-        Label(picture.shape[1], picture.shape[0]).stamp(swapped)
+        label = Label(photo.pixels.shape[1], photo.pixels.shape[0])
+        label.stamp(swapped)
+        photo = photo.shown_in(label.box)
+    if lost := photo.lost_as(job.out):
+        say(f"  ! {job.still.name} loses {lost} as {job.out.suffix}: give the result a name that ends in .png.")
     comment = note(facts)
-    write_image(job.out, swapped, comment=comment)
+    photo.write(job.out, swapped, comment)
     written.append(job.out)
     compare = request.task.compare
     if job.beside and compare:
-        both = together(picture, swapped, captions_of(request, facts), compare, request.settings.label)
-        write_image(job.beside, both, comment=comment)
+        before, after = photo.seen(photo.pixels), photo.seen(swapped)
+        both = together(before, after, captions_of(request, facts), compare, request.settings.label)
+        write_image(job.beside, both, comment=comment, profile=photo.profile)
 
 
 def _job(still: Path, out: Path, compare: str | None) -> _Job:

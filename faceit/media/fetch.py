@@ -18,7 +18,7 @@ from faceit.media.fetch_record import (
     put_in_place,
     refuse_foreign_file,
 )
-from faceit.media.fetch_ytdlp import Cookies, Hooks, OnProgress, Stopped, download, kill_ffmpeg_of
+from faceit.media.fetch_ytdlp import Cookies, Endless, Hooks, OnProgress, Stopped, download, kill_ffmpeg_of
 
 STOP_WAIT_S = 3.0  # how long a stopped fetch_all waits for its threads
 
@@ -157,7 +157,12 @@ def _fetch_locked(hooks: Hooks, cookies: Cookies) -> Path:
         return found
     refuse_foreign_file(job)
     parts.mkdir(parents=True, exist_ok=True)
-    path, info = download(url, hooks, cookies, parts)
+    try:
+        path, info = download(url, hooks, cookies, parts)
+    except MediaError as error:
+        if job.ranged or isinstance(error, Endless):  # what can never be resumed would only take up the disk
+            shutil.rmtree(parts, ignore_errors=True)
+        raise
     try:
         suffix = check_file(path, job, info.get("duration"))
     except MediaError:

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import BinaryIO
 
 from faceit.errors import MediaError
 from faceit.media.container import open_to_read
@@ -38,11 +39,56 @@ def check_file(path: Path, job: Download, duration: float | None) -> str:
     length, declared, suffix = _measure(path, short, job.ranged)
     if job.ranged:
         _check_range(length, job, duration)
+    elif _ends_early(path):
+        raise MediaError(f"{short}: the file breaks off before its end: run it again, or use another address.")
     elif declared is not None and declared - length > max(2.0, declared / 10):
         raise MediaError(
             f"{short}: the file breaks off at {length:.1f} s of {declared:.1f} s: run it again, or use another address."
         )
     return suffix
+
+
+def _ends_early(path: Path) -> bool:
+    """Whether a file says that it is longer: one of MP4's kind, Matroska's or AVI, whose parts tell their lengths."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        head = file.read(12)
+        if head[4:8] in (b"ftyp", b"styp", b"moov", b"mdat", b"free", b"skip", b"wide"):
+            return _end_of_boxes(file, size) > size
+        if head.startswith(b"RIFF"):
+            return 8 + int.from_bytes(head[4:8], "little") > size
+        if head.startswith(b"\x1a\x45\xdf\xa3"):
+            return _end_of_matroska(file) > size
+    return False
+
+
+def _end_of_boxes(file: BinaryIO, size: int) -> int:
+    """Where the last of the boxes of which an MP4 consists should end; 0 where that is left open."""
+    at = 0
+    while at + 8 <= size:
+        file.seek(at)
+        head = file.read(16)
+        length = int.from_bytes(head[:4], "big")
+        if length == 1:
+            length = int.from_bytes(head[8:], "big")
+        if length < 8:  # 0: to the end of the file
+            return 0
+        at += length
+    return at
+
+
+def _end_of_matroska(file: BinaryIO) -> int:
+    """Where a Matroska's one segment should end, which comes after a header; 0 where that is left open."""
+    end = 0
+    for id_length in (4, 4):
+        file.seek(end + id_length)
+        first = file.read(1)
+        more = 8 - first[0].bit_length() if first and first[0] else 0  # the zeros before the first one count bytes
+        length = int.from_bytes(bytes([first[0] & (0x7F >> more)]) + file.read(more), "big") if first else 0
+        if length == 2 ** (7 * (more + 1)) - 1:  # unknown
+            return 0
+        end += id_length + 1 + more + length
+    return end
 
 
 def _measure(path: Path, short: str, ranged: bool) -> tuple[float, float | None, str]:

@@ -2,6 +2,7 @@
 
 import io
 import re
+import shutil
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,12 +12,14 @@ from typing import Any
 from faceit.errors import MediaError
 from faceit.media.fetch_errors import sentence, short_address
 from faceit.media.fetch_record import Download
+from faceit.media.fetch_resume import Resumed
 from faceit.media.ffmpeg import ffmpeg_on_path
 from faceit.progress import say
 
 SOCKET_TIMEOUT_S = 20
 RETRY_SLEEP_S = (1, 2, 4, 8)  # before the second, third ... attempt after a dropped connection or a server error
 CUT_CRF = 17  # ranges are re-encoded to be exact; this is visually close to lossless
+RESERVE = 500_000_000  # bytes of the disk that no download fills, or a twentieth of it where that is less
 FRAGMENTS = 4  # of a streamed video, downloaded at a time
 JS_RUNTIMES = ("deno", "node", "quickjs", "bun")  # for YouTube's challenges, in yt-dlp's order
 
@@ -33,6 +36,10 @@ class Cookies:
 
 class Stopped(Exception):
     """The caller stopped waiting; not an error."""
+
+
+class Endless(MediaError):
+    """What came has no length and fills the disk: it cannot be resumed."""
 
 
 @dataclass
@@ -57,11 +64,27 @@ class Hooks:
         if done is None:
             return
         total = event.get("total_bytes") or event.get("total_bytes_estimate")
+        self._check_room(event, int(done))
         self.counts[event.get("filename") or ""] = int(done), None if total is None else max(int(total), int(done))
         if self.on_progress is not None:
             totals = [total for _, total in self.counts.values() if total is not None]
             whole = sum(totals) if len(totals) == len(self.counts) else None
             self.on_progress(sum(done for done, _ in self.counts.values()), whole)
+
+    def _check_room(self, event: dict, done: int) -> None:
+        """MediaError where the rest of a file would fill the disk."""
+        folder, total = self.job.stem.parent, event.get("total_bytes")
+        disk = shutil.disk_usage(folder)
+        free = disk.free - min(RESERVE, disk.total // 20)
+        if free >= (max(total - done, 0) if total else 0):
+            return
+        short = short_address(self.job.url)
+        if not total and not event.get("fragment_count"):
+            raise Endless(f"{short}: {done / 1e6:,.0f} MB came without a word of how much it is, and the disk of "
+                          f"{folder} is nearly full: free some space, or use another address.")  # fmt: skip
+        needs = f"{(total - done) / 1e6:,.0f} MB more are needed and" if total else "only"
+        raise MediaError(f"{short}: {needs} {disk.free / 1e6:,.0f} MB are free on the disk of {folder}: free some and "
+                         "run it again, it goes on where it was.")  # fmt: skip
 
     def filter(self, info: dict, *, incomplete: bool = False) -> None:
         """yt-dlp's match filter, called before anything is downloaded; MediaError if the video cannot be fetched."""
@@ -117,10 +140,15 @@ def _load_libraries() -> None:
         import av  # noqa: F401
         import yt_dlp.extractor.generic
         import yt_dlp.extractor.youtube  # noqa: F401
+        from yt_dlp import downloader
         from yt_dlp.downloader import external
+        from yt_dlp.globals import plugin_dirs
 
         if not issubclass(external.Popen, _Child):
             external.Popen = type("Popen", (_Child, external.Popen), {})
+        if not issubclass(downloader.HttpFD, Resumed):
+            downloader.HttpFD = type("HttpFD", (Resumed, downloader.HttpFD), {})
+        plugin_dirs.value = []  # code from the user's folders, which may be a stranger's
 
 
 _children: dict[int | None, Any] = {}  # thread -> the ffmpeg process that it waits for

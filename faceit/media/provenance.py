@@ -103,7 +103,7 @@ def read_note(path: Path | str) -> dict | None:
     media file."""
     import av
 
-    if Path(path).suffix.lower() in PICTURE_ENDINGS | {".gif"}:
+    if Path(path).suffix.lower() in PICTURE_ENDINGS:
         comment = comment_of(Path(path))
     else:
         try:

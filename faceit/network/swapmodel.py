@@ -1,20 +1,24 @@
 """A trained swap: the network with its settings and people, on disk as ``model.json`` and ``weights.safetensors``."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from faceit.geometry import ALIGNED_MARGIN, Crop, reduced, work_size
+from faceit.errors import WeightsError
+from faceit.geometry import ALIGNED_MARGIN, Crop, crop_points, reduced, work_size
 from faceit.network.backend import start_backend
-from faceit.network.model_file import WEIGHTS, about_crop, about_pictures, read_about
+from faceit.network.model_file import SIDES, WEIGHTS, about_crop, about_pictures, read_about
 from faceit.network.presets import Preset, from_json
+from faceit.shape import generic_head
 from faceit.texture import SEEN, folded, unfolded
 
 if TYPE_CHECKING:  # it imports Keras
     from faceit.network.swapnetwork import SwapNetwork
 
+BEYOND = 1000.0  # what no picture (0..1) and no landmark (crop units) comes near
 BATCH = 16  # faces at a time when swapping; one size, so that nothing is compiled twice
 
 
@@ -72,6 +76,20 @@ class SwapModel:
             faces = np.array([reduced(face, side) for face in faces], np.uint8).reshape(-1, side, side, 3)
         return middle(faces, self.preset.size, ALIGNED_MARGIN)
 
+    def tried(self, from_side: str, to_side: str) -> list[np.ndarray | None]:
+        """What is drawn of a gray face, before it is bounded to what pictures hold, and its landmarks."""
+        points = crop_points(generic_head()[:, :2], self.crop)[None].astype(np.float32)
+        gray = np.full((1, self.preset.size, self.preset.size, 3), 0.5, np.float32)
+        return [self._unbounded(gray, points, from_side, to_side)]
+
+    def _unbounded(self, faces: np.ndarray, points: np.ndarray, from_side: str, to_side: str) -> np.ndarray:
+        """What the network makes of what it is given, (1, size, size, 3)."""
+        from keras import ops
+
+        network = self.network
+        z = network.narrow(network.encode(network.prepare(ops.convert_to_tensor(faces), from_side)), to_side)
+        return ops.convert_to_numpy(network.decode(z, network.code(ops.convert_to_tensor(points), from_side), to_side))
+
     def drawn_points(self, points: np.ndarray, from_side: str, to_side: str,
                      shapes: list | None = None) -> np.ndarray | None:  # fmt: skip
         """Where the landmarks of the face lie that is drawn for a face with these: (n, 68, 2) in crop units -> the
@@ -112,6 +130,15 @@ class AppearanceModel(SwapModel):
                 made[k] = folded(texture, field, size)
         return np.clip(made, 0, 1, out=made), there
 
+    def tried(self, from_side: str, to_side: str) -> list[np.ndarray | None]:
+        points = crop_points(generic_head()[:, :2], self.crop)[None]
+        try:
+            there, codes = self._driven(points, from_side, to_side, None)
+        except (ArithmeticError, ValueError, np.linalg.LinAlgError):  # what is fitted to landmarks without end
+            return [np.array(np.nan)]
+        gray = np.full((1, self._seen, self._seen, 3), 0.5, np.float32)
+        return [self._unbounded(gray, codes.astype(np.float32), from_side, to_side), there]
+
     def drawn_points(self, points: np.ndarray, from_side: str, to_side: str,
                      shapes: list | None = None) -> np.ndarray | None:  # fmt: skip
         return self._driven(np.asarray(points, np.float64), from_side, to_side, shapes)[0] if len(points) else None
@@ -136,14 +163,29 @@ def model_of(network, about: dict, folder: Path) -> SwapModel:
     return (AppearanceModel if network.preset.network == "appearance" else SwapModel)(network, about, folder)
 
 
-def load_model(folder: Path) -> SwapModel:
-    """Load a trained swap from its folder."""
+def load_model(folder: Path, shared: bool = False) -> SwapModel:
+    """Load a trained swap from its folder. WeightsError where its weights are not those of its network, or draw no
+    picture. What is ``shared`` comes from strangers: it is refused, unread, where it has more than its network."""
     start_backend()
     from faceit.network.architectures import build
-    from faceit.network.weights import load_tensors, put
+    from faceit.network.weights import check_shapes, load_shapes, load_tensors, put
 
-    about = read_about(folder)
-    tensors, _ = load_tensors(folder / WEIGHTS)
+    about, source = read_about(folder), folder / WEIGHTS
+    shapes = load_shapes(source)
     network = build(from_json(about["preset"]))
-    put(network.variables, tensors, str(folder / WEIGHTS))
-    return model_of(network, about, folder)
+    check_shapes(network.variables, shapes, str(source), alone=shared)
+    tensors, _ = load_tensors(source)
+    put(network.variables, tensors, str(source))
+    model = model_of(network, about, folder)
+    for sides in (SIDES, SIDES[::-1]):
+        check_drawn(model.tried(*sides), model)
+    return model
+
+
+def check_drawn(made: Iterable[np.ndarray | None], model: SwapModel) -> None:
+    """WeightsError where what a model draws, pictures or landmarks in crop units, is far from any picture: weights may
+    be finite and what they make infinite."""
+    for values in made:
+        if values is not None and not np.all(np.abs(values) < BEYOND):  # NaN is not, either
+            raise WeightsError(f"{model.folder / WEIGHTS} draws values that are no picture's: it is damaged; "
+                               "get it again, or train again.")  # fmt: skip

@@ -337,7 +337,7 @@ class _Named:
 
     def __init__(self, path: str, variable):
         self.path, self.variable = path, variable
-        self.shape = variable.shape
+        self.shape, self.dtype = variable.shape, variable.dtype
 
     def assign(self, value):
         self.variable.assign(value)

@@ -16,7 +16,7 @@ from faceit.faces.split import photo_held_out
 from faceit.files import read_json, write_text
 from faceit.geometry import CROPS
 from faceit.images import read_image
-from faceit.picture_files import pictures_in
+from faceit.picture_files import passed_over, pictures_in
 from faceit.preprocess.partial_folder import FaceCounts, deleted_names
 from faceit.progress import Progress, say
 
@@ -126,6 +126,8 @@ def list_photos(person: Person) -> list[Path]:
     for place in person.photos:
         if place.is_dir():
             inside = pictures_in(place)
+            if others := passed_over(place):
+                say(f"{person.name}'s photos: {others}")
             if not inside:
                 raise FaceitError(f"{person.name}'s photos {place} hold no picture that can be read: use JPEG or PNG.")
             found += inside

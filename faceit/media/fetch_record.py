@@ -14,6 +14,7 @@ from faceit.errors import MediaError
 from faceit.files import read_json, replacing
 from faceit.media.fetch_errors import short_address
 
+PARTS = ".part"  # beside the videos: where downloads grow
 WHOLE, DONE = "whole", "done.json"  # in the folder of the parts: the checked video, and its facts
 
 
@@ -57,7 +58,7 @@ def parts_folder(job: Download) -> Path:
     """Where the parts of a download are kept until it is whole: the same for the same job, so that it goes on there."""
     asked = (job.stem.name, job.url, job.height, *(None if t is None else float(t) for t in (job.start, job.end)))
     key = hashlib.sha256(repr(asked).encode()).hexdigest()[:16]
-    return job.stem.parent.resolve() / ".part" / key
+    return job.stem.parent.resolve() / PARTS / key
 
 
 def refuse_foreign_file(job: Download) -> None:

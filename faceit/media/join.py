@@ -5,6 +5,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from faceit.errors import MediaError
+from faceit.files import new_file
 from faceit.media.container import open_to_read
 from faceit.media.formats import CONTAINERS
 
@@ -18,6 +19,7 @@ def join(parts: list[Path], out: Path, fps: Fraction) -> int:
     done = 0
     path = None
     try:
+        new_file(out)
         with av.open(os.path.abspath(out), "w", format=CONTAINERS[out.suffix].muxer) as whole:
             stream = None
             held_back = max(_held_back(path := part, fps) for part in parts)

@@ -20,7 +20,7 @@ from faceit.errors import MediaError
 from faceit.media.probe import probe
 from faceit.media.video import read_frames
 from faceit.media.writer import VideoWriter
-from faceit.parallel.lock import only_one
+from faceit.lock import only_one
 
 from ..conftest import ROOT, copied
 from ..media.flash_beep import make_flash_beep, offsets, run_ffmpeg

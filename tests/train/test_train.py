@@ -24,7 +24,7 @@ from faceit.network.model_file import FORMAT, MODEL, STATE, WEIGHTS, read_about
 from faceit.network.swapmodel import load_model
 from faceit.network.training import Training
 from faceit.network.weights import load_strings, load_tensors, save_tensors, take
-from faceit.parallel.lock import only_one
+from faceit.lock import only_one
 from faceit.train import run as stage
 from faceit.train.checkpoints import BEST
 from faceit.train.loss_plot import loss_plot, preview_grid

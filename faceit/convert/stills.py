@@ -6,11 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
+from faceit import __version__
 from faceit.convert.comparison import captions_of, together
+from faceit.convert.own_files import refuse_to_replace
 from faceit.convert.request import ConversionRequest, ConvertCounts, Converter, ConvertTask
 from faceit.errors import FaceitError, MediaError
 from faceit.files import write_text
 from faceit.images import read_image, resize, write_image
+from faceit.lock import only_one
 from faceit.media.provenance import Label, note, read_note
 from faceit.media.side_by_side import WAYS
 from faceit.picture_files import is_picture, pictures_in
@@ -54,6 +57,7 @@ def convert_stills(request: ConversionRequest, source: Path, stills: list[Path],
     target = _target(request, source)
     jobs = [_job(still, target / _name(still) if folder else target, task.compare) for still in stills]
     _check(jobs)
+    refuse_to_replace([_story(source, target)], task.overwrite)
     if not folder:
         _refuse(jobs, [], task.overwrite)  # before anything is loaded
     request.learn(portraits)
@@ -62,18 +66,12 @@ def convert_stills(request: ConversionRequest, source: Path, stills: list[Path],
     _refuse(jobs, done, task.overwrite)
     (target if folder else target.parent).mkdir(parents=True, exist_ok=True)
     converter, facts = request.converter(), request.facts()
-    failed: list[MediaError] = []
-    try:
-        with Progress(f"convert {source.name}", len(jobs), "photo") as progress:
-            for i, job in enumerate(jobs):
-                error = None if job in done else _converted(request, converter, job, facts | {"key": key})
-                if error:
-                    failed.append(error)
-                    say(f"  ! {error}")
-                progress.update(i + 1)
-    finally:
-        if converter.counts.swapped or done:
-            _write_story(request, source, target, facts, converter.counts)
+    with only_one(target.with_name(f".{target.name}.lock"), f"{target} is being made", passing=True):
+        try:
+            failed = _convert_all(request, converter, jobs, done, facts | {"key": key})
+        finally:
+            if converter.counts.swapped or done:
+                _write_story(request, source, target, facts, converter.counts)
     if failed and not converter.counts.frames and not done:
         raise failed[0]
     if not converter.counts.swapped and not done:
@@ -100,11 +98,30 @@ def _check_words(task: ConvertTask, source: Path, stills: list[Path]) -> None:
 
 def _write_story(request: ConversionRequest, source: Path, target: Path, facts: dict, counts: ConvertCounts) -> None:
     """Write what was done, beside the photo or into its folder."""
-    story = facts | {"source": source.name, "reverse": request.task.reverse, "counts": asdict(counts),
-                     "settings": asdict(request.settings)}  # fmt: skip
+    story = {"faceit": __version__} | facts | {
+        "source": source.name, "reverse": request.task.reverse, "counts": asdict(counts),
+        "settings": asdict(request.settings),
+    }  # fmt: skip
+    write_text(_story(source, target), json.dumps(story, indent=1))
+
+
+def _story(source: Path, target: Path) -> Path:
     # a video of that name would have the plain .json
-    file = target / STORY if source.is_dir() else target.with_name(f"{target.name}.json")
-    write_text(file, json.dumps(story, indent=1))
+    return target / STORY if source.is_dir() else target.with_name(f"{target.name}.json")
+
+
+def _convert_all(request: ConversionRequest, converter: Converter, jobs: list[_Job], done: list[_Job],
+                 facts: dict) -> list[MediaError]:  # fmt: skip
+    """Convert the photos that are not ``done``; what is wrong with those that cannot be read."""
+    failed = []
+    with Progress(f"convert {Path(request.task.video).name}", len(jobs), "photo") as progress:
+        for i, job in enumerate(jobs):
+            error = None if job in done else _converted(request, converter, job, facts)
+            if error:
+                failed.append(error)
+                say(f"  ! {error}")
+            progress.update(i + 1)
+    return failed
 
 
 def _converted(request: ConversionRequest, converter: Converter, job: _Job, facts: dict) -> MediaError | None:

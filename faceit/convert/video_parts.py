@@ -23,6 +23,7 @@ from faceit.config.settings import ConvertSettings
 from faceit.convert.painter import Painter
 from faceit.errors import MediaError
 from faceit.files import no_link, read_json, write_text
+from faceit.lock import only_one
 from faceit.media.animation import write_moving, write_sequence
 from faceit.media.formats import Encoding, Target
 from faceit.media.join import join
@@ -31,7 +32,6 @@ from faceit.media.probe import VideoInfo, frame_count, frame_size
 from faceit.media.provenance import Label
 from faceit.media.video import read_frames, read_planes
 from faceit.media.writer import VideoWriter
-from faceit.lock import only_one
 from faceit.parallel.queues import BackgroundCalls, ahead
 from faceit.parallel.workers import WorkerPool, outcome
 from faceit.planes import Layer, Planes

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from faceit.config.project import Project
+from faceit.convert.own_files import refuse_to_replace
 from faceit.errors import FaceitError, MediaError
 from faceit.evaluate.frames_csv import read_frames_csv
 from faceit.evaluate.report_sources import sources
@@ -41,6 +42,7 @@ def report(project: Project, evaluation: Path) -> Path:
     """
     content = _Report(project, evaluation, _read(evaluation))
     page = content.beside(REPORT)
+    refuse_to_replace([page], step="")
     write_text(page, render("report.html.j2", **content.values()))
     return page
 

@@ -13,6 +13,7 @@ from faceit import __version__
 from faceit.config.project import Person, Project
 from faceit.config.settings import ConvertSettings
 from faceit.convert.output_names import USUAL, own
+from faceit.convert.own_files import refuse_to_replace
 from faceit.convert.request import ConvertTask, learn_driver, people_of
 from faceit.convert.run import convert
 from faceit.errors import FaceitError, WeightsError
@@ -154,6 +155,8 @@ def _held_faces(project: Project, person: Person) -> int:
 
 def _evaluate(project: Project, swapped: EvaluatedSwap, videos: list[ConvertedVideo], path: Path, kind: str) -> Path:
     """Measure, and write the evaluation to ``path`` and the table beside it."""
+    table = path.with_name(path.name.removesuffix(NAME) + TABLE)
+    refuse_to_replace([path, table], step="")
     known = {side: learn(project, person) for side, person in swapped.people.items()}
     driver, giver = (known["b"], known["a"]) if swapped.reverse else (known["a"], known["b"])
     meter = VideoMeter(driver, giver, project.preprocess.detector)
@@ -178,7 +181,6 @@ def _evaluate(project: Project, swapped: EvaluatedSwap, videos: list[ConvertedVi
     results = summary.rounded(results)
     results["seen"] = _seen_in_training(project, swapped)
     results["summary"] = words(results)
-    table = path.with_name(path.name.removesuffix(NAME) + TABLE)
     write_text(table, meter.table.text())
     write_text(path, json.dumps(results, indent=1))
     for line in results["summary"]:

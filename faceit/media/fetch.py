@@ -157,7 +157,7 @@ def _fetch(hooks: Hooks, cookies: Cookies) -> Path:
 
 @contextlib.contextmanager
 def _alone(hooks: Hooks) -> Iterator[None]:
-    """Within this no other process fetches to the same place; one that does is waited for. ``Stopped`` as ``download``."""
+    """Within this no other process fetches to the same place; one that does is waited for."""
     stem = hooks.job.stem
     parts = no_link(stem.parent / PARTS)
     told = False

@@ -18,10 +18,10 @@ from faceit import __version__
 from faceit.config.project import Project
 from faceit.errors import FaceitError, WeightsError
 from faceit.files import new_folder, no_link, replacing, write_text
+from faceit.lock import only_one
 from faceit.network.attempt import FIRST, Attempt
 from faceit.network.history import HELD, HISTORY, history_text, read_history
 from faceit.network.model_file import FORMAT, MODEL, STATE, WEIGHTS, check_about, read_about
-from faceit.lock import only_one
 
 BEST = "best.safetensors"  # the averaged weights with the lowest loss on held-out faces so far
 SNAPSHOTS = "snapshots"

@@ -50,6 +50,8 @@ def main(argv: list[str] | None = None) -> int:
                 errno.EEXIST: "a file is where a folder should be: move it away, or name another place",
                 errno.ENOTDIR: "a file is where a folder should be: move it away, or name another place",
                 errno.EISDIR: "a folder is where a file should be: move it away, or name another place",
+                errno.EMFILE: "too many files are open: raise the limit with `ulimit -n 1024`",
+                errno.ENFILE: "too many files are open on this machine: end other programs",
                 errno.ENAMETOOLONG: "this name is too long for the disk"}.get(error.errno or 0)  # fmt: skip
         if step is None:
             raise

@@ -19,7 +19,7 @@ _STEPS = {
     errno.ENOTDIR: "a file is where a folder should be; move it away, or name another place",
     errno.EISDIR: "a folder is where a file should be; move it away, or name another place",
     errno.ENAMETOOLONG: "give a shorter name",
-    errno.EMFILE: "close other programs, or raise the limit of open files with `ulimit -n 1024`",
+    errno.EMFILE: "raise the limit of open files with `ulimit -n 1024`",
 }  # fmt: skip
 
 

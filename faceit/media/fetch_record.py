@@ -62,13 +62,15 @@ def parts_folder(job: Download) -> Path:
 
 
 def refuse_foreign_file(job: Download) -> None:
-    """MediaError where a user put a file of that name, which has no JSON of ours: it is never written over."""
-    video = _beside(job.stem, ".mp4")
-    if video.exists() and not _beside(job.stem, ".json").exists():
-        raise MediaError(
-            f"{short_address(job.url)}: {video} is there already and was not downloaded by faceit: "
-            "move it away, or give this video another name."
-        )
+    """MediaError where a user put a video of that name, which has no JSON of ours, or a JSON: they are never written
+    over."""
+    video, sheet = _beside(job.stem, ".mp4"), _beside(job.stem, ".json")
+    for file in (sheet, video):
+        if file.exists() and not _facts_of(job.stem).keys() >= {"file", "url", "size"}:
+            raise MediaError(
+                f"{short_address(job.url)}: {file} is there already and was not downloaded by faceit: "
+                "move it away, or give this video another name."
+            )
 
 
 def keep(job: Download, parts: Path, path: Path, suffix: str, info: dict) -> Path:
@@ -85,7 +87,7 @@ def put_in_place(job: Download, parts: Path) -> bool:
     """Move a checked download out of ``parts``, its JSON last; also what a kill left between those two moves. False
     when there is none."""
     facts = read_json(parts / DONE)
-    if not facts:
+    if not facts or not {"file", "size"} <= facts.keys() or Path(str(facts["file"])).name != facts["file"]:
         return False
     video, whole, sheet = job.stem.with_name(facts["file"]), parts / WHOLE, _beside(job.stem, ".json")
     if whole.is_file():

@@ -1,5 +1,6 @@
 """Running ffmpeg: a command line from ffmpeg-python's description, a process that ends with us, and why it ended."""
 
+import errno
 import os
 import subprocess
 import tempfile
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from faceit.errors import MediaError
+from faceit.files import next_step
 from faceit.media.ffmpeg import ffmpeg_exe, last_line
 
 
@@ -32,7 +34,8 @@ def start(command: list[str], **streams) -> subprocess.Popen:
     try:
         return subprocess.Popen(command, **(defaults | streams), **apart)
     except OSError as error:
-        raise MediaError(f"{command[0]} cannot be started: {error.strerror or error}.") from error
+        step = f": {next_step(error)}" if error.errno == errno.EMFILE else ""
+        raise MediaError(f"{command[0]} cannot be started: {error.strerror or error}{step}.") from error
 
 
 def problem(command: list[str]) -> str | None:
@@ -67,4 +70,6 @@ def why(process: subprocess.Popen, log) -> str:
         return said
     if process.returncode < 0:
         return f"ffmpeg was killed by signal {-process.returncode}"
+    if process.returncode == 256 - errno.ENOSPC:  # the system's errors come as 256 less their number
+        return f"{os.strerror(errno.ENOSPC)}: free some space and run it again"
     return f"ffmpeg ended with code {process.returncode} and no message"

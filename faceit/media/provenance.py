@@ -102,7 +102,7 @@ def read_note(path: Path | str) -> dict | None:
     _, mark, packed = comment.partition(NOTE_MARK)
     try:
         facts = json.loads(packed) if mark else None
-    except ValueError:  # another program has cut or changed the comment
+    except (ValueError, RecursionError):  # another program has cut or changed the comment
         return None
     return facts if isinstance(facts, dict) else None
 

@@ -107,6 +107,8 @@ def write_lines(path: Path, lines: Iterable[str]) -> None:
 
 def read_json(path: Path) -> dict | None:
     """A JSON object from disk; None when it is absent or unreadable."""
+    if not path.is_file():  # reading a pipe would wait for ever
+        return None
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):

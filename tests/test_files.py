@@ -162,3 +162,12 @@ def test_the_next_step_is_that_of_the_trouble(tmp_path, number, step):
 def test_json_nested_too_deeply_is_none(tmp_path):
     (tmp_path / "x").write_text('{"a":' + "[" * 100_000 + "]" * 100_000 + "}")
     assert read_json(tmp_path / "x") is None
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no such files here")
+def test_json_out_of_a_pipe_is_none(tmp_path):
+    os.mkfifo(tmp_path / "x")
+    assert read_json(tmp_path / "x") is None
+    os.mkfifo(tmp_path / ".y.part")
+    write_text(tmp_path / "y", "new")
+    assert (tmp_path / "y").read_text() == "new" and names(tmp_path) == ["x", "y"]

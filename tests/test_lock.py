@@ -1,6 +1,8 @@
 """One process at a time."""
 
+import errno
 import multiprocessing
+import os
 import threading
 import time
 
@@ -64,3 +66,17 @@ def test_processes_take_turns_although_the_file_goes_away(tmp_path, monkeypatch)
     for run in runs:
         run.join(60)
     assert [run.exitcode for run in runs] == [0] * 4
+
+
+def test_a_lock_is_held_on_a_full_disk_too(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", full)
+        lock = only_one(tmp_path / ".lock", "x is made")
+        lock.__enter__()
+    with pytest.raises(FaceitError, match=r"x is made by another process \(just started\)"):  # noqa: SIM117
+        with only_one(tmp_path / ".lock", "x is made"):
+            pass
+    lock.__exit__(None, None, None)

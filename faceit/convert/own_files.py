@@ -24,6 +24,8 @@ def refuse_to_replace(files: Iterable[Path], overwrite: bool = False, step: str 
 
 def is_ours(path: Path) -> bool:
     """Whether faceit wrote a file: a picture, a page, a JSON or a table of frames."""
+    if not path.is_file():
+        return False
     if path.suffix == ".json":
         content = read_json(path) or {}
         return "faceit" in content or content.keys() >= STORY

@@ -22,6 +22,7 @@ from faceit.faces.detect import FaceFinder
 from faceit.faces.identity import portrait_face
 from faceit.files import read_json, write_text
 from faceit.images import grid, write_image
+from faceit.lock import only_one
 from faceit.media.server import serve_folder
 from faceit.media.video import read_frames
 from faceit.progress import duration, say
@@ -44,7 +45,8 @@ def demo(folder: Path, minutes: float) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     say(f"The demo is in {folder.resolve()}. Ctrl-C stops it, the same command goes on.")
     say("1/4 Two portraits learn to talk")
-    clips = make_clips(folder)
+    with only_one(folder / ".lock", "The clips are being made", passing=True):
+        clips = make_clips(folder)
     with _served(folder, clips) as project:
         from faceit.convert.request import ConvertTask
         from faceit.convert.run import convert

@@ -195,3 +195,12 @@ def test_a_file_of_the_users_beside_the_video_stays(converted, tmp_path, capsys,
     assert run(file, "evaluate", "c2h", str(output(file))) == 1
     assert f"{name} is there already, and none of faceit's: move it away" in capsys.readouterr().err
     assert mine.read_text() == "mine"
+
+
+def test_a_folder_for_what_is_measured_that_is_a_link_is_refused(trained, tmp_path, capsys):
+    file = copied(trained, tmp_path / "project")
+    (tmp_path / "elsewhere").mkdir()
+    (file.parent / "models" / "c2h" / "evaluation").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    assert run(file, "evaluate", "c2h") == 1
+    assert "evaluation is a link, and faceit writes and removes files in it" in capsys.readouterr().err
+    assert not list((tmp_path / "elsewhere").iterdir())

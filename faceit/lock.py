@@ -39,10 +39,16 @@ def only_one(path: Path, what: str, *, passing: bool = False, waiting: Callable[
     try:
         yield
     finally:
-        if passing:  # before others may have it: they look whether theirs is still the file of that name
-            with contextlib.suppress(OSError):
-                path.unlink(missing_ok=True)
+        if passing and os.name != "nt":  # who has opened it meanwhile looks whether it is still the file of that name
+            _remove(path)
         lock.release()
+        if passing and os.name == "nt":  # where nobody can remove what another has open
+            _remove(path)
+
+
+def _remove(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)
 
 
 def _taken(path: Path) -> FileLock | None:

@@ -7,6 +7,7 @@ import pytest
 
 from faceit import __version__
 from faceit.errors import MediaError
+from faceit.images import write_image
 from faceit.media.probe import probe
 from faceit.media.provenance import Label, note, read_note
 from faceit.media.video import read_frames
@@ -90,6 +91,9 @@ def test_other_files_have_no_note(tmp_path):
         "-f", "lavfi", "-i", "color=s=64x48:d=0.1", "-metadata", "comment=faceit-note: cut {", tmp_path / "x.mp4"
     )
     assert read_note(tmp_path / "x.mp4") is None
+    deep = f"faceit-note: {'[' * 30_000}"  # deeper than Python reads
+    write_image(tmp_path / "x.png", np.zeros((16, 16, 3), np.uint8), comment=deep)
+    assert read_note(tmp_path / "x.png") is None
     with pytest.raises(MediaError):
         read_note(tmp_path / "gone.mp4")
 

@@ -80,3 +80,17 @@ def test_a_lock_is_held_on_a_full_disk_too(tmp_path, monkeypatch):
         with only_one(tmp_path / ".lock", "x is made"):
             pass
     lock.__exit__(None, None, None)
+
+
+def test_a_file_that_its_last_holder_has_removed_is_no_lock(tmp_path, monkeypatch):
+    path, cut, calls = tmp_path / "x.lock", os.ftruncate, []
+
+    def removed(descriptor, size):
+        if not calls:
+            path.unlink()  # between opening and locking it
+        calls.append(descriptor)
+        cut(descriptor, size)
+
+    monkeypatch.setattr(os, "ftruncate", removed)
+    with only_one(path, "x is made", passing=True):
+        assert path.exists() and len(calls) == 2

@@ -59,6 +59,8 @@ def _sentence(error: OSError) -> str | None:
                 errno.EEXIST: "a file is where a folder should be: move it away, or name another place",
                 errno.ENOTDIR: "a file is where a folder should be: move it away, or name another place",
                 errno.EISDIR: "a folder is where a file should be: move it away, or name another place",
+                errno.EMFILE: "too many files are open: raise the limit with `ulimit -n 1024`",
+                errno.ENFILE: "too many files are open on this machine: end other programs",
                 errno.ENAMETOOLONG: "this name is too long for the disk: rename the file, or give a shorter name with "
                                     "--output"}.get(error.errno or 0)  # fmt: skip
     return None if step is None else f"{error.filename or 'Writing'}: {step}."

@@ -10,6 +10,7 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import struct
 import zipfile
 import zlib
@@ -21,8 +22,9 @@ from faceit import __version__
 from faceit.config.consent import consent_fault
 from faceit.config.project import NAME, Project
 from faceit.errors import FaceitError, MediaError, WeightsError
-from faceit.files import new_folder, replacing
+from faceit.files import new_folder, next_step, replacing
 from faceit.images import read_image
+from faceit.lock import only_one
 from faceit.network.model_file import MODEL, SIDES, WEIGHTS, check_about, read_about
 from faceit.network.swapmodel import load_model
 from faceit.picture_files import opened
@@ -57,14 +59,14 @@ def export_model(project: Project, swap: str, file: Path, overwrite: bool = Fals
         "files": {n: {"sha256": hashlib.sha256(b).hexdigest(), "size": len(b)} for n, b in contents.items()},
     }  # fmt: skip
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(file) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
+        with (only_one(file.with_name(f".{file.name}.lock"), f"{file} is being written", passing=True),
+              replacing(file) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive):  # fmt: skip
             archive.writestr(MANIFEST, json.dumps(manifest, indent=1))
             for name, content in contents.items():
                 archive.writestr(name, content)
     except OSError as e:
         raise FaceitError(
-            f"{file} cannot be written ({e.strerror or e}): free some space or name another place."
+            f"{file} cannot be written ({e.strerror or e}): {next_step(e)}, or name another place."
         ) from None
     people = " and ".join(about["people"][s]["name"] for s in ("a", "b"))
     say(f"Wrote {file} ({file.stat().st_size / 1e6:.1f} MB): {people}, step {about.get('step', 0):,}.")
@@ -108,8 +110,9 @@ def _new_place(project: Project, file: Path, about: dict, name: str | None) -> P
 
 def _put_in_place(archive: zipfile.ZipFile, manifest: dict, folder: Path, file: Path) -> None:
     """Unpack the model into ``folder``, where it swaps as it should."""
+    _sweep(folder.parent)
     try:
-        with new_folder(folder) as part:
+        with _alone(folder), new_folder(folder) as part:
             for inside in manifest:
                 with (part / inside).open("wb") as out:
                     _unpack(archive, inside, manifest, out, file)
@@ -128,6 +131,21 @@ def _consent_fault(about: dict) -> str | None:
         if fault := consent_fault(about["people"][side]["consent"]):
             return f"{about['people'][side]['name']}: {fault}"
     return None
+
+
+def _alone(folder: Path):
+    """A context in which no other process makes this model, by import or by training."""
+    return only_one(folder.with_name(f".{folder.name}.lock"), f"models/{folder.name} is being made", passing=True)
+
+
+def _sweep(models: Path) -> None:
+    """Remove what killed imports have left, which is as large as a model."""
+    for part in models.glob(".*.part"):
+        name = part.name[1 : -len(".part")]
+        if part.is_symlink() or not part.is_dir() or not {path.name for path in part.iterdir()} <= LARGEST.keys():
+            continue
+        with contextlib.suppress(FaceitError, OSError), _alone(models / name):
+            shutil.rmtree(part, ignore_errors=True)
 
 
 def _check_preview(path: Path) -> None:

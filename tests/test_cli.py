@@ -325,7 +325,8 @@ def test_ctrl_c_is_a_normal_way_to_stop(status_raises, monkeypatch, capfd):
 @pytest.mark.parametrize(
     ("code", "words"),
     [(errno.ENOSPC, "the disk is full"), (errno.EDQUOT, "quota"), (errno.EROFS, "only be read"),
-     (errno.EACCES, "no permission"), (errno.ENOTDIR, "a file is where a folder should be")],
+     (errno.EACCES, "no permission"), (errno.ENOTDIR, "a file is where a folder should be"),
+     (errno.EMFILE, "too many files are open: raise the limit")],
 )  # fmt: skip
 def test_a_disk_that_refuses_is_a_sentence(status_raises, complaint, code, words):
     status_raises(OSError(code, "x", "models/a/weights"))

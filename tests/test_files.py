@@ -6,7 +6,7 @@ import os
 import pytest
 
 from faceit.errors import FaceitError, MediaError, WeightsError
-from faceit.files import new_folder, read_json, replacing, write_bytes, write_lines, write_text
+from faceit.files import new_file, new_folder, no_link, read_json, replacing, write_bytes, write_lines, write_text
 
 FULL = OSError(errno.ENOSPC, "No space left on device")
 
@@ -106,3 +106,68 @@ def test_json_that_is_no_object_is_none(tmp_path, content):
     assert read_json(tmp_path / "x") is None
     write_text(tmp_path / "x", '{"a": 1}')
     assert read_json(tmp_path / "x") == {"a": 1}
+
+
+@pytest.fixture
+def victim(tmp_path):
+    """A folder of somebody's that a link leads to."""
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    (folder / "thesis.txt").write_text("precious")
+    return folder
+
+
+def test_a_link_under_the_name_of_a_part_leads_nowhere(tmp_path, victim):
+    thesis = victim / "thesis.txt"
+    for name in ("one", "two", "three"):
+        (tmp_path / f".{name}.part").symlink_to(thesis)
+    write_text(tmp_path / "one", "new")
+    write_bytes(tmp_path / "two", b"new")
+    with replacing(tmp_path / "three") as part:
+        assert part.is_file() and not part.is_symlink()  # also for programs that are given the name alone
+        part.write_text("new")
+    (tmp_path / "four").symlink_to(thesis)
+    write_text(tmp_path / "four", "new")
+    assert thesis.read_text() == "precious"
+    assert [(tmp_path / name).read_text() for name in ("one", "two", "three", "four")] == ["new"] * 4
+
+
+def test_a_dangling_link_makes_no_file_elsewhere(tmp_path):
+    new_file(tmp_path / "plain")
+    (tmp_path / ".one.part").symlink_to(tmp_path / "elsewhere")
+    write_text(tmp_path / "one", "new")
+    assert names(tmp_path) == ["one", "plain"]
+
+
+def test_a_work_folder_that_is_a_link_is_refused(tmp_path, victim):
+    (tmp_path / ".x.part").symlink_to(victim, target_is_directory=True)
+    with pytest.raises(FaceitError, match=r"\.x\.part is a link, .*: remove the link"), new_folder(tmp_path / "x"):
+        pass
+    with pytest.raises(FaceitError, match="is a link"):
+        no_link(tmp_path / ".x.part")
+    assert no_link(victim) == victim and no_link(tmp_path / "none") == tmp_path / "none"
+    assert names(victim) == ["thesis.txt"]
+
+
+@pytest.mark.parametrize(("number", "step"), [
+    (errno.ENOSPC, "free some space"), (errno.EROFS, "work in a folder that can be written"),
+    (errno.EACCES, "check whose file it is"), (errno.EMFILE, "ulimit"), (errno.EEXIST, "move what is there away"),
+])  # fmt: skip
+def test_the_next_step_is_that_of_the_trouble(tmp_path, number, step):
+    with pytest.raises(FaceitError, match=f"x cannot be written .*: .*{step}"):  # noqa: SIM117
+        with replacing(tmp_path / "x", error=FaceitError):
+            raise OSError(number, os.strerror(number))
+
+
+def test_json_nested_too_deeply_is_none(tmp_path):
+    (tmp_path / "x").write_text('{"a":' + "[" * 100_000 + "]" * 100_000 + "}")
+    assert read_json(tmp_path / "x") is None
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no such files here")
+def test_json_out_of_a_pipe_is_none(tmp_path):
+    os.mkfifo(tmp_path / "x")
+    assert read_json(tmp_path / "x") is None
+    os.mkfifo(tmp_path / ".y.part")
+    write_text(tmp_path / "y", "new")
+    assert (tmp_path / "y").read_text() == "new" and names(tmp_path) == ["x", "y"]

@@ -22,6 +22,7 @@ from faceit.config.project import Person, Project
 from faceit.config.settings import PreprocessSettings
 from faceit.errors import FaceitError, WeightsError
 from faceit.images import write_image
+from faceit.lock import only_one
 from faceit.network.model_file import MODEL, WEIGHTS
 from faceit.network.presets import CPU, to_json
 from faceit.network.swapmodel import load_model
@@ -394,3 +395,42 @@ def test_a_model_without_a_consent_is_not_exported(shared, tmp_path):
     with pytest.raises(WeightsError, match="ann: 'todo' is no consent: say in words how"):
         export_model(_project(tmp_path), "a2b", tmp_path / "x.faceit")
     assert not (tmp_path / "x.faceit").exists()
+def test_two_exports_or_imports_of_one_name_take_turns(shared, tmp_path):
+    sender, file = shared
+    out = tmp_path / "out" / "a2b.faceit"
+    with (only_one(out.with_name(".a2b.faceit.lock"), "held"),
+          pytest.raises(FaceitError, match=r"a2b.faceit is being written by another process \(\d+\)")):  # fmt: skip
+        export_model(sender, "a2b", out)
+    assert export_model(sender, "a2b", out) == out and [path.name for path in out.parent.iterdir()] == ["a2b.faceit"]
+    receiver = _project(tmp_path)
+    with (only_one(tmp_path / "models" / ".a2b.lock", "held"),
+          pytest.raises(FaceitError, match=r"models/a2b is being made by another process")):  # fmt: skip
+        import_model(receiver, file)
+    import_model(receiver, file)
+    assert [path.name for path in (tmp_path / "models").iterdir()] == ["a2b"]
+
+
+def test_what_a_killed_import_has_left_goes_with_the_next_one(shared, tmp_path):
+    models = tmp_path / "models"
+    for name, file in ((".gone.part", WEIGHTS), (".mine.part", "thesis.txt"), (".busy.part", WEIGHTS)):
+        (models / name).mkdir(parents=True)
+        (models / name / file).write_bytes(b"half")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / WEIGHTS).write_bytes(b"precious")
+    (models / ".link.part").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    with only_one(models / ".busy.lock", "held"):
+        import_model(_project(tmp_path), shared[1])
+    left = {path.name for path in models.iterdir()} - {".busy.lock"}
+    assert left == {"a2b", ".mine.part", ".busy.part", ".link.part"}
+    assert (tmp_path / "elsewhere" / WEIGHTS).read_bytes() == b"precious"
+
+
+@pytest.mark.parametrize(("number", "step"), [(errno.ENOSPC, "free some space"), (errno.EROFS, "can be written")])
+def test_a_disk_that_refuses_an_export_says_what_to_do(shared, tmp_path, monkeypatch, number, step):
+    def refuse(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "replace", refuse)
+    with pytest.raises(FaceitError, match=f"x.faceit cannot be written .*{step}.*, or name another place"):
+        export_model(shared[0], "a2b", tmp_path / "x.faceit")
+    assert not list(tmp_path.iterdir())

@@ -22,6 +22,11 @@ SIDE, KB, MARGIN = 128, 5.0, 1.9  # pixels, kilobytes and crop widths of a track
 MOST_TOLERANCE = 0.9  # that the setting takes
 
 
+def page_beside(output: Path) -> Path:
+    """Where the page goes that is beside the result ``output``."""
+    return beside(output, "-faces.html")
+
+
 def write_page(request: ConversionRequest, conversion: VideoConversion) -> Path:
     """Look through the video, where that is not done yet, and write the page beside where the result would be. What was
     seen stays among the conversion's parts. FaceitError as ``VideoConversion.first_pass``."""
@@ -33,7 +38,7 @@ def write_page(request: ConversionRequest, conversion: VideoConversion) -> Path:
         counts = ConvertCounts()
         counts.swapped = casts.count(counts)
         tracks = roster(casts)
-    page = beside(output, "-faces.html")
+    page = page_beside(output)
     roles = {track.number: _role(request, conversion, track) for track in tracks}
     with Progress("pictures", unit="picture") as progress:
         pictures = _Pictures(conversion, {roles[track.number].name: track for track in tracks}, progress)

@@ -8,15 +8,17 @@ from pathlib import Path
 
 import numpy as np
 
+from faceit import __version__
 from faceit.casting.cast import Casts
 from faceit.casting.weak import WeakFace, weakest
 from faceit.config.elsewhere import remember
 from faceit.config.project import Project, Video, video_name
 from faceit.config.settings import ConvertSettings
-from faceit.convert.cast_page import write_page
+from faceit.convert.cast_page import page_beside, write_page
 from faceit.convert.comparison import before_after, comparison, write_comparison
 from faceit.convert.losses import losses
 from faceit.convert.output_names import USUAL, beside, own
+from faceit.convert.own_files import refuse_to_replace
 from faceit.convert.request import ConversionRequest, ConvertCounts, ConvertTask
 from faceit.convert.stills import convert_stills, stills_in
 from faceit.convert.video_parts import VideoConversion
@@ -31,7 +33,7 @@ from faceit.media.fetch_record import Download
 from faceit.media.formats import LONGEST_MOVING, MOVING, Target
 from faceit.media.frame_at import frame_at
 from faceit.media.probe import VideoInfo, frame_size, probe, used_seconds
-from faceit.media.provenance import Label, earlier_notes, note, read_note
+from faceit.media.provenance import Label, earlier_notes, note
 from faceit.pages.values import clock
 from faceit.progress import Progress, duration, say
 
@@ -66,7 +68,8 @@ def convert(project: Project, task: ConvertTask, settings: ConvertSettings | Non
     compared = comparison(output, task.compare)
     layer = beside(output, "-layer.mov") if task.layer else None
     _refuse_to_overwrite([output, compared, layer], source, task.overwrite)
-    _refuse_to_replace([worst_of(output), *([before_after(output)] if compared else [])], task.overwrite)
+    refuse_to_replace([own(output, ".json"), worst_of(output), *([before_after(output)] if compared else [])],
+                      task.overwrite)  # fmt: skip
     if kind.pictures:
         check_sequence(output)
     _refuse_too_long(kind, info, task)
@@ -135,6 +138,8 @@ def preview(project: Project, task: ConvertTask, count: int, settings: ConvertSe
         raise FaceitError(f"{source} is no video: --preview is for those; convert it as it is.")
     info, height = probe(source), request.settings.height
     output = output_of(project, task, source, Target(USUAL, "h264"))
+    path = output.with_name(f"{output.stem}-preview.jpg")  # also where a picture's name was asked for
+    refuse_to_replace([path], task.overwrite)
     comment = note(request.facts() | earlier_notes(source))
     request.say_unlabelled()
     request.learn(portraits)
@@ -159,7 +164,6 @@ def preview(project: Project, task: ConvertTask, count: int, settings: ConvertSe
             progress.update(i + 1)
     if not pairs:
         raise FaceitError(f"{source} has no picture in the part asked for.")
-    path = output.with_name(f"{output.stem}-preview.jpg")  # also where a picture's name was asked for
     path.parent.mkdir(parents=True, exist_ok=True)
     write_image(path, grid(pairs, 2 if len(pairs) > 3 else 1), comment=comment)
     counts = converter.counts
@@ -177,6 +181,7 @@ def page_of_faces(project: Project, task: ConvertTask, settings: ConvertSettings
     if stills_in(source) is not None:
         raise FaceitError(f"{source} is no video: --faces is for those; convert it as it is.")
     output = output_of(project, task, source, request.target())
+    refuse_to_replace([page_beside(output)], task.overwrite)
     return write_page(request, _conversion(request, source, output, portraits, only_look=True))
 
 
@@ -240,13 +245,6 @@ def _refuse_to_overwrite(outputs: list[Path | None], source: Path, overwrite: bo
             raise FaceitError(f"{path} is there already: add --overwrite, or another name with --output.")
 
 
-def _refuse_to_replace(pictures: list[Path], overwrite: bool) -> None:
-    """What is drawn beside a result anew each time replaces an earlier one of ours, and nothing else."""
-    for path in pictures:
-        if path.exists() and not overwrite and read_note(path) is None:
-            raise FaceitError(f"{path} is there already, and none of faceit's: add --overwrite, or move it away.")
-
-
 def _refuse_too_long(kind: Target, info: VideoInfo, task: ConvertTask) -> None:
     """Pictures that move are for a few seconds: a minute of them is larger than an hour of video."""
     length = used_seconds(info, task.start, task.end)
@@ -259,7 +257,7 @@ def _write_story(project: Project, task: ConvertTask, result: ConvertResult, fac
                  source: Path, portraits: tuple[Path, ...]) -> None:  # fmt: skip
     """Write the result's story beside it."""
     counts = result.counts
-    story = facts | {
+    story = {"faceit": __version__} | facts | {
         "source": source.name, "source_file": project.shown(source), "start": task.start, "end": task.end,
         "reverse": task.reverse, "portraits": [project.shown(path) for path in portraits],
         "counts": asdict(counts), "settings": asdict(settings),

@@ -4,11 +4,14 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from faceit import __version__
 from faceit.convert.comparison import captions_of, together
+from faceit.convert.own_files import refuse_to_replace
 from faceit.convert.request import ConversionRequest, ConvertCounts, Converter, ConvertTask
 from faceit.errors import FaceitError, MediaError
 from faceit.files import write_text
 from faceit.images import write_image
+from faceit.lock import only_one
 from faceit.media.provenance import Label, earlier_notes, note, read_note
 from faceit.media.side_by_side import WAYS
 from faceit.photo import Photo, moves, read_photo
@@ -58,6 +61,7 @@ def convert_stills(request: ConversionRequest, source: Path, stills: list[Path],
     target = target_of(request, source)
     jobs = [_job(still, target / _name(still) if folder else target, task.compare) for still in stills]
     _check(jobs)
+    refuse_to_replace([_story(source, target)], task.overwrite)
     if not folder:
         _refuse(jobs, [], task.overwrite)  # before anything is loaded
     note(request.facts())  # where it is too long, that is said before the work begins
@@ -68,19 +72,13 @@ def convert_stills(request: ConversionRequest, source: Path, stills: list[Path],
     _refuse(jobs, done, task.overwrite)
     (target if folder else target.parent).mkdir(parents=True, exist_ok=True)
     converter, facts = request.converter(), request.facts()
-    failed: list[MediaError] = []
     written: list[Path] = []
-    try:
-        with Progress(f"convert {source.name}", len(jobs), "photo") as progress:
-            for i, job in enumerate(jobs):
-                error = None if job in done else _converted(request, converter, job, facts | {"key": key}, written)
-                if error:
-                    failed.append(error)
-                    say(f"  ! {error}")
-                progress.update(i + 1)
-    finally:
-        if written or done:
-            _write_story(request, source, target, facts, converter.counts)
+    with only_one(target.with_name(f".{target.name}.lock"), f"{target} is being made", passing=True):
+        try:
+            failed = _convert_all(request, converter, jobs, done, facts | {"key": key}, written)
+        finally:
+            if written or done:
+                _write_story(request, source, target, facts, converter.counts)
     if failed and not converter.counts.frames and not done:
         raise failed[0]
     if not converter.counts.swapped and not done:
@@ -108,11 +106,31 @@ def _check_words(task: ConvertTask, source: Path, stills: list[Path]) -> None:
 
 def _write_story(request: ConversionRequest, source: Path, target: Path, facts: dict, counts: ConvertCounts) -> None:
     """Write what was done, beside the photo or into its folder."""
-    story = facts | {"source": source.name, "reverse": request.task.reverse, "counts": asdict(counts),
-                     "settings": asdict(request.settings)}  # fmt: skip
+    story = {"faceit": __version__} | facts | {
+        "source": source.name, "reverse": request.task.reverse, "counts": asdict(counts),
+        "settings": asdict(request.settings),
+    }  # fmt: skip
+    write_text(_story(source, target), json.dumps(story, indent=1))
+
+
+def _story(source: Path, target: Path) -> Path:
     # a video of that name would have the plain .json
-    file = target / STORY if source.is_dir() else target.with_name(f"{target.name}.json")
-    write_text(file, json.dumps(story, indent=1))
+    return target / STORY if source.is_dir() else target.with_name(f"{target.name}.json")
+
+
+def _convert_all(request: ConversionRequest, converter: Converter, jobs: list[_Job], done: list[_Job], facts: dict,
+                 written: list[Path]) -> list[MediaError]:  # fmt: skip
+    """Convert the photos that are not ``done``, and add their results to ``written``; what is wrong with those that
+    cannot be read."""
+    failed = []
+    with Progress(f"convert {Path(request.task.video).name}", len(jobs), "photo") as progress:
+        for i, job in enumerate(jobs):
+            error = None if job in done else _converted(request, converter, job, facts, written)
+            if error:
+                failed.append(error)
+                say(f"  ! {error}")
+            progress.update(i + 1)
+    return failed
 
 
 def _converted(request: ConversionRequest, converter: Converter, job: _Job, facts: dict,

@@ -8,6 +8,7 @@ not it was made in one go.
 import contextlib
 import json
 import math
+import re
 import shutil
 import time as clock
 from collections import deque
@@ -21,7 +22,8 @@ from faceit.casting.first_pass import FirstPass, SeenFaces, first_frames, load_s
 from faceit.config.settings import ConvertSettings
 from faceit.convert.painter import Painter
 from faceit.errors import MediaError
-from faceit.files import read_json, write_text
+from faceit.files import no_link, read_json, write_text
+from faceit.lock import only_one
 from faceit.media.animation import write_moving, write_sequence
 from faceit.media.formats import Encoding, Target
 from faceit.media.join import join
@@ -30,7 +32,6 @@ from faceit.media.probe import VideoInfo, frame_count, frame_size, probe
 from faceit.media.provenance import Label
 from faceit.media.video import read_frames, read_planes
 from faceit.media.writer import VideoWriter
-from faceit.parallel.lock import only_one
 from faceit.parallel.queues import BackgroundCalls, ahead
 from faceit.parallel.workers import WorkerPool, outcome
 from faceit.planes import Layer, Planes
@@ -42,6 +43,7 @@ LEAST_PART_S = 4.0  # a part costs its beginning: a look for faces, a key frame
 READ_AHEAD, WRITE_BEHIND = 8, 16  # frames in memory, beside a batch of faces
 PLAIN_CRF, PLAIN_PRESET = 12, "veryfast"  # of the untouched frames, for the side by side
 STATE, LOCK = "state.json", ".lock"
+OURS = re.compile(r"\.?(seen|part|plain|layer|state)(-\d+)?\..+")  # names of parts, also of those in the making
 POLL_S = 0.02  # between two looks at whether a worker is done
 
 
@@ -76,7 +78,7 @@ class VideoConversion:
     @contextlib.contextmanager
     def opened(self) -> Iterator[None]:
         """Within this the folder is ours. FaceitError when another process has it."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        no_link(self.folder).mkdir(parents=True, exist_ok=True)
         empty = False
         try:
             with only_one(self.folder / LOCK, f"{self.output} is being made"):
@@ -97,7 +99,7 @@ class VideoConversion:
         same_key, same_look = state.get("key") == self.key, state.get("looked") == self.looked
         for path in self.folder.iterdir():
             stays = same_look if path.name.startswith("seen-") else same_key
-            if path.name != LOCK and not stays:
+            if OURS.fullmatch(path.name) and not stays:
                 path.unlink()
         if not same_key:
             state = {}

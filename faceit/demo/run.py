@@ -6,6 +6,7 @@ real downloader, detector, training and conversion. Of all chapters only this on
 
 import json
 import os
+import re
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -21,6 +22,7 @@ from faceit.faces.detect import FaceFinder
 from faceit.faces.identity import portrait_face
 from faceit.files import read_json, write_text
 from faceit.images import grid, write_image
+from faceit.lock import only_one
 from faceit.media.provenance import note, read_note
 from faceit.media.server import serve_folder
 from faceit.media.video import read_frames
@@ -32,15 +34,20 @@ CONSENT = {"collins": "NASA portrait of Eileen Collins, public domain (from scik
 PITCH = {"collins": 205.0, "hopper": 175.0}  # Hz, of the synthetic voices
 TRAIN_S, TALK_S = 12.0, 6.0  # seconds of the clips to train on and of the one to convert
 TALK = "hopper_talk.mp4"
+ADDRESS = re.compile(r"http://127\.0\.0\.1:[0-9]+")  # of the server, in the YAML
+CONFIG, STILL = "faceit.yaml", "demo.jpg"
+FIRST_LINE = "# The demo's project. The URLs are of a server that runs while the demo does."
 
 
 def demo(folder: Path, minutes: float) -> None:
     """Make clips, preprocess, train and convert in ``folder``; run again, it resumes where it stopped."""
     began = time.monotonic()
+    _refuse_other_files(folder)
     folder.mkdir(parents=True, exist_ok=True)
     say(f"The demo is in {folder.resolve()}. Ctrl-C stops it, the same command resumes.")
     say("1/4 make two portraits talk")
-    clips = make_clips(folder)
+    with only_one(folder / ".lock", "The clips are being made", passing=True):
+        clips = make_clips(folder)
     with _served(folder, clips) as project:
         from faceit.convert.request import ConvertTask
         from faceit.convert.run import convert
@@ -58,8 +65,23 @@ def demo(folder: Path, minutes: float) -> None:
         task = ConvertTask(SWAP, str(clips / TALK), compare="side", output=output, overwrite=True)
         if not _converted(project, output):
             convert(project, task)
-    _still(folder / "demo.jpg", output)
+    _still(folder / STILL, output)
     _say_where(folder, project, output, time.monotonic() - began)
+
+
+def _refuse_other_files(folder: Path) -> None:
+    """FaceitError where the folder is no demo's, and has a file that the demo would write over."""
+    file, output = folder / CONFIG, folder / "data" / "output" / SWAP / TALK
+    if file.exists():
+        text = file.read_text(encoding="utf-8", errors="replace")
+        if not text.startswith(FIRST_LINE):
+            raise FaceitError(f"{file} is a project of yours, not the demo's: name another folder with --dir.")
+        if f"{SWAP}:" not in text:
+            raise FaceitError(f"{file} is of another version's demo: name another folder with --dir.")
+        return
+    for other in (folder / STILL, output, output.with_suffix(".json")):
+        if other.exists():
+            raise FaceitError(f"{other} is there already, and none of the demo's: name another folder with --dir.")
 
 
 def make_clips(folder: Path) -> Path:
@@ -89,9 +111,13 @@ def make_clips(folder: Path) -> Path:
 @contextmanager
 def _served(folder: Path, clips: Path) -> Iterator[Project]:
     """Serve the clips locally while the block runs; yields the project whose YAML names their URLs."""
-    file = folder / "faceit.yaml"
+    file = folder / CONFIG
     with ExitStack() as stack:
-        write_text(file, _yaml(_serve(stack, clips, _port(file))))
+        base = _serve(stack, clips, _port(file))
+        text = _yaml(base)
+        if file.exists():  # whoever has changed it keeps that
+            text = ADDRESS.sub(base, file.read_text(encoding="utf-8"))
+        write_text(file, text)
         yield load_project(file)
 
 
@@ -109,13 +135,15 @@ def _serve(stack: ExitStack, clips: Path, port: int) -> str:
 def _port(file: Path) -> int:
     """The port in the URLs of an earlier run's YAML; 0, which means any, if there is none."""
     try:
-        return int(file.read_text(encoding="utf-8").split("http://127.0.0.1:")[1].split("/")[0])
-    except (OSError, IndexError, ValueError):
+        found = ADDRESS.search(file.read_text(encoding="utf-8"))
+        port = int(found[0].rpartition(":")[2]) if found else 0
+    except (OSError, ValueError):
         return 0
+    return port if port < 1 << 16 else 0
 
 
 def _yaml(base: str) -> str:
-    lines = ["# The demo's project. The URLs belong to a server that runs only while the demo does.", "people:"]
+    lines = [FIRST_LINE, "people:"]
     for name, consent in CONSENT.items():
         lines += [f"  {name}:", f"    portrait: data/persons/{name}.png", f"    consent: {json.dumps(consent)}",
                   "    videos:", f"      - {{url: \"{base}/{name}.mp4\", name: {name}}}"]  # fmt: skip
@@ -148,7 +176,7 @@ def _say_where(folder: Path, project: Project, output: Path, seconds: float) -> 
     say(f"Done in {duration(seconds)}. Look at:")
     comparison = output.with_name(f"{output.stem}-side-by-side.mp4")
     say(f"  {short(comparison)}  Hopper, and the same talk with Collins' face")
-    say(f"  {short(folder / 'demo.jpg')}  four frames of it in one picture")
+    say(f"  {short(folder / STILL)}  four frames of it in one picture")
     say(f"  {short(folder / 'data' / 'processed')}/*/*/sheet.jpg  the faces that were found")
     say(f"  {short(model / 'preview.jpg')}  each face reconstructed and swapped")
     say(f"  {short(model / 'loss.png')}  the losses; more --minutes improve eyes and mouth")

@@ -12,6 +12,7 @@ from typing import Any
 
 from faceit.config.elsewhere import recall
 from faceit.config.project import Project
+from faceit.convert.own_files import refuse_to_replace
 from faceit.errors import FaceitError, MediaError
 from faceit.evaluate.frames_csv import read_frames_csv
 from faceit.evaluate.report_sources import earlier, sources
@@ -42,6 +43,7 @@ def report(project: Project, evaluation: Path) -> Path:
     """
     content = _Report(project, evaluation, _read(evaluation))
     page = content.beside(REPORT)
+    refuse_to_replace([page], step="")
     write_text(page, render("report.html.j2", **content.values()))
     return page
 

@@ -14,6 +14,7 @@ from faceit.config.elsewhere import remember
 from faceit.config.project import Person, Project
 from faceit.config.settings import ConvertSettings
 from faceit.convert.output_names import USUAL, own
+from faceit.convert.own_files import refuse_to_replace
 from faceit.convert.request import ConvertTask, learn_driver, people_of
 from faceit.convert.run import convert
 from faceit.errors import FaceitError, WeightsError
@@ -26,7 +27,7 @@ from faceit.faces import recogniser
 from faceit.faces.faceset import finished
 from faceit.faces.load import load_faceset
 from faceit.faces.split import read_split
-from faceit.files import write_text
+from faceit.files import no_link, write_text
 from faceit.measure import summary
 from faceit.measure.coverage import BINS, lacking
 from faceit.measure.expression import EXPRESSIONS
@@ -82,7 +83,7 @@ def evaluate_model(project: Project, name: str, reverse: bool = False) -> Path:
     if swapped.about is None:
         read_about(project.model_dir(name))  # raises an error that says what to do
     parts = _held_out_parts(project, swapped.driver)
-    folder = project.model_dir(name) / "evaluation"
+    folder = no_link(project.model_dir(name) / "evaluation")
     settings = project.swaps[name].convert if name in project.swaps else ConvertSettings()
     # a codec for .mp4, so that the figures describe what every player shows
     codec = settings.codec if settings.codec in CONTAINERS[USUAL].codecs else "auto"
@@ -156,6 +157,8 @@ def _held_faces(project: Project, person: Person) -> int:
 
 def _evaluate(project: Project, swapped: EvaluatedSwap, videos: list[ConvertedVideo], path: Path, kind: str) -> Path:
     """Measure, and write the evaluation to ``path`` and the table beside it."""
+    table = path.with_name(path.name.removesuffix(NAME) + TABLE)
+    refuse_to_replace([path, table], step="")
     references = {side: learn(project, person) for side, person in swapped.people.items()}
     driver, giver = (references["b"], references["a"]) if swapped.reverse else (references["a"], references["b"])
     meter = VideoMeter(driver, giver, project.preprocess.detector)
@@ -180,7 +183,6 @@ def _evaluate(project: Project, swapped: EvaluatedSwap, videos: list[ConvertedVi
     results = summary.rounded(results)
     results["seen"] = _seen_in_training(project, swapped)
     results["summary"] = words(results)
-    table = path.with_name(path.name.removesuffix(NAME) + TABLE)
     write_text(table, meter.table.text())
     write_text(path, json.dumps(results, indent=1))
     remember(project, path, {"source": [video.source for video in videos]})

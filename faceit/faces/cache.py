@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from faceit.files import read_json, replacing
+from faceit.files import no_link, read_json, replacing
 from faceit.progress import Progress, say
 
 THREADS = min(8, os.cpu_count() or 1)  # OpenCV decodes without Python's lock; a disk has little use for more readers
@@ -93,6 +93,7 @@ def kept(place: CachePlace, what: str, pictures: Pictures) -> np.ndarray:
     Where it cannot be written they are in memory, and one line says so."""
     if not pictures.count:
         return pictures.in_memory()  # nothing cannot be mapped
+    no_link(place.folder)
     path = place.file(what)
     try:
         if not _is_whole(path, place.key, pictures):

@@ -1,15 +1,19 @@
 """Downloads: from a web address to a video file, by yt-dlp, with resuming, checks and readable errors."""
 
+import contextlib
 import queue
 import shutil
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from faceit.errors import MediaError
+from faceit.errors import FaceitError, MediaError
+from faceit.files import no_link
+from faceit.lock import only_one
 from faceit.media.fetch_check import check_file, checked_address
 from faceit.media.fetch_errors import disk_sentence
 from faceit.media.fetch_record import (
+    PARTS,
     Download,
     find_download,
     find_video,
@@ -19,6 +23,7 @@ from faceit.media.fetch_record import (
     refuse_foreign_file,
 )
 from faceit.media.fetch_ytdlp import Cookies, Endless, Hooks, OnProgress, Stopped, download, kill_ffmpeg_of
+from faceit.progress import say
 
 STOP_WAIT_S = 3.0  # how long a stopped fetch_all waits for its threads
 
@@ -140,10 +145,39 @@ def _fetch(hooks: Hooks, cookies: Cookies) -> Path:
     with _locks_lock:
         lock = _locks.setdefault(stem.parent.resolve() / stem.name, threading.Lock())
     try:
-        with lock:
+        with lock, _alone(hooks):
             return _fetch_locked(hooks, cookies)
+    except MediaError:
+        raise
+    except FaceitError as error:  # a link where the parts would be
+        raise MediaError(str(error)) from error
     except OSError as error:  # of our own files: yt-dlp's errors are already MediaErrors
         raise MediaError(disk_sentence(error, hooks.job.url, stem.parent)) from error
+
+
+@contextlib.contextmanager
+def _alone(hooks: Hooks) -> Iterator[None]:
+    """Within this no other process fetches to the same place; one that does is waited for."""
+    stem = hooks.job.stem
+    parts = no_link(stem.parent / PARTS)
+    told = False
+
+    def wait() -> None:
+        nonlocal told
+        if not told:
+            say(f"Another process is fetching {stem.name}: waiting for it.")
+            told = True
+        hooks.check()
+
+    if find_download(hooks.job) is not None:  # there is nothing to write, perhaps nowhere to
+        yield
+        return
+    try:
+        with only_one(parts / f"{stem.name}.lock", f"{stem.name} is being fetched", passing=True, waiting=wait):
+            yield
+    finally:
+        with contextlib.suppress(OSError):
+            parts.rmdir()
 
 
 def _fetch_locked(hooks: Hooks, cookies: Cookies) -> Path:
@@ -156,7 +190,10 @@ def _fetch_locked(hooks: Hooks, cookies: Cookies) -> Path:
     if put_in_place(job, parts) and (found := find_video(job.stem)):
         return found
     refuse_foreign_file(job)
-    parts.mkdir(parents=True, exist_ok=True)
+    no_link(parts).mkdir(parents=True, exist_ok=True)
+    for stray in parts.iterdir():
+        if stray.is_symlink():  # yt-dlp would write to where it leads
+            stray.unlink()
     try:
         path, info = download(url, hooks, cookies, parts)
     except MediaError as error:

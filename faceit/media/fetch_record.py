@@ -15,6 +15,7 @@ from faceit.errors import MediaError
 from faceit.files import read_json, replacing
 from faceit.media.fetch_errors import short_address
 
+PARTS = ".part"  # beside the videos: the folder of unfinished downloads
 WHOLE, DONE = "whole", "done.json"  # in the folder of the parts: the checked video and its facts
 
 
@@ -59,17 +60,19 @@ def parts_folder(job: Download) -> Path:
     """The folder of an unfinished download: the same for the same job, so that it can be resumed."""
     fields = (job.stem.name, job.url, job.height, *(None if t is None else float(t) for t in (job.start, job.end)))
     key = hashlib.sha256(repr(fields).encode()).hexdigest()[:16]
-    return job.stem.parent.resolve() / ".part" / key
+    return job.stem.parent.resolve() / PARTS / key
 
 
 def refuse_foreign_file(job: Download) -> None:
-    """MediaError if there is a file of that name without our JSON: a user's file is never overwritten."""
-    video = _beside(job.stem, ".mp4")
-    if video.exists() and not _beside(job.stem, ".json").exists():
-        raise MediaError(
-            f"{short_address(job.url)}: {video} is there already and was not downloaded by faceit: "
-            "move it away, or give this video another name."
-        )
+    """MediaError if there is a video of that name without our JSON, or a JSON of somebody else's: a user's file is
+    never overwritten."""
+    video, sheet = _beside(job.stem, ".mp4"), _beside(job.stem, ".json")
+    for file in (sheet, video):
+        if file.exists() and not _facts_of(job.stem).keys() >= {"file", "url", "size"}:
+            raise MediaError(
+                f"{short_address(job.url)}: {file} is there already and was not downloaded by faceit: "
+                "move it away, or give this video another name."
+            )
 
 
 def keep(job: Download, parts: Path, path: Path, suffix: str, info: dict) -> Path:
@@ -86,7 +89,7 @@ def put_in_place(job: Download, parts: Path) -> bool:
     """Move a checked download out of ``parts``, its JSON last; this also completes a run that was killed between those
     two moves. False if there is none."""
     facts = read_json(parts / DONE)
-    if not facts:
+    if not facts or not {"file", "size"} <= facts.keys() or Path(str(facts["file"])).name != facts["file"]:
         return False
     video, whole, facts_file = job.stem.with_name(facts["file"]), parts / WHOLE, _beside(job.stem, ".json")
     if whole.is_file():

@@ -123,6 +123,7 @@ def _link(exe: Path, link: Path) -> None:
         if os.name == "nt":
             shutil.copy2(exe, part)
         else:
+            part.unlink()
             part.symlink_to(exe)
 
 

@@ -5,6 +5,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from faceit.errors import MediaError
+from faceit.files import new_file
 from faceit.media import process
 from faceit.media.container import open_to_read
 from faceit.media.formats import CONTAINERS
@@ -19,6 +20,7 @@ def join(parts: list[Path], out: Path, fps: Fraction) -> int:
     done = 0
     path = None
     try:
+        new_file(out)
         with av.open(os.path.abspath(out), "w", format=CONTAINERS[out.suffix].muxer) as whole:
             stream = None
             held_back = max(_held_back(path := part, fps) for part in parts)
@@ -32,7 +34,7 @@ def join(parts: list[Path], out: Path, fps: Fraction) -> int:
                         raise MediaError(f"{path} was encoded differently from the parts before it.")
                     done += _copied(part, part_stream, whole, stream, done, held_back, fps)
     except (av.error.FFmpegError, OSError, IndexError) as error:
-        why = f"{error}{process.next_step(error)}"
+        why = f"{error}{process.step_after(error)}"
         raise MediaError(f"{path or out} cannot be joined with the other parts: {why}.") from error
     return done
 

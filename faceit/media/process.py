@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from faceit.errors import MediaError
+from faceit.files import next_step
 from faceit.media.ffmpeg import ffmpeg_exe, last_line
 
 
@@ -45,7 +46,8 @@ def start(command: list[str], **streams) -> subprocess.Popen:
     try:
         return subprocess.Popen(command, **(defaults | streams), **apart)
     except OSError as error:
-        raise MediaError(f"{command[0]} cannot be started: {error.strerror or error}.") from error
+        step = f": {next_step(error)}" if error.errno == errno.EMFILE else ""
+        raise MediaError(f"{command[0]} cannot be started: {error.strerror or error}{step}.") from error
 
 
 def problem(command: list[str]) -> str | None:
@@ -62,13 +64,14 @@ def problem(command: list[str]) -> str | None:
 def unwritten(path: Path | str, problem: object) -> MediaError:
     """That a file could not be written for a reason that ffmpeg or the system gave, with the next step where one is
     known."""
-    return MediaError(f"{path} cannot be written: {problem}{next_step(problem)}.")
+    return MediaError(f"{path} cannot be written: {problem}{step_after(problem)}.")
 
 
-def next_step(problem: object) -> str:
-    """What to do about a reason that ffmpeg or the system gave, to be added to it; "" where that is not known."""
+def step_after(problem: object) -> str:
+    """What to do about a reason that ffmpeg or the system gave, to be added to it; "" where that is not known, or said
+    already."""
     full = any(os.strerror(code) in str(problem) for code in (errno.ENOSPC, errno.EDQUOT))
-    return ": free some space and run the same command again" if full else ""
+    return ": free some space and run the same command again" if full and "free some space" not in str(problem) else ""
 
 
 def end(process: subprocess.Popen) -> None:
@@ -92,4 +95,6 @@ def why(process: subprocess.Popen, log) -> str:
         return line
     if process.returncode < 0:
         return f"ffmpeg was killed by signal {-process.returncode}"
+    if process.returncode == 256 - errno.ENOSPC:  # the system's errors come as 256 less their number
+        return f"{os.strerror(errno.ENOSPC)}: free some space and run it again"
     return f"ffmpeg ended with code {process.returncode} and no message"

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 BLOCK = 64 * 1024  # bytes written at a time without throttling
+CLIENT_LIMIT_S = 60.0  # for a client that neither asks nor takes anything
 
 
 @contextmanager
@@ -65,6 +66,7 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(SimpleHTTPRequestHandler):
     server: _Server
+    timeout = CLIENT_LIMIT_S
     extensions_map = {
         **SimpleHTTPRequestHandler.extensions_map,
         ".html": "text/html; charset=utf-8",
@@ -98,7 +100,7 @@ class _Handler(SimpleHTTPRequestHandler):
             self.send_error(status)
             return
         path = Path(self.translate_path(self.path))
-        if not path.is_file():
+        if not path.is_file() or not path.resolve().is_relative_to(self.server.folder):  # a link leads out of it
             self.send_error(HTTPStatus.NOT_FOUND)
             return
         with suppress(ConnectionError), path.open("rb") as file:
@@ -140,7 +142,7 @@ class _Handler(SimpleHTTPRequestHandler):
 
 def _byte_range(header: str | None, size: int) -> tuple[int, int] | None:
     """First and last byte requested by a Range header; first > last: not in the file; None: the whole file."""
-    found = re.fullmatch(r"\s*bytes\s*=\s*(\d*)\s*-\s*(\d*)\s*", header or "")
+    found = re.fullmatch(r"\s*bytes\s*=\s*([0-9]{0,18})\s*-\s*([0-9]{0,18})\s*", header or "")
     if not found or not any(found.groups()):
         return None
     first, last = found.groups()

@@ -10,6 +10,7 @@ from typing import IO, cast
 import numpy as np
 
 from faceit.errors import MediaError
+from faceit.files import new_file
 from faceit.media import process
 from faceit.media.formats import CONTAINERS, Encoding
 from faceit.media.mux import check_sound, mux, picture_path
@@ -71,6 +72,7 @@ class VideoWriter:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             if self.sound_from is not None:
                 check_sound(self.sound_from, self.start, self.path.suffix.lower())
+            new_file(self._picture)
             self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed in _abandon
             self._encoder = process.start(self._command(), stdin=subprocess.PIPE, stderr=self._log)
         except OSError as error:

@@ -16,7 +16,7 @@ from faceit.errors import FaceitError
 from faceit.faces.faceset import DONE, LEFT_OUT, TABLE, FaceRow, append_rows, iterate_boxes, iterate_table, write_table
 from faceit.faces.identity import Identity, Tally
 from faceit.faces.tracks import BEST, Track, track_from, write_tracks
-from faceit.files import read_json, write_text
+from faceit.files import no_link, read_json, write_text
 from faceit.geometry import overlap
 from faceit.preprocess.segment import SegmentResult, TrackPiece
 
@@ -41,7 +41,7 @@ class FaceCounts(Tally):
 def recover(folder: Path, key: str, ticked: frozenset[str] = frozenset()) -> dict | None:
     """done.json of a finished folder with this key, which has the faces of the tracks that were ``ticked``; a folder
     whose last rename was cut off is put in place."""
-    part, old = _aside(folder, "part"), _aside(folder, "old")
+    part, old = no_link(_aside(folder, "part")), no_link(_aside(folder, "old"))
     if _is_done(read_json(part / DONE), key, ticked):
         for file in (STATE, PIECES):
             (part / file).unlink(missing_ok=True)
@@ -112,6 +112,7 @@ class PartialFolder:
     def __init__(self, folder: Path, key: str, ticked: frozenset[str] = frozenset()):
         self.folder, self.part, self.key, self.ticked = folder, _aside(folder, "part"), key, ticked
         self.segments, self.counts = 0, FaceCounts()
+        no_link(self.part)
         # a picture that somebody deleted stays deleted when the folder is made again with other settings
         self.deleted = DeletedFaces(deleted_names(folder))
         if not self._resume():
@@ -135,6 +136,8 @@ class PartialFolder:
     def _resume(self) -> bool:
         """Go back to the last whole segment of a run that was cut off."""
         state, table, pieces = read_json(self.part / STATE), self.part / TABLE, self.part / PIECES
+        if any(place.is_symlink() for place in (table, pieces, self.part / LEFT_OUT, self.part / BEST)):
+            return False
         if state is None or state.get("key") != self._state_key() or not (table.exists() and pieces.exists()):
             return False
         if table.stat().st_size < state["table_bytes"] or pieces.stat().st_size < state["pieces_bytes"]:

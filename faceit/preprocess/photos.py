@@ -13,7 +13,7 @@ from faceit.faces.detect import FaceFinder
 from faceit.faces.faceset import DONE, LEFT_OUT, cut_face, iterate_table, write_face, write_table
 from faceit.faces.identity import Identity, encode
 from faceit.faces.split import photo_held_out
-from faceit.files import read_json, write_text
+from faceit.files import no_link, read_json, write_text
 from faceit.geometry import CROPS
 from faceit.images import read_image
 from faceit.picture_files import passed_over, pictures_in
@@ -56,7 +56,7 @@ class _PhotoFaces:
 
     def __init__(self, folder: Path, key: str, settings: PreprocessSettings, listed: dict[str, Path]):
         self.folder, self.key, self.settings = folder, key, settings
-        (folder / LEFT_OUT).mkdir(parents=True, exist_ok=True)
+        no_link(no_link(folder) / LEFT_OUT).mkdir(parents=True, exist_ok=True)
         state = read_json(folder / DONE) or {}
         same = state.get("key") == key
         known: dict[str, str] = state.get("seen", {}) if same else {}

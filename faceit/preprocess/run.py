@@ -24,10 +24,10 @@ from faceit.faces.identity import Identity, learn_identity
 from faceit.faces.split import read_split, split_video, write_split
 from faceit.faces.tracks import Track, read_tracks
 from faceit.files import read_json
+from faceit.lock import only_one
 from faceit.media.downloads import DownloadProgress, cookie_options, fetch_job
 from faceit.media.fetch import fetch_all
 from faceit.media.probe import frame_count, probe, used_range
-from faceit.parallel.lock import only_one
 from faceit.parallel.workers import FEW_FRAMES, WorkerPool, outcome
 from faceit.preprocess.partial_folder import FaceCounts, PartialFolder, deleted_names, recover
 from faceit.preprocess.photos import take_photos

@@ -35,7 +35,7 @@ from faceit.faces.faceset import (
     write_table,
 )
 from faceit.faces.tracks import read_tracks
-from faceit.files import read_json, write_text
+from faceit.files import no_link, read_json, write_text
 from faceit.progress import say
 
 STATE = "curated.json"  # in a person's folder: what the last picking was made of, and what came of it
@@ -194,7 +194,7 @@ class _Source:
 
     def _move(self, out: dict[str, bool]) -> int:
         """Move the pictures that lie in the wrong place; returns how many."""
-        aside, moved = self.folder / LEFT_OUT, 0
+        aside, moved = no_link(self.folder / LEFT_OUT), 0
         try:
             aside.mkdir(exist_ok=True)
             here = {place: {entry.name for entry in os.scandir(place)} for place in (self.folder, aside)}

@@ -6,6 +6,7 @@ from it. No file is ever changed in place, so a snapshot can share its files wit
 
 import json
 import os
+import re
 import shutil
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,14 +17,17 @@ import numpy as np
 from faceit import __version__
 from faceit.config.project import Project
 from faceit.errors import FaceitError, WeightsError
-from faceit.files import new_folder, replacing, write_text
+from faceit.files import new_folder, no_link, replacing, write_text
+from faceit.lock import only_one
 from faceit.network.attempt import FIRST, Attempt
 from faceit.network.history import HELD, HISTORY, history_text, read_history
 from faceit.network.model_file import FORMAT, MODEL, STATE, WEIGHTS, check_about, read_about
-from faceit.parallel.lock import only_one
 
 BEST = "best.safetensors"  # the averaged weights with the lowest loss on held-out faces so far
 SNAPSHOTS = "snapshots"
+# in the making when a run was killed: our files and snapshots, and safetensors' own, which are as large
+STRAY_FILE = re.compile(r"\.[A-Za-z0-9_.-]+\.(safetensors|json|csv|jpg|png|mp4)\.part|\.tmp[A-Za-z0-9]{6}")
+STRAY_SNAPSHOT = re.compile(r"\.\d+(-\d+)?\.part")
 WHOLE = (STATE, WEIGHTS, MODEL, HISTORY)  # what a snapshot is; the state is put back first, the others follow from it
 
 
@@ -149,13 +153,15 @@ def read_best(folder: Path) -> dict | None:
 
 
 def sweep(folder: Path) -> None:
-    """Remove parts of files that a kill has left behind: ours, and those of safetensors, which are as large."""
-    for place in (folder, folder / SNAPSHOTS):
-        for stray in (*place.glob(".*.part"), *place.glob(".tmp*")):
-            if stray.is_dir():
+    """Remove what a kill has left behind of ours. FaceitError where the snapshots are a link."""
+    if folder.is_symlink():
+        return  # it may lie among other things there
+    for stray in (*folder.glob(".*"), *no_link(folder / SNAPSHOTS).glob(".*")):
+        if stray.is_dir() and not stray.is_symlink():
+            if STRAY_SNAPSHOT.fullmatch(stray.name):
                 shutil.rmtree(stray, ignore_errors=True)
-            else:
-                stray.unlink(missing_ok=True)
+        elif STRAY_FILE.fullmatch(stray.name):
+            stray.unlink(missing_ok=True)
 
 
 # --- snapshots ---
@@ -179,7 +185,7 @@ def snapshot(folder: Path, best: bool = False) -> str:
             return name
         number += 1
         name = f"{int(strings['step'])}-{number}"
-    with new_folder(folder / SNAPSHOTS / name) as part:
+    with new_folder(no_link(folder / SNAPSHOTS) / name) as part:
         for file in (*WHOLE, *(BEST,) * best):
             if (folder / file).exists():
                 _same_file(folder / file, part / file)

@@ -10,6 +10,7 @@ import numpy as np
 from faceit.config.project import Swap
 from faceit.config.settings import TrainSettings
 from faceit.errors import MediaError
+from faceit.files import no_link
 from faceit.network.history import HELD
 from faceit.network.swapmodel import SwapModel
 from faceit.progress import duration, say
@@ -35,7 +36,7 @@ class Reporter:
 
     def open(self, at: RunState, done: float) -> None:
         """Begin, or go on where the run is; what is of later steps was of a run that was killed or rolled back."""
-        (self.folder / PREVIEWS).mkdir(parents=True, exist_ok=True)
+        no_link(self.folder / PREVIEWS).mkdir(parents=True, exist_ok=True)
         if self.settings.timelapse:
             self._timelapse = Timelapse(self.folder, at.step, done)
         if self.settings.tensorboard:

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from faceit.errors import FaceitError
+from faceit.files import no_link
 
 FOLDER = "tensorboard"
 VERSION = "brain.Event:2"  # of the file format; from 2 on TensorBoard knows where a run was taken up again
@@ -27,7 +28,7 @@ class TensorBoardLog:
                 "--tensorboard needs the package tensorboard: `pip install tensorboard`, or train without it."
             ) from None
         self._event, self._summary, self._writer = Event, Summary, RecordWriter
-        (folder / FOLDER).mkdir(parents=True, exist_ok=True)
+        no_link(folder / FOLDER).mkdir(parents=True, exist_ok=True)
         # TensorBoard reads the files of a folder in the order of their names
         name = f"events.out.tfevents.{time.time():017.6f}.{socket.gethostname()}.{os.getpid()}"
         self._path = folder / FOLDER / name

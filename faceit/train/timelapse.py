@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from faceit.errors import MediaError
+from faceit.files import no_link
 from faceit.images import read_image
 from faceit.progress import duration
 from faceit.train.labelled import write_labelled
@@ -24,7 +25,7 @@ class Timelapse:
 
     def __init__(self, folder: Path, step: int, done: float):
         """Pictures of later steps than the run has are removed: a kill or a restored snapshot made them void."""
-        self.folder = folder / FOLDER
+        self.folder = no_link(folder / FOLDER)
         for path in _pictures(self.folder):
             if int(path.stem) > step:
                 path.unlink(missing_ok=True)

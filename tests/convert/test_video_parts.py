@@ -17,10 +17,10 @@ from faceit.cli import main
 from faceit.convert import video_parts
 from faceit.convert.video_parts import VideoConversion
 from faceit.errors import MediaError
+from faceit.lock import only_one
 from faceit.media.probe import probe
 from faceit.media.video import read_frames
 from faceit.media.writer import VideoWriter
-from faceit.parallel.lock import only_one
 
 from ..conftest import ROOT, copied
 from ..media.flash_beep import make_flash_beep, offsets, run_ffmpeg

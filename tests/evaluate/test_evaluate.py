@@ -189,3 +189,22 @@ def test_faces_are_compared_in_the_face_crop_however_much_of_the_head_is_seen():
     assert near.shape == whole.shape == (3, 64, 64, 3) and near.max() <= 1
     beside = np.roll(near, 1, axis=2)  # a pixel
     assert np.abs(near - whole).mean() < 0.5 * np.abs(near - beside).mean()
+
+
+@pytest.mark.parametrize("name", ["talk.evaluation.json", "talk.frames.csv", "talk.report.html"])
+def test_a_file_of_the_users_beside_the_video_stays(converted, tmp_path, capsys, name):
+    file = copied(converted, tmp_path)
+    mine = output(file).with_name(name)
+    mine.write_text("mine")
+    assert run(file, "evaluate", "c2h", str(output(file))) == 1
+    assert f"{name} is there already, and none of faceit's: move it away" in capsys.readouterr().err
+    assert mine.read_text() == "mine"
+
+
+def test_a_folder_for_what_is_measured_that_is_a_link_is_refused(trained, tmp_path, capsys):
+    file = copied(trained, tmp_path / "project")
+    (tmp_path / "elsewhere").mkdir()
+    (file.parent / "models" / "c2h" / "evaluation").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    assert run(file, "evaluate", "c2h") == 1
+    assert "evaluation is a link, and faceit writes and removes files in it" in capsys.readouterr().err
+    assert not list((tmp_path / "elsewhere").iterdir())

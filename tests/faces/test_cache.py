@@ -16,6 +16,7 @@ import pytest
 
 from faceit.checkup.status import status
 from faceit.config.project_file import load_project
+from faceit.errors import FaceitError
 from faceit.faces import cache, load
 from faceit.faces.faceset import read_table, write_table
 from faceit.faces.load import load_appearance, load_faceset
@@ -273,3 +274,13 @@ def test_nobody_else_sees_the_hidden_folder(tmp_path):
     place = project.faces_cache(person)
     assert place.parent == project.faces_dir(person) and place.name.startswith(".") and len(list(place.iterdir())) == 2
     assert status(project) == before and place not in project.face_dirs(person)
+
+
+def test_a_cache_that_is_a_link_is_refused(ann, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "32-train-0123456789ab-faces.npy").write_bytes(b"precious")
+    (ann.parent / ".cache").symlink_to(elsewhere, target_is_directory=True)
+    with pytest.raises(FaceitError, match=r"\.cache is a link, .*: remove the link"):
+        kept(ann)
+    assert [path.read_bytes() for path in elsewhere.iterdir()] == [b"precious"]

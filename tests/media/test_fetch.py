@@ -18,9 +18,10 @@ from pathlib import Path
 import pytest
 
 from faceit.errors import MediaError
+from faceit.lock import only_one
 from faceit.media import fetch_errors, fetch_ytdlp
 from faceit.media.fetch import fetch, fetch_all
-from faceit.media.fetch_record import Download, find_download, find_video
+from faceit.media.fetch_record import Download, find_download, find_video, parts_folder
 from faceit.media.ffmpeg import ffmpeg_exe
 from faceit.media.server import serve_folder
 
@@ -678,3 +679,43 @@ def test_plugins_of_ytdlp_in_the_users_folders_are_not_run(base, tmp_path):
     env = {**os.environ, "PYTHONPATH": str(ROOT), "XDG_CONFIG_HOME": str(tmp_path / "config"), "NO_PROXY": "*"}
     subprocess.run([sys.executable, "-c", script, f"{base}/clip.mp4"], cwd=tmp_path, env=env, check=True)
     assert (tmp_path / "a.mp4").exists() and not (tmp_path / "evil").exists()
+
+
+# -- two at once, and links
+
+
+def test_two_processes_that_fetch_one_url_take_turns(base, site, log, tmp_path):
+    stem = tmp_path / "talk"
+    words = "import pathlib, sys; from faceit.media.fetch import fetch; fetch(sys.argv[1], pathlib.Path(sys.argv[2]))"
+    command = [sys.executable, "-c", words, f"{base}/clip.mp4", str(stem)]
+    with only_one(tmp_path / ".part" / "talk.lock", "held", passing=True):
+        other = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        assert other.stdout.readline() == "Another process is fetching talk: waiting for it.\n" and log == []
+    assert other.communicate(timeout=60)[0] == "" and other.returncode == 0
+    assert sha256(find_video(stem)) == sha256(site / "clip.mp4")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["talk.json", "talk.mp4"]
+
+
+def test_links_where_downloads_grow_lead_nowhere(base, site, tmp_path):
+    stem, elsewhere = tmp_path / "videos" / "talk", tmp_path / "elsewhere"
+    job = Download(f"{base}/clip.mp4", stem)
+    parts = parts_folder(job)
+    parts.mkdir(parents=True)
+    elsewhere.mkdir()
+    (elsewhere / "thesis.txt").write_bytes(b"precious")
+    for name in ("video-mp4.mp4.part", "video-mp4.mp4", "video-0.mp4.part", "video-0.mp4", "done.json", "whole"):
+        (parts / name).symlink_to(elsewhere / "thesis.txt")
+    assert fetch(job.url, stem).read_bytes() == (site / "clip.mp4").read_bytes()
+    for n, in_parts in enumerate((False, True)):
+        stem = tmp_path / f"videos{n}" / "talk"
+        place = parts_folder(Download(job.url, stem)) if in_parts else stem.with_name(".part")
+        place.parent.mkdir(parents=True)
+        place.symlink_to(elsewhere, target_is_directory=True)
+        assert "is a link" in refusal(job.url, stem)
+    assert [path.read_bytes() for path in elsewhere.iterdir()] == [b"precious"]
+
+
+def test_a_users_json_beside_a_video_is_never_written_over(base, log, tmp_path):
+    (tmp_path / "talk.json").write_text('{"words": ["my subtitles"]}')
+    assert "talk.json is there already and was not downloaded" in refusal(f"{base}/clip.mp4", tmp_path / "talk")
+    assert "my subtitles" in (tmp_path / "talk.json").read_text() and log == []

@@ -103,6 +103,9 @@ def test_other_files_have_no_note(tmp_path):
         "-f", "lavfi", "-i", "color=s=64x48:d=0.1", "-metadata", "comment=faceit-note: cut {", tmp_path / "x.mp4"
     )
     assert read_note(tmp_path / "x.mp4") is None
+    deep = f"faceit-note: {'[' * 30_000}"  # deeper than Python reads
+    write_image(tmp_path / "x.png", np.zeros((16, 16, 3), np.uint8), comment=deep)
+    assert read_note(tmp_path / "x.png") is None
     with pytest.raises(MediaError):
         read_note(tmp_path / "gone.mp4")
 

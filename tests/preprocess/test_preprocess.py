@@ -694,7 +694,7 @@ def test_full_disk_is_one_sentence_and_one_can_go_on(people, frames, photos, tmp
 
 
 def test_second_preprocess_at_the_same_time_is_kept_out(prepared, tmp_path, capfd):
-    from faceit.parallel.lock import only_one
+    from faceit.lock import only_one
 
     file = copied(prepared, tmp_path)
     with only_one(folder_of(file).parent / stage.LOCK, "x"):

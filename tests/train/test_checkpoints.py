@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -130,6 +131,28 @@ def test_what_a_kill_has_left_is_swept_up(tmp_path):
     sweep(tmp_path)
     assert not list(tmp_path.rglob(".*")) and (tmp_path / "notes.txt").exists()
     assert _value(tmp_path) == _value(tmp_path / "snapshots" / "5") == (1.0, 1.0, 5, 5)
+
+
+def test_only_what_is_ours_is_swept_up(tmp_path):
+    folder, elsewhere = tmp_path / "a2b", tmp_path / "elsewhere"
+    ours = f".{STATE}.part"
+    strays = (".thesis.txt.part", ".tmp.mine", ".tmpmine.doc", ".git.part/config", "snapshots/.mine.part/x", ours)
+    for stray in (f"a2b/{name}" for name in strays):
+        (tmp_path / stray).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / stray).write_bytes(b"mine")
+    elsewhere.mkdir()
+    for stray in (f".{STATE}.part", ".tmpo4ixyl"):
+        (elsewhere / stray).write_bytes(b"precious")
+    (tmp_path / "b2a").symlink_to(elsewhere, target_is_directory=True)
+    (folder / "snapshots" / ".9.part").symlink_to(elsewhere, target_is_directory=True)
+    sweep(folder)
+    sweep(tmp_path / "b2a")
+    assert len(list(elsewhere.iterdir())) == 2
+    assert [name for name in strays if not (folder / name).exists()] == [ours]
+    shutil.rmtree(folder / "snapshots")
+    (folder / "snapshots").symlink_to(elsewhere, target_is_directory=True)
+    with pytest.raises(FaceitError, match="snapshots is a link"):
+        sweep(folder)
 
 
 @pytest.mark.parametrize("after", range(1, 5))

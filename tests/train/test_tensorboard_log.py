@@ -69,3 +69,12 @@ def test_without_the_package_it_is_a_sentence(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorboard", None)
     with pytest.raises(FaceitError, match="pip install tensorboard"):
         TensorBoardLog(tmp_path, 0)
+
+
+def test_a_folder_that_is_a_link_is_refused(tmp_path):
+    pytest.importorskip("tensorboard")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / FOLDER).symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    with pytest.raises(FaceitError, match=f"{FOLDER} is a link"):
+        TensorBoardLog(tmp_path, 0)
+    assert not list((tmp_path / "elsewhere").iterdir())

@@ -18,6 +18,7 @@ from faceit.errors import FaceitError
 from faceit.faces.split import Split, write_split
 from faceit.geometry import ALIGNED_MARGIN, FACE, WHOLEFACE
 from faceit.images import read_image
+from faceit.lock import only_one
 from faceit.media.provenance import read_note
 from faceit.network.augment import middle
 from faceit.network.history import read_history
@@ -25,7 +26,6 @@ from faceit.network.model_file import FORMAT, MODEL, STATE, WEIGHTS, read_about
 from faceit.network.swapmodel import load_model
 from faceit.network.training import Training
 from faceit.network.weights import load_strings, load_tensors, save_tensors, take
-from faceit.parallel.lock import only_one
 from faceit.train import run as stage
 from faceit.train.checkpoints import BEST
 from faceit.train.labelled import STRIP

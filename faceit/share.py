@@ -192,7 +192,7 @@ def _checked_manifest(archive: zipfile.ZipFile, file: Path) -> dict:
         raise WeightsError(f"{file} was written by a newer faceit ({manifest.get('faceit')!r:.40}): update faceit.")
     files = manifest.get("files")
     if not isinstance(files, dict) or set(files) != set(names) - {MANIFEST} or not {MODEL, WEIGHTS} <= set(files):
-        raise WeightsError(f"{file} does not hold what its manifest says: get it again from where it came.")
+        raise WeightsError(f"{file} does not match its manifest: get it again from where it came.")
     return files
 
 

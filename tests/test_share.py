@@ -342,7 +342,7 @@ def test_a_preview_of_thousands_of_passes_is_refused(shared, tmp_path):
     last = content.getvalue().rindex(b"\xff\xda")  # the last pass, again and again
     passes = content.getvalue()[last:-2] * 5000
     contents[PREVIEW] = content.getvalue()[:-2] + passes + b"\xff\xd9"
-    _refused(_write(tmp_path / "x", contents), tmp_path / "root", "its preview is no picture")
+    _refused(_write(tmp_path / "x", contents), tmp_path / "root", "its preview is not a picture")
 
 
 def test_a_preview_that_is_no_picture_or_a_bomb_is_refused(shared, tmp_path):

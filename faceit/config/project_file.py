@@ -42,6 +42,7 @@ from faceit.errors import ConfigError
 from faceit.plain_text import is_unseen
 
 MOST_BYTES = 1_000_000  # of a YAML file; ten thousand videos are half of it, and the parser takes a second for 50 kB
+FPS = settings_of(PreprocessSettings)["fps"]  # whose range a video's own rate has, too
 MOST_NODES = 100_000  # of it, aliases counted each time
 LONGEST_KEY, LONGEST_NUMBER = 100, 400  # characters
 NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
@@ -275,7 +276,7 @@ class _Reader:
             self.fail(f"{place}.name", f"names are {NAME_RULE}")
         fps = value.get("fps")
         if fps is not None:
-            fps = check_value(settings_of(PreprocessSettings)["fps"], fps, self.where(f"{place}.fps"))
+            fps = check_value(FPS, fps, self.where(f"{place}.fps"))
         if fault := address_fault(url):
             self.fail(f"{place}.url", fault)
         is_url = re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", url) is not None

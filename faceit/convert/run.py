@@ -68,8 +68,7 @@ def convert(project: Project, task: ConvertTask, settings: ConvertSettings | Non
     compared = comparison(output, task.compare)
     layer = beside(output, "-layer.mov") if task.layer else None
     _refuse_to_overwrite([output, compared, layer], source, task.overwrite)
-    refuse_to_replace([own(output, ".json"), worst_of(output), *([before_after(output)] if compared else [])],
-                      task.overwrite)  # fmt: skip
+    refuse_to_replace(drawn_beside(output, task), task.overwrite)
     if kind.pictures:
         check_sequence(output)
     _refuse_too_long(kind, info, task)
@@ -235,6 +234,11 @@ def output_of(project: Project, task: ConvertTask, source: Path, kind: Target) -
     if task.start is not None or task.end is not None:
         span = f"-{task.start or 0:g}-{'end' if task.end is None else format(task.end, 'g')}"
     return project.output_dir(task.swap) / f"{source.stem}{span}{'-reverse' if task.reverse else ''}{kind.ending}"
+
+
+def drawn_beside(output: Path, task: ConvertTask) -> list[Path]:
+    """What is made beside a result anew each time."""
+    return [own(output, ".json"), worst_of(output), *([before_after(output)] if task.compare else [])]
 
 
 def _refuse_to_overwrite(outputs: list[Path | None], source: Path, overwrite: bool) -> None:

@@ -8,12 +8,11 @@ from pathlib import Path
 
 from faceit.config.project import Project
 from faceit.config.settings import ConvertSettings
-from faceit.convert.comparison import before_after, comparison
-from faceit.convert.output_names import beside, own
+from faceit.convert.comparison import comparison
+from faceit.convert.output_names import beside
 from faceit.convert.request import ConversionRequest, ConvertTask
-from faceit.convert.run import output_of, source_path
+from faceit.convert.run import drawn_beside, output_of, source_path
 from faceit.convert.stills import stills_in, target_of
-from faceit.convert.weak_moments import worst_of
 from faceit.errors import FaceitError
 
 FOLDING = ("win32", "darwin")  # systems whose disks take talk.mp4 and Talk.mp4 for one
@@ -44,9 +43,9 @@ def results_of(request: ConversionRequest, source: Path) -> list[Path]:
         return [target_of(request, source)]
     task = request.task
     output = output_of(request.project, task, source, request.target())
-    files = [output, own(output, ".json"), worst_of(output), beside(output, "-preview.jpg")]
+    files = [output, *drawn_beside(output, task), beside(output, "-preview.jpg")]
     if (compared := comparison(output, task.compare)) is not None:
-        files += [compared, before_after(output)]
+        files.append(compared)
     return files + ([beside(output, "-layer.mov")] if task.layer else [])
 
 

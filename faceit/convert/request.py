@@ -27,7 +27,7 @@ from faceit.network.swapmodel import load_model
 from faceit.progress import say
 
 # of a task: what no swapped picture depends on
-NO_PICTURE = ("video", "output", "overwrite", "compare", "layer", "several")
+NO_PICTURE = ("video", "output", "overwrite", "compare", "layer")
 UPRIGHT = "Does the picture lie on its side or upside down? Then turn it upright first."
 TURNED_ON = 25.0  # degrees; so much further than it was seen a face can be turned before it fades
 
@@ -172,6 +172,7 @@ class ConversionRequest:
             who.append([identity.encodings.tolist(), refused, identity.tolerance])
         paths = [*files, *(swap.folder / name for swap in self.swaps for name in (WEIGHTS, MODEL))]
         task = asdict(self.task) | dict.fromkeys(NO_PICTURE)
+        del task["several"]  # keys of parts that an earlier version began have no such word
         settings = [asdict(self.in_force(encoding)), *(asdict(swap.settings) for swap in self.swaps[1:])]
         return _hash(settings, task, _stamps(paths), self.project.preprocess.detector, who)
 

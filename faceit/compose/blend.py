@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from faceit.compose.color import light_of, match_hist, match_lab, match_mkl
+from faceit.compose.color import light_of, matched
 from faceit.compose.detail import sharpened
 from faceit.compose.masks import MASK_SIZE, disc, face_mask, kept_area, kept_mask, skin_area
 from faceit.config.settings import ConvertSettings
@@ -32,10 +32,19 @@ def put_back(
     None: everywhere. ``front`` (n, n) float32 over the crop is 1 where something lies before the face
     (``occlusion.occluded``). ``layer``, of the frame's size, gets the face too, unblended, with the mask as opacity.
     """
-    size = _work_size(landmarks, crop, max(USUAL, 2 * len(face)))
-    place = _square(landmarks, size, settings, crop)
+    size, own = _work_size(landmarks, crop, max(USUAL, 2 * len(face))), len(face)
+    place, small = (_square(landmarks, pixels, settings, crop) for pixels in (size, own))
     mask, shown = _mask(landmarks, drawn, front, min(size, MASK_SIZE), settings, crop)
-    face = _fitted(frame, landmarks, np.clip(face, 0, 1), mask, settings, crop, light, shown)
+    # in the frame's colours, as sharp as it, with its shades: in the network's own pixels, which are enough
+    face, points = np.clip(face, 0, 1), small.points(landmarks.astype(np.float64))
+    here = _seen(frame, small)
+    if settings.color != "none":
+        skin = skin_area(points, own, crop) & (cv2.resize(shown, (own, own), interpolation=cv2.INTER_LINEAR) > 0.5)
+        face = matched(settings.color, face, here, skin, light)
+    if settings.blend == "bands":
+        face = _in_bands(face, here, mask)
+    if settings.sharpen:
+        face = sharpened(face, here, kept_area(points, own), settings.sharpen)
     face = cv2.resize(np.rint(face * 255).astype(np.uint8), (size, size), interpolation=cv2.INTER_CUBIC)
     mask = cv2.resize(mask, (size, size), interpolation=cv2.INTER_LINEAR)
     if settings.blend == "seamless":
@@ -80,29 +89,6 @@ def _shown(drawn: np.ndarray | None, front: np.ndarray | None, size: int, scale:
     if scale != 1:
         front = cv2.warpAffine(front, _scaled(Alignment(np.eye(2, 3), size), scale).matrix, (size, size))
     return np.minimum(shown, 1 - front)
-
-
-def _fitted(frame, landmarks, face, mask, settings: ConvertSettings, crop: Crop, light, shown) -> np.ndarray:
-    """The face in the frame's colours, as sharp as it, and, in bands, with its shades: as small as the network made it,
-    which is enough."""
-    size = len(face)
-    place = _square(landmarks, size, settings, crop)
-    points = place.points(landmarks.astype(np.float64))
-    area = skin_area(points, size, crop)
-    area &= cv2.resize(shown, (size, size), interpolation=cv2.INTER_LINEAR) > 0.5
-    known = settings.color == "none" or (settings.color == "lab" and light is not None)
-    if known and settings.blend != "bands" and not settings.sharpen:  # nothing of the frame is needed
-        return match_lab(face, light, area) if settings.color == "lab" else face
-    here = _seen(frame, place)
-    if settings.color == "lab":
-        face = match_lab(face, light_of(here, area) if light is None else light, area)
-    elif settings.color == "mkl":
-        face = match_mkl(face, here, area)
-    elif settings.color == "hist":
-        face = match_hist(face, here, area)
-    if settings.blend == "bands":
-        face = _in_bands(face, here, mask)
-    return sharpened(face, here, kept_area(points, size), settings.sharpen) if settings.sharpen else face
 
 
 def _in_bands(face: np.ndarray, here: np.ndarray, mask: np.ndarray) -> np.ndarray:

@@ -23,6 +23,15 @@ def light_of(picture: np.ndarray, area: np.ndarray) -> np.ndarray:
     return np.concatenate([pixels.mean(0), pixels.std(0)]).astype(np.float32)
 
 
+def matched(way: str, face: np.ndarray, like: np.ndarray, area: np.ndarray,
+            light: np.ndarray | None = None) -> np.ndarray:  # fmt: skip
+    """``face`` in the colours of ``like``, the frame's own, inside an area, by a way of the setting ``color``;
+    ``light`` is that of ``like``, for "lab", where it is known. Arrays as in ``match_lab``."""
+    if way == "lab":
+        return match_lab(face, light_of(like, area) if light is None else light, area)
+    return {"mkl": match_mkl, "hist": match_hist}[way](face, like, area)
+
+
 def match_lab(face: np.ndarray, light: np.ndarray, area: np.ndarray) -> np.ndarray:
     """Give ``face`` the mean and, within bounds, the deviation of ``light`` (``light_of`` a frame's own face) inside
     the area.

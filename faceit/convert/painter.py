@@ -29,28 +29,31 @@ class Painter:
         """(frame, faces to swap) -> (frame, swapped frame, its faces alone), in order, up to ``BATCH`` of them later. A
         frame without faces comes back as itself, others are left as they were and come back changed in a copy. There
         are ``layers`` where they are asked for, of planes only."""
-        waiting: list[tuple[Frame, list[SwapFace]]] = []
-        count = 0
-        for frame, faces in frames:
-            waiting.append((frame, faces))
-            count += len(faces)
-            if count >= BATCH or len(waiting) >= BATCH:
-                yield from self._batch(waiting, layers)
-                waiting, count = [], 0
-        yield from self._batch(waiting, layers)
+        for batch in _batches(frames):
+            every = [(frame, face) for frame, faces in batch for face in faces]
+            drawn = [iter(swapper.swapped([(frame, face) for frame, face in every if face.swap == i]))
+                     for i, swapper in enumerate(self.swappers)]  # fmt: skip
+            for frame, faces in batch:
+                out = frame.copy() if faces else frame
+                layer = Layer.empty(*frame.y.shape[::-1]) if layers and isinstance(frame, Planes) else None
+                for face in faces:
+                    swapper, new = self.swappers[face.swap], next(drawn[face.swap])
+                    put_back(out, face.landmarks, new.picture, swapper.settings, swapper.model.crop, light=face.light,
+                             strength=face.strength, drawn=new.mask, front=new.front, layer=layer)  # fmt: skip
+                yield frame, out, layer
 
-    def _batch(self, frames: list[tuple[Frame, list[SwapFace]]], layers: bool) -> Iterator[tuple]:
-        swapped = [iter(swapper.swapped([(frame, face) for frame, faces in frames for face in faces if face.swap == i]))
-                   for i, swapper in enumerate(self.swappers)]  # fmt: skip
-        for frame, faces in frames:
-            out = frame.copy() if faces else frame
-            layer = Layer.empty(frame.y.shape[1], frame.y.shape[0]) if layers and isinstance(frame, Planes) else None
-            for face in faces:
-                drawn = next(swapped[face.swap])
-                swapper = self.swappers[face.swap]
-                put_back(out, face.landmarks, drawn.picture, swapper.settings, swapper.model.crop, light=face.light,
-                         strength=face.strength, drawn=drawn.mask, front=drawn.front, layer=layer)  # fmt: skip
-            yield frame, out, layer
+
+def _batches(frames: Iterable[tuple[Frame, list[SwapFace]]]) -> Iterator[list[tuple[Frame, list[SwapFace]]]]:
+    """The frames in groups of about ``BATCH`` faces, at most as many frames."""
+    waiting: list[tuple[Frame, list[SwapFace]]] = []
+    count = 0
+    for frame, faces in frames:
+        waiting.append((frame, faces))
+        count += len(faces)
+        if count >= BATCH or len(waiting) >= BATCH:
+            yield waiting
+            waiting, count = [], 0
+    yield waiting
 
 
 class Drawn(NamedTuple):

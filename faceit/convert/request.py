@@ -117,10 +117,8 @@ class ConversionRequest:
         """How the result's parts are encoded. MediaError where the encoder that is named does not work here."""
         return encoding_of(kind.codec, self.settings)
 
-    def in_force(self, encoding: Encoding | None) -> ConvertSettings:
-        """The settings of the first swap with the codec and the encoder that were chosen; stills have none."""
-        if encoding is None:
-            return self.settings
+    def in_force(self, encoding: Encoding) -> ConvertSettings:
+        """The settings of the first swap with the codec and the encoder that were chosen."""
         return replace(self.settings, codec=encoding.codec, encoder=encoding.encoder)
 
     @property
@@ -164,8 +162,9 @@ class ConversionRequest:
         """How far a head may be turned for the first swap to be seen, degrees; None: as far as it likes."""
         return limits_of(self.settings, self.swaps[0].turns, (0, 0)).yaw
 
-    def key(self, files: list[Path], encoding: Encoding | None = None) -> str:
-        """A hash of all that the pictures depend on: the swaps, who is looked for, and these files."""
+    def key(self, files: list[Path], settings: ConvertSettings) -> str:
+        """A hash of all that the pictures depend on: the swaps, who is looked for, these files, and the ``settings`` in
+        force for the first swap."""
         who = []
         for identity in (swap.identity for swap in self.swaps if swap.identity is not None):
             refused = [] if identity.refused is None else identity.refused.tolist()
@@ -173,8 +172,8 @@ class ConversionRequest:
         paths = [*files, *(swap.folder / name for swap in self.swaps for name in (WEIGHTS, MODEL))]
         task = asdict(self.task) | dict.fromkeys(NO_PICTURE)
         del task["several"]  # keys of parts that an earlier version began have no such word
-        settings = [asdict(self.in_force(encoding)), *(asdict(swap.settings) for swap in self.swaps[1:])]
-        return _hash(settings, task, _stamps(paths), self.project.preprocess.detector, who)
+        every = [asdict(settings), *(asdict(swap.settings) for swap in self.swaps[1:])]
+        return _hash(every, task, _stamps(paths), self.project.preprocess.detector, who)
 
     def look_key(self, source: Path) -> str:
         """A hash of all that the first pass over a video depends on: not who is looked for, nor the models."""

@@ -190,7 +190,8 @@ def _conversion(request: ConversionRequest, source: Path, output: Path, portrait
     kind, task = request.target(), request.task
     encoding = request.encoding(kind)
     request.learn(portraits)
-    settings, key = request.in_force(encoding), request.key([source], encoding)
+    settings = request.in_force(encoding)
+    key = request.key([source], settings)
     return VideoConversion(source, probe(source), task.start, task.end, settings, output, kind, encoding, key,
                            looked=request.look_key(source), **more)  # fmt: skip
 

@@ -67,7 +67,7 @@ def convert_stills(request: ConversionRequest, source: Path, stills: list[Path],
     note(request.facts())  # where it is too long, that is said before the work begins
     request.say_unlabelled()
     request.learn(portraits)
-    key = request.key([])
+    key = request.key([], request.settings)
     done = [job for job in jobs if folder and not task.overwrite and _is_done(job, key)]
     _refuse(jobs, done, task.overwrite)
     (target if folder else target.parent).mkdir(parents=True, exist_ok=True)

@@ -215,17 +215,18 @@ class VideoConversion:
     def paint(self, painter: Painter, casts: Casts) -> None:
         """Encode all parts that are not there yet. MediaError where the disk refuses; what was done stays."""
         began, before = clock.monotonic(), self.seconds
-        width, height = frame_size(self.info, self.settings.height)
-        label = Label(width, height) if self.settings.label else None
+        size = frame_size(self.info, self.settings.height)
+        label = Label(*size) if self.settings.label else None
         with Progress(f"convert {self.source.name}", sum(self.frames)) as progress:
-            done = 0
             for number, frames in enumerate(self.frames):
+                done = sum(self.frames[:number])
                 if all(path.exists() for path in self._files(number)):
-                    done += frames
-                    progress.resume_at(done)
+                    progress.resume_at(done + frames)
                     continue
-                with contextlib.closing(self._painted(number, painter, casts, label, (width, height))) as painted:
-                    for _ in painted:
+                with self._encoders(number, size) as encoders, self._read(number) as read:
+                    known = _with_faces(read, casts.faces(number))
+                    for frame, swapped, layer in painter.painted(known, layers=self.layer is not None):
+                        encoders.put(frame, *_stamped(frame, swapped, layer, label))
                         done += 1
                         progress.update(done)
                 self.seconds = before + clock.monotonic() - began
@@ -243,35 +244,31 @@ class VideoConversion:
     def _files(self, number: int) -> list[Path]:
         return [self.folder / f"{name}-{number:04d}{how.part}" for name, how in self._lines().items()]
 
-    def _painted(self, number: int, painter: Painter, casts: Casts, label: Label | None, size: tuple[int, int]):
-        """Paint and encode a part; yields once a frame."""
-        begin, end, count = self._span(number)
-        last = number + 1 == len(self.frames)
-        faces = casts.faces(number)
+    @contextlib.contextmanager
+    def _encoders(self, number: int, size: tuple[int, int]) -> Iterator["_Encoders"]:
+        """What encodes the files of a part. What could not be read of it is filled up: the sound goes on, so the last
+        picture stays."""
         with contextlib.ExitStack() as stack:
             lines = {}
             for path, (name, how) in zip(self._files(number), self._lines().items(), strict=True):
                 writer = stack.enter_context(VideoWriter(path, *size, self.info.fps, planes=True, **asdict(how)))
                 lines[name] = stack.enter_context(BackgroundCalls(writer.write, WRITE_BEHIND))
-            frames: Iterable[tuple[float, Planes]] = ()
-            if self.frames[number]:
-                every = read_planes(self.source, start=begin, end=end, height=self.settings.height)
-                frames = first_frames(every, count)
-            frames = stack.enter_context(contextlib.closing(ahead(frames, READ_AHEAD)))
-            black = Planes.black(*size)
-            done, pictures = 0, {"part": black, "plain": black, "layer": Layer.empty(*size).data}
-            for frame, swapped, layer in painter.painted(_with_faces(frames, faces), layers=self.layer is not None):
-                if layer and label:  # whoever lays it over the untouched video has the label too
-                    label.stamp(layer)
-                pictures = {"part": _stamped(frame, swapped, label), "plain": frame, "layer": layer and layer.data}
-                for name, line in lines.items():
-                    line.put(pictures[name])
-                done += 1
-                yield
-            if count is not None and not last:  # what cannot be read: the sound goes on, so the last picture stays
-                for _ in range(count - done):
-                    for name, line in lines.items():
-                        line.put(pictures[name])
+            encoders = _Encoders(lines, size)
+            yield encoders
+            _, _, count = self._span(number)
+            if count is not None and number + 1 < len(self.frames):
+                encoders.fill_up(count)
+
+    @contextlib.contextmanager
+    def _read(self, number: int) -> Iterator[Iterable[Planes]]:
+        """The frames of a part, as far as they can be read."""
+        begin, end, count = self._span(number)
+        frames: Iterable[tuple[float, Planes]] = ()
+        if self.frames[number]:
+            every = read_planes(self.source, start=begin, end=end, height=self.settings.height)
+            frames = first_frames(every, count)
+        with contextlib.closing(ahead(frames, READ_AHEAD)) as read:
+            yield (frame for _, frame in read)
 
     # --- one file ---
 
@@ -305,15 +302,41 @@ class VideoConversion:
         write_text(self.folder / STATE, json.dumps(state))
 
 
-def _with_faces(frames: Iterable[tuple[float, Planes]],
+class _Encoders:
+    """The encoders of a part's files, by the names of ``VideoConversion._lines``, each in a thread of its own."""
+
+    def __init__(self, lines: dict[str, BackgroundCalls], size: tuple[int, int]):
+        self._lines, self._count = lines, 0
+        black = Planes.black(*size)
+        self._last: tuple = black, black, Layer.empty(*size)
+
+    def put(self, plain: Planes, swapped: Planes, layer: Layer | None) -> None:
+        """Encode one frame: as it was, swapped, and its faces alone."""
+        self._last = plain, swapped, layer
+        pictures = {"plain": plain, "part": swapped, "layer": layer and layer.data}
+        for name, line in self._lines.items():
+            line.put(pictures[name])
+        self._count += 1
+
+    def fill_up(self, count: int) -> None:
+        """Repeat the last frame until there are ``count``."""
+        while self._count < count:
+            self.put(*self._last)
+
+
+def _with_faces(frames: Iterable[Planes],
                 faces: list[list[SwapFace]]) -> Iterator[tuple[Planes, list[SwapFace]]]:  # fmt: skip
-    for i, (_, frame) in enumerate(frames):
+    for i, frame in enumerate(frames):
         yield frame, faces[i] if i < len(faces) else []
 
 
-def _stamped(frame: Planes, swapped: Planes, label: Label | None) -> Planes:
-    """The swapped frame with the label, which the untouched one must not get."""
+def _stamped(frame: Planes, swapped: Planes, layer: Layer | None,
+             label: Label | None) -> tuple[Planes, Layer | None]:  # fmt: skip
+    """The swapped frame with the label, which the untouched one must not get; and the faces alone with it, for whoever
+    lays them over the untouched video."""
     if label:
         swapped = frame.copy() if swapped is frame else swapped
         label.stamp(swapped)
-    return swapped
+        if layer:
+            label.stamp(layer)
+    return swapped, layer

@@ -21,6 +21,7 @@ from faceit.plain_text import escaped
 def main(argv: list[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     _print_anything()
+    sys.excepthook = _show_traceback
     args = parse(argv)
     try:
         COMMANDS[args.command](args)
@@ -86,6 +87,16 @@ def _print_anything() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
             stream.reconfigure(errors="backslashreplace")
+
+
+def _show_traceback(kind, error, trace) -> None:
+    """As Python does, without the passwords and tokens in addresses: people show tracebacks to others."""
+    import traceback
+
+    from faceit.config.project import without_secrets
+
+    text = "".join(traceback.format_exception(kind, error, trace))
+    print(escaped(without_secrets(text)), file=sys.stderr, end="")
 
 
 # --- the commands ---
@@ -321,11 +332,13 @@ def _project_with_model(args):
 
 def _project_or_none(args):
     """The project, or an empty one here: an imported model needs no YAML."""
+    from faceit.config.own_folders import check_links
     from faceit.config.project import Project
     from faceit.config.project_file import load_project
     from faceit.config.settings import PreprocessSettings
 
     if args.config == Path(CONFIG) and not args.config.exists():
+        check_links(args.config.absolute().parent)
         return Project(args.config.absolute(), {}, {}, PreprocessSettings())
     return load_project(args.config)
 

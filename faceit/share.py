@@ -82,6 +82,8 @@ def import_model(project: Project, file: Path, name: str | None = None) -> Path:
         about = check_about(_json(description.getvalue(), file), str(file))
         if fault := _consent_fault(about):
             raise WeightsError(f"{file}: {fault}. It is not imported: ask for it with a consent.")
+        if len({about["people"][side]["name"] for side in SIDES}) == 1:  # a note could not tell their consents apart
+            raise WeightsError(f"{file} says that both people are {about['people']['a']['name']}: it is not imported.")
         folder = _new_place(project, file, about, name)
         _put_in_place(archive, manifest, folder, file)
     people = about["people"]

@@ -293,6 +293,23 @@ def test_debug_shows_where_it_happened(tmp_path, words):
     assert "Traceback" in done.stderr and "ConfigError" in done.stderr
 
 
+def test_no_code_is_taken_from_the_folder_of_a_project(tmp_path):
+    (tmp_path / "yaml.py").write_text("open('taken', 'w')")
+    assert "faceit.yaml is not there" in run("-m", "faceit", "status", cwd=tmp_path).stderr
+    assert not (tmp_path / "taken").exists()
+
+
+def test_a_traceback_tells_no_secrets(status_raises, capsys):
+    url = "http://user:hunter2@host.org/talk.mp4?token=SECRET"
+    status_raises(ValueError(f"{url}: retries exceeded with url: /talk.mp4?token=SECRET \x1b[2J"))
+    with pytest.raises(ValueError, match="SECRET") as caught:
+        main(["--debug", "status"])
+    sys.excepthook(caught.type, caught.value, caught.tb)
+    said = capsys.readouterr().err
+    assert "Traceback" in said and "http://host.org/talk.mp4?token=..." in said
+    assert not any(secret in said for secret in ("hunter2", "SECRET", "\x1b"))
+
+
 # ---- the world ----
 
 

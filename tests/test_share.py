@@ -395,6 +395,14 @@ def test_a_model_without_a_consent_is_not_exported(shared, tmp_path):
     with pytest.raises(WeightsError, match="ann: 'todo' is no consent: say in words how"):
         export_model(_project(tmp_path), "a2b", tmp_path / "x.faceit")
     assert not (tmp_path / "x.faceit").exists()
+def test_a_model_of_one_person_twice_is_refused(shared, tmp_path):
+    contents = _contents(shared[1])
+    about = json.loads(contents[MODEL])
+    about["people"]["b"] = about["people"]["a"]
+    file = _write(tmp_path / "x", {**contents, MODEL: json.dumps(about).encode()})
+    _refused(file, tmp_path / "root", "both people are")
+
+
 def test_two_exports_or_imports_of_one_name_take_turns(shared, tmp_path):
     sender, file = shared
     out = tmp_path / "out" / "a2b.faceit"

@@ -228,6 +228,13 @@ def _shown_value(key: str, sign: str, value: str) -> str:
     return f"{key}=..." if sign else "..."
 
 
+def without_secrets(text: str) -> str:
+    """A text as it may be shown to anybody: the addresses in it as ``shown_url`` gives them."""
+    text = re.sub(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>]+", lambda found: shown_url(found[0]), text)
+    # what HTTP libraries say of an address without its host
+    return re.sub(r"(url: /[^\s'\"<>?]*\?)[^\s'\"<>]+", r"\1...", text)
+
+
 def video_name(url: str, start: float | None = None, end: float | None = None) -> str:
     """A short readable name for a video, made from its URL or file name, unique by a hash of URL and range."""
     if "://" in url and host_of(url):

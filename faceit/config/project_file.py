@@ -10,6 +10,7 @@ from typing import NoReturn
 import yaml
 
 from faceit.config.consent import consent_fault
+from faceit.config.own_folders import check_links
 from faceit.config.project import (
     NAME,
     NAME_RULE,
@@ -77,6 +78,7 @@ def load_project(file: Path) -> Project:
     except OSError as e:
         why = "is a folder" if file.is_dir() else f"cannot be read ({e.strerror})"
         raise ConfigError(f"{file} {why}: name the project's YAML file with --config.") from None
+    check_links(file.parent)
     return _Reader(file, text).project()
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from faceit.config.own_folders import check_links
 from faceit.config.project import Project
 from faceit.config.project_file import load_project
 from faceit.config.settings import overridden
@@ -71,6 +72,7 @@ def demo(folder: Path, minutes: float) -> None:
 
 def _refuse_other_files(folder: Path) -> None:
     """FaceitError where the folder is no demo's, and has a file that the demo would write over."""
+    check_links(folder)
     file, output = folder / CONFIG, folder / "data" / "output" / SWAP / TALK
     if file.exists():
         text = file.read_text(encoding="utf-8", errors="replace")

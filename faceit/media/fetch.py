@@ -201,7 +201,7 @@ def _fetch_locked(hooks: Hooks, cookies: Cookies) -> Path:
             shutil.rmtree(parts, ignore_errors=True)
         raise
     try:
-        suffix = check_file(path, job, info.get("duration"))
+        suffix = check_file(path, job, info, hooks.open_ended)
     except MediaError:
         shutil.rmtree(parts, ignore_errors=True)  # a damaged download must not be resumed
         raise

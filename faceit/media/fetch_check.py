@@ -9,8 +9,10 @@ from faceit.media.container import open_to_read
 from faceit.media.fetch_errors import short_address
 from faceit.media.fetch_record import Download
 from faceit.media.picture_stream import film_of
+from faceit.progress import say
 
 RANGE_SLACK_S = 1.0  # a cut may be off by this much, or by a tenth of its length if that is more
+TS_PACKETS = (188, 192)  # bytes of a packet of a transport stream, the longer with a time of 4 bytes before
 
 
 def checked_address(job: Download) -> str:
@@ -30,50 +32,85 @@ def checked_address(job: Download) -> str:
     raise MediaError(f"{short or 'An empty address'}: not a web address: write https://..., or the path of a file.")
 
 
-def check_file(path: Path, job: Download, duration: float | None) -> str:
+def check_file(path: Path, job: Download, info: dict, open_ended: bool = False) -> str:
     """The extension that the downloaded file should have. MediaError unless it is a complete video of the right length;
-    ``duration`` is the length in seconds according to the site, None if unknown."""
-    short = short_address(job.url)
+    ``info`` is yt-dlp's. ``open_ended``: no server said how much it is; what else does not tell is said."""
+    short, duration = short_address(job.url), info.get("duration")
     if path.stat().st_size == 0:
         raise MediaError(f"{short}: the downloaded file is empty: try again later, or use another address.")
     length, declared, suffix = _measure(path, short, job.ranged)
+    # what ffmpeg has put together is whole, whatever came
+    whole = _is_whole(path) if info.get("protocol") in ("http", "https") else None
     if job.ranged:
         _check_range(length, job, duration)
-    elif _ends_early(path):
+    elif whole is False:
         raise MediaError(f"{short}: the file breaks off before its end: run it again, or use another address.")
     elif declared is not None and declared - length > max(2.0, declared / 10):
-        raise MediaError(
-            f"{short}: the file breaks off at {length:.1f} s of {declared:.1f} s: run it again, or use another address."
-        )
+        raise _broken(short, length, declared)
+    elif open_ended and whole is None:
+        _check_open_end(short, length, duration)
     return suffix
 
 
-def _ends_early(path: Path) -> bool:
-    """Whether a file says that it is longer: one of MP4's kind, Matroska's or AVI, whose parts tell their lengths."""
+def _broken(short: str, length: float, whole: float) -> MediaError:
+    return MediaError(
+        f"{short}: the file breaks off at {length:.1f} s of {whole:.1f} s: run it again, or use another address."
+    )
+
+
+def _check_open_end(short: str, length: float, duration: float | None) -> None:
+    """Compare a file whose end nothing tells with the length that the site gives; where it gives none, say so."""
+    if duration is None:
+        say(f"  ! {short}: nothing tells whether this is all of it, since neither the server nor a file of this kind "
+            f"says how long it is. {length:.1f} s came: if some is missing, delete it and run it again.")  # fmt: skip
+    elif duration - length > max(RANGE_SLACK_S, duration / 100):
+        raise _broken(short, length, duration)
+
+
+def _is_whole(path: Path) -> bool | None:
+    """Whether a file is as long as it says: MP4 and its kind, Matroska and AVI tell their lengths, those that are made
+    to be streamed only where a piece of them should end. None where it may go on."""
     size = path.stat().st_size
     with path.open("rb") as file:
-        head = file.read(12)
+        head = file.read(4 * TS_PACKETS[-1])
         if head[4:8] in (b"ftyp", b"styp", b"moov", b"mdat", b"free", b"skip", b"wide"):
-            return _end_of_boxes(file, size) > size
-        if head.startswith(b"RIFF"):
-            return 8 + int.from_bytes(head[4:8], "little") > size
-        if head.startswith(b"\x1a\x45\xdf\xa3"):
-            return _end_of_matroska(file) > size
-    return False
+            end, goes_on = _end_of_boxes(file, size)
+        elif head.startswith(b"RIFF"):
+            end, goes_on = 8 + int.from_bytes(head[4:8], "little"), False
+        elif head.startswith(b"\x1a\x45\xdf\xa3"):
+            end = _end_of_matroska(file)
+            goes_on = end == 0
+        elif head.startswith(b"FLV"):
+            end, goes_on = _end_of_flv(file, int.from_bytes(head[5:9], "big"), size), True
+        else:
+            # each packet of a transport stream begins with a G, behind its time if it has one
+            packet = next((n for n in TS_PACKETS if {*head[n % 188 :: n][:3]} == {ord("G")}), 1)
+            end, goes_on = -(-size // packet) * packet, True
+    return False if end > size else None if goes_on else True
 
 
-def _end_of_boxes(file: BinaryIO, size: int) -> int:
-    """Where the last of the boxes of which an MP4 consists should end; 0 where that is left open."""
-    at = 0
+def _end_of_boxes(file: BinaryIO, size: int) -> tuple[int, bool]:
+    """Where the last of the boxes of which an MP4 consists should end, and whether others may follow."""
+    at, goes_on = 0, False
     while at + 8 <= size:
         file.seek(at)
         head = file.read(16)
         length = int.from_bytes(head[:4], "big")
+        goes_on = goes_on or head[4:8] == b"moof"  # what comes in fragments does not tell how many
         if length == 1:
             length = int.from_bytes(head[8:], "big")
         if length < 8:  # 0: to the end of the file
-            return 0
+            return 0, True
         at += length
+    return at, goes_on
+
+
+def _end_of_flv(file: BinaryIO, at: int, size: int) -> int:
+    """Where the last of the tags of which an FLV consists should end; they begin at ``at``, after a number."""
+    at += 4
+    while at + 4 <= size:
+        file.seek(at)
+        at += 11 + int.from_bytes(file.read(4)[1:], "big") + 4
     return at
 
 

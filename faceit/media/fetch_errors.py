@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from faceit.config.project import shown_url
+from faceit.config.project import shown_url, without_secrets
 
 UPGRADE = "pip install --upgrade yt-dlp yt-dlp-ejs"
 COOKIES = "set cookies_from_browser (firefox, chrome ...) to a browser that is logged in"
@@ -194,7 +194,7 @@ def _detail(error: BaseException) -> str:
     text = next((line.strip() for line in _without_prefix(chosen).splitlines() if line.strip()), type(chosen).__name__)
     text = re.split(r"; please report this issue|\(caused by|\. Giving up after|: See +https?:", text)[0]
     text = re.sub(r"^HTTPS?Connection\w*\([^)]*\):\s*|^<[^>]* object at 0x\w+>:?\s*", "", text)
-    text = re.sub(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>]+", lambda found: shown_url(found[0]), text)
+    text = without_secrets(text)
     return (text if len(text) <= 160 else text[:157] + "...").strip().rstrip(".:;")
 
 

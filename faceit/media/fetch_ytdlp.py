@@ -12,7 +12,7 @@ from typing import Any
 from faceit.errors import MediaError
 from faceit.media.fetch_errors import sentence, short_address
 from faceit.media.fetch_record import Download
-from faceit.media.fetch_resume import Resumed
+from faceit.media.fetch_resume import Replaced, Resumed, Watched, compare_fragments, reopen_streams
 from faceit.media.ffmpeg import ffmpeg_on_path
 from faceit.progress import say
 
@@ -51,6 +51,7 @@ class Hooks:
     stop: threading.Event | None = None
     warnings: list[str] = field(default_factory=list)
     counts: dict[str, tuple[int, int | None]] = field(default_factory=dict)  # file -> bytes done, bytes in all
+    open_ended: bool = False  # a server did not say how much comes
 
     def check(self) -> None:
         """Raise Stopped if nobody waits for the video any more."""
@@ -112,10 +113,11 @@ def download(url: str, hooks: Hooks, cookies: Cookies, parts: Path) -> tuple[Pat
     """Download the video of ``hooks.job`` from ``url`` into the folder ``parts``: (its file, yt-dlp's information on
     it). Raises MediaError, one sentence, or Stopped."""
     _load_libraries()
+    reopen_streams(parts)
     fragments = FRAGMENTS
     for last_try in (False, True):
         try:
-            return _download(url, hooks, cookies, parts, fragments)
+            return _from_one_video(url, hooks, cookies, parts, fragments)
         except (MediaError, Stopped):
             raise
         except Exception as error:
@@ -131,6 +133,17 @@ def download(url: str, hooks: Hooks, cookies: Cookies, parts: Path) -> tuple[Pat
     raise AssertionError("unreachable")
 
 
+def _from_one_video(url: str, hooks: Hooks, cookies: Cookies, parts: Path, fragments: int) -> tuple[Path, dict]:
+    """``_download``, which begins anew where what is there is of a video that was replaced."""
+    try:
+        return _download(url, hooks, cookies, parts, fragments)
+    except Replaced:
+        for stray in parts.iterdir():
+            stray.unlink()
+        hooks.counts.clear()
+        return _download(url, hooks, cookies, parts, fragments)
+
+
 _load_lock = threading.Lock()
 
 
@@ -141,13 +154,16 @@ def _load_libraries() -> None:
         import yt_dlp.extractor.generic
         import yt_dlp.extractor.youtube  # noqa: F401
         from yt_dlp import downloader
-        from yt_dlp.downloader import external
+        from yt_dlp.downloader import external, fragment
         from yt_dlp.globals import plugin_dirs
 
         if not issubclass(external.Popen, _Child):
             external.Popen = type("Popen", (_Child, external.Popen), {})
         if not issubclass(downloader.HttpFD, Resumed):
             downloader.HttpFD = type("HttpFD", (Resumed, downloader.HttpFD), {})
+            quiet = fragment.HttpQuietDownloader
+            fragment.HttpQuietDownloader = type("HttpQuietDownloader", (Watched, quiet), {})
+            compare_fragments(fragment.FragmentFD)
         plugin_dirs.value = []  # code from the user's folders, which may be a stranger's
 
 

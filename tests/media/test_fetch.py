@@ -1,18 +1,13 @@
 """Videos are fetched by the real yt-dlp, from a server on this machine or from a YouTube that is played."""
 
-import hashlib
 import json
 import os
-import re
-import shutil
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
-from contextlib import suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -22,89 +17,11 @@ from faceit.lock import only_one
 from faceit.media import fetch_errors, fetch_ytdlp
 from faceit.media.fetch import fetch, fetch_all
 from faceit.media.fetch_record import Download, find_download, find_video, parts_folder
-from faceit.media.ffmpeg import ffmpeg_exe
 from faceit.media.server import serve_folder
 
+from .downloads import WATCH, refusal, sha256, size_and_length, video_format
+
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    """A folder with clips of a few seconds and the pages around them."""
-    folder = tmp_path_factory.mktemp("site")
-
-    def ffmpeg(*args):
-        subprocess.run([ffmpeg_exe(), "-loglevel", "error", "-y", *args], cwd=folder, check=True)
-
-    def picture(size, seconds=6):
-        return ["-f", "lavfi", "-i", f"testsrc=size={size}:rate=10:duration={seconds}"]
-
-    sound = ["-f", "lavfi", "-i", "sine=duration=6"]
-    x264 = ["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-g", "20"]
-    ffmpeg(*picture("160x120"), *sound, *x264, "-c:a", "aac", "-movflags", "+faststart", "clip.mp4")
-    for height in (120, 240, 480):
-        ffmpeg(*picture(f"{height * 4 // 3}x{height}"), *x264, f"v{height}.mp4")
-    ffmpeg(*picture("240x426"), *x264, "upright.mp4")
-    ffmpeg(*sound, "-c:a", "aac", "sound.m4a")
-    ffmpeg(*sound, "-c:a", "aac", "-f", "mp4", "sound.mp4")
-    ffmpeg(*picture("160x120", 2), "-c:v", "libvpx", "-b:v", "200k", "small.webm")
-    ffmpeg("-i", "clip.mp4", "-c", "copy", "-hls_time", "2", "-hls_list_size", "0", "list.m3u8")
-    noise = ["-f", "lavfi", "-i", "nullsrc=size=320x240:rate=10:duration=4,geq=random(1)*255:128:128"]
-    ffmpeg(*noise, *x264, "-b:v", "2M", "big.mp4")
-    whole = (folder / "clip.mp4").read_bytes()
-    (folder / "half.mp4").write_bytes(whole[: len(whole) // 2])
-    (folder / "empty.mp4").write_bytes(b"")
-    (folder / "text.mp4").write_bytes(b"this is no video at all " * 99)
-    (folder / "page.html").write_text(
-        '<html><title>Talk</title><video><source src="clip.mp4" type="video/mp4"></video>'
-    )
-    (folder / "two.html").write_text('<title>x</title><video src="clip.mp4"></video><video src="v240.mp4"></video>')
-    (folder / "evil.html").write_text('<title>../../../evil</title><video src="clip.mp4"></video>')
-    (folder / "nothing.html").write_text("<html><title>Nothing</title><p>words</p>")
-    return folder
-
-
-@pytest.fixture
-def log():
-    return []
-
-
-@pytest.fixture
-def base(site, log, monkeypatch):
-    """The address of the site; ``/status/403/x.mp4`` answers 403."""
-    monkeypatch.setenv("NO_PROXY", "*")
-    monkeypatch.setattr(fetch_ytdlp, "RETRY_SLEEP_S", (0,))
-    with serve_folder(site, log=log, status=status_of) as url:
-        yield url
-
-
-def status_of(path):
-    return int(path.split("/")[2]) if path.startswith("/status/") else None
-
-
-def sha256(path):
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def size_and_length(path):
-    """Width, height, seconds of the picture, and whether there is sound."""
-    import av
-
-    with av.open(str(path)) as container:
-        frames = [frame for frame in container.decode(video=0)]
-        sound = bool(container.streams.audio)
-    return frames[0].width, frames[0].height, frames[-1].time - frames[0].time + 0.1, sound
-
-
-def refusal(url, stem, **settings):
-    """The sentence of the MediaError that ``fetch`` raises; nothing may be left where the video would be."""
-    with pytest.raises(MediaError) as caught:
-        fetch(url, stem, **settings)
-    assert find_video(stem) is None
-    assert not stem.with_name(stem.name + ".mp4").exists()
-    sentence = str(caught.value)
-    assert "\n" not in sentence and len(sentence) < 400 and sentence.endswith((".", ")"))
-    return sentence
 
 
 # -- what comes
@@ -381,57 +298,6 @@ def test_folder_that_cannot_be_made(base, tmp_path):
 
 # -- a YouTube that is played
 
-WATCH = "https://www.youtube.com/watch?v=abcdefghijk"
-
-
-@pytest.fixture
-def youtube(base, monkeypatch):
-    """``youtube(dict)`` answers with this video, ``youtube("words")`` with this error; several: one after another."""
-    answers = []
-
-    def play(*more):
-        answers[:] = more
-
-    def downloader(options):
-        from yt_dlp import YoutubeDL
-        from yt_dlp.extractor.youtube import YoutubeIE
-
-        class Played(YoutubeIE):
-            @classmethod
-            def ie_key(cls):
-                return "Youtube"
-
-            def _real_initialize(self):
-                pass
-
-            def _real_extract(self, url):
-                answer = answers.pop(0) if len(answers) > 1 else answers[0]
-                if isinstance(answer, dict):
-                    return {"id": "abcdefghijk", "title": "../a/talk", **answer}
-                self.report_warning("No supported JavaScript runtime could be found.")
-                if "country" in answer:
-                    self.raise_geo_restricted(answer, countries=["DE"])
-                return self.raise_no_formats(answer, expected=True)
-
-        ydl = YoutubeDL(options)
-        ydl.add_info_extractor(Played(ydl))
-        return ydl
-
-    monkeypatch.setattr(fetch_ytdlp, "_downloader", downloader)
-    return play
-
-
-def video_format(base, name, height=None, **more):
-    known = {"height": height, "width": height * 4 // 3} if height else {}
-    return {
-        "format_id": name,
-        "url": f"{base}/{name}",
-        "ext": "mp4",
-        "vcodec": "avc1",
-        "acodec": "none",
-        **known,
-    } | more
-
 
 @pytest.mark.parametrize(
     ("words", "expected"),
@@ -546,118 +412,6 @@ def test_import_is_light():
     code = "import sys, faceit.media.fetch, faceit.media.server; print({'yt_dlp', 'av', 'numpy'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
-
-
-# -- servers that are not as they should be
-
-
-class _Odd(BaseHTTPRequestHandler):
-    """Gives ``server.data``, ``most`` bytes at a time, then it breaks off; ``length``: whether it says how much it is;
-    ``pieces``: whether it gives ranges."""
-
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self):
-        server, found = self.server, re.match(r"bytes=(\d+)-(\d*)", self.headers.get("Range") or "")
-        server.asked.append(self.headers.get("Range"))
-        data = server.data
-        found = found if server.pieces else None
-        begin, end = (int(found[1]), int(found[2] or len(data) - 1)) if found else (0, len(data) - 1)
-        if begin >= len(data):
-            self.send_response(416)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-            return
-        given = data[begin : end + 1]
-        self.send_response(206 if found else 200)
-        self.send_header("Content-Type", "video/mp4")
-        if found:
-            self.send_header("Content-Range", f"bytes {begin}-{begin + len(given) - 1}/{len(data)}")
-        self.send_header(*(("Content-Length", str(len(given))) if server.length else ("Connection", "close")))
-        self.end_headers()
-        if self.command == "GET":
-            with suppress(OSError):
-                self.wfile.write(given[: server.most] if found is None or not found[2] else given)
-        self.close_connection = True
-
-    do_HEAD = do_GET
-
-    def log_message(self, *_):
-        pass
-
-
-@pytest.fixture
-def odd(monkeypatch):
-    monkeypatch.setenv("NO_PROXY", "*")
-    monkeypatch.setattr(fetch_ytdlp, "RETRY_SLEEP_S", (0,))
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Odd)
-    server.most, server.length, server.pieces, server.asked = None, True, True, []
-    server.url = f"http://127.0.0.1:{server.server_port}/talk.mp4"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-
-
-@pytest.mark.parametrize("other", ["as long", "longer", "shorter", "much shorter", "as long, at once", "the same"])
-def test_what_was_replaced_on_the_server_is_fetched_anew(odd, site, tmp_path, monkeypatch, other):
-    first = (site / "big.mp4").read_bytes()
-    second = first if other == "the same" else (site / "v120.mp4" if other == "much shorter" else site / "v480.mp4")
-    second = second if isinstance(second, bytes) else second.read_bytes()
-    if missing := {"as long": 0, "as long, at once": 0, "longer": 1000}.get(other, -len(first)) + len(first):
-        missing -= len(second)
-        second += missing.to_bytes(4, "big") + b"free" + bytes(missing - 8)
-    odd.data, odd.most = first, len(first) // 20
-    if other == "as long, at once":  # while yt-dlp tries again
-        count = []
-
-        def replace(n):
-            count.append(n)
-            odd.data, odd.most = second, None
-            return 0
-
-        monkeypatch.setattr(fetch_ytdlp, "_retry_sleep", replace)
-        path = fetch(odd.url, tmp_path / "talk")
-        assert count
-    else:
-        with pytest.raises(MediaError):
-            fetch(odd.url, tmp_path / "talk")
-        odd.data, odd.most = second, None
-        odd.asked.clear()
-        path = fetch(odd.url, tmp_path / "talk")
-    assert path.read_bytes() == second
-
-
-@pytest.mark.parametrize("kind", ["mp4", "fragmented.mp4", "mkv", "webm", "avi", "mov"])
-def test_what_ends_early_is_noticed_though_nobody_says_its_length(odd, tmp_path, kind):
-    file, codec = tmp_path / f"a.{kind}", "libvpx" if kind == "webm" else "mpeg4"
-    flags = {"mp4": ["-movflags", "+faststart"], "mov": ["-movflags", "+faststart"],
-             "fragmented.mp4": ["-movflags", "frag_keyframe+empty_moov", "-g", "5"]}.get(kind, [])  # fmt: skip
-    subprocess.run([ffmpeg_exe(), "-loglevel", "error", "-f", "lavfi", "-i", "testsrc=size=160x120:rate=10:duration=3",
-                    "-c:v", codec, *flags, file], check=True)  # fmt: skip
-    odd.length, odd.pieces, odd.data = False, False, file.read_bytes()
-    assert fetch(odd.url, tmp_path / "whole").read_bytes() == odd.data
-    for share in (0.7, 0.9, 0.97):  # less than two seconds are missing
-        odd.most = int(share * len(odd.data))
-        assert "breaks off" in refusal(odd.url, tmp_path / "talk") and not list(tmp_path.glob(".part/*"))
-
-
-def test_no_download_fills_the_disk(odd, site, tmp_path, monkeypatch):
-    odd.data = (site / "big.mp4").read_bytes()
-    usage = shutil.disk_usage(tmp_path)
-
-    def disk(free):
-        monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(total=20 * 10**9, free=free))
-
-    disk(500_000_000 + 1000)
-    assert "MB more are needed and 500 MB are free" in refusal(odd.url, tmp_path / "talk")
-    disk(10**9)
-    assert fetch(odd.url, tmp_path / "talk").read_bytes() == odd.data  # it goes on
-    odd.length, odd.pieces = False, False
-    disk(400_000_000)
-    assert "without a word of how much it is, and the disk" in refusal(odd.url, tmp_path / "endless")
-    assert not list(tmp_path.glob(".part/*"))
 
 
 @pytest.mark.parametrize("start", [None, 1.0])

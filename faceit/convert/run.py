@@ -21,7 +21,7 @@ from faceit.convert.output_names import USUAL, beside, own
 from faceit.convert.own_files import refuse_to_replace
 from faceit.convert.request import ConversionRequest, ConvertCounts, ConvertTask
 from faceit.convert.stills import convert_stills, stills_in
-from faceit.convert.video_parts import VideoConversion
+from faceit.convert.video_parts import VideoConversion, joined_key
 from faceit.convert.weak_moments import moments, worst_of, write_worst
 from faceit.errors import FaceitError
 from faceit.files import write_text
@@ -67,7 +67,8 @@ def convert(project: Project, task: ConvertTask, settings: ConvertSettings | Non
     output = output_of(project, task, source, kind)
     compared = comparison(output, task.compare)
     layer = beside(output, "-layer.mov") if task.layer else None
-    _refuse_to_overwrite([output, compared, layer], source, task.overwrite)
+    outputs, going_on = [output, compared, layer], joined_key(output)
+    _refuse_to_overwrite(outputs, source, task.overwrite or going_on is not None)
     refuse_to_replace(drawn_beside(output, task), task.overwrite)
     if kind.pictures:
         check_sequence(output)
@@ -76,6 +77,8 @@ def convert(project: Project, task: ConvertTask, settings: ConvertSettings | Non
     note(request.facts() | before)  # where it is too long, that is said before the work begins
     request.say_unlabelled()
     conversion = _conversion(request, source, output, portraits, beside=compared is not None, layer=layer)
+    if going_on != conversion.key:  # what is there was made in another way
+        _refuse_to_overwrite(outputs, source, task.overwrite)
     settings, counts = conversion.settings, ConvertCounts()
     with conversion.opened():
         with conversion.first_pass(**request.first_pass):

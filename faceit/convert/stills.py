@@ -1,7 +1,7 @@
 """Photos converted: one, or a folder of them."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from faceit import __version__
@@ -78,7 +78,9 @@ def convert_stills(request: ConversionRequest, source: Path, stills: list[Path],
             failed = _convert_all(request, converter, jobs, done, facts | {"key": key}, written)
         finally:
             if written or done:
-                _write_story(request, source, target, facts, converter.counts)
+                counts = converter.counts  # who is done before was swapped
+                every = replace(counts, frames=counts.frames + len(done), swapped=counts.swapped + len(done))
+                _write_story(request, source, target, facts, every)
     if failed and not converter.counts.frames and not done:
         raise failed[0]
     if not converter.counts.swapped and not done:

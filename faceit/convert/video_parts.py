@@ -47,6 +47,17 @@ OURS = re.compile(r"\.?(seen|part|plain|layer|state)(-\d+)?\..+")  # names of pa
 POLL_S = 0.02  # between two looks at whether a worker is done
 
 
+def _parts_of(output: Path) -> Path:
+    return output.with_name(f".{output.name}.parts")
+
+
+def joined_key(output: Path) -> str | None:
+    """The key of the conversion that has put ``output`` in its place and was stopped before all was done that belongs
+    beside it; None where there is none."""
+    state = read_json(_parts_of(output) / STATE) or {}
+    return state.get("key") if state.get("joined") else None
+
+
 @dataclass
 class VideoConversion:
     """``start`` and ``end`` are seconds of the source; ``key`` says all that the result depends on: parts made for
@@ -68,12 +79,13 @@ class VideoConversion:
     looked: str = ""
     only_look: bool = False
     seconds: float = 0.0  # that this and earlier runs took
+    is_joined: bool = False  # the output is in its place, and what belongs beside it may not be
     frames: list[int] = field(default_factory=list)  # of each part, as far as there is something to read
 
     @property
     def folder(self) -> Path:
         """Where the parts are."""
-        return self.output.with_name(f".{self.output.name}.parts")
+        return _parts_of(self.output)
 
     @contextlib.contextmanager
     def opened(self) -> Iterator[None]:
@@ -103,7 +115,7 @@ class VideoConversion:
                 path.unlink()
         if not same_key:
             state = {}
-        self.seconds = float(state.get("seconds", 0.0))
+        self.seconds, self.is_joined = float(state.get("seconds", 0.0)), bool(state.get("joined"))
         self._note()
         if kept := self._kept():
             say(f"{self.output.name} was begun before: {kept} of {2 * self._count()} pieces of work are done.")
@@ -294,6 +306,8 @@ class VideoConversion:
                 write_sequence(whole["part"], self.output, self.target.pictures, comment, progress.update)
         else:
             write_moving(whole["part"], self.output, comment)
+        self.is_joined = True
+        self._note()
         return whole
 
     def finish_layer(self, faces: Path, out: Path, comment: str) -> None:
@@ -301,7 +315,7 @@ class VideoConversion:
         mux(faces, None, out, length=probe(faces).duration, comment=comment)
 
     def _note(self) -> None:
-        state = {"key": self.key, "looked": self.looked, "seconds": round(self.seconds, 1)}
+        state = {"key": self.key, "looked": self.looked, "seconds": round(self.seconds, 1), "joined": self.is_joined}
         write_text(self.folder / STATE, json.dumps(state))
 
 

@@ -94,7 +94,8 @@ def convert(project: Project, task: ConvertTask, settings: ConvertSettings | Non
             whole = conversion.finish(comment)
             weak = weakest(casts, float(info.fps))
             result = ConvertResult(output, compared, counts, conversion.seconds, layer, is_video=kind.is_video)
-            _write_story(project, task, result, facts | {"yaw": request.yaw(), "worst": moments(weak, info.fps)},
+            _write_story(project, task, result, facts | {"yaw": request.yaw(), "worst": moments(weak, info.fps),
+                                                 "label_at": conversion.label_at},
                          settings, source, portraits)  # fmt: skip
             result = replace(result, missing=_make_beside(request, conversion, result, whole, casts, weak, facts))
     conversion.drop()
@@ -118,7 +119,8 @@ def _make_beside(request: ConversionRequest, conversion: VideoConversion, result
     if compared:
         try:
             sound = output if result.is_video and probe(output).has_sound else None
-            write_comparison(request, whole["plain"], whole["part"], sound, output, compared, casts, facts)
+            write_comparison(request, whole["plain"], whole["part"], sound, output, compared, casts, facts,
+                             conversion.label_at)  # fmt: skip
         except (FaceitError, OSError) as error:
             missing.append(str(error))
     try:

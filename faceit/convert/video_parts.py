@@ -23,13 +23,14 @@ from faceit.config.settings import ConvertSettings
 from faceit.convert.painter import Painter
 from faceit.errors import MediaError
 from faceit.files import no_link, read_json, write_text
+from faceit.geometry import outline_box
 from faceit.lock import only_one
 from faceit.media.animation import write_moving, write_sequence
 from faceit.media.formats import Encoding, Target
 from faceit.media.join import join
 from faceit.media.mux import check_sound, mux
 from faceit.media.probe import VideoInfo, frame_count, frame_size, probe
-from faceit.media.provenance import Label
+from faceit.media.provenance import Label, free_place
 from faceit.media.video import read_frames, read_planes
 from faceit.media.writer import VideoWriter
 from faceit.parallel.queues import BackgroundCalls, ahead
@@ -79,6 +80,7 @@ class VideoConversion:
     looked: str = ""
     only_look: bool = False
     seconds: float = 0.0  # that this and earlier runs took
+    label_at: str = ""  # the label's corner, once that is known; empty without a label
     is_joined: bool = False  # the output is in its place, and what belongs beside it may not be
     frames: list[int] = field(default_factory=list)  # of each part, as far as there is something to read
 
@@ -228,7 +230,11 @@ class VideoConversion:
         """Encode all parts that are not there yet. MediaError where the disk refuses; what was done stays."""
         began, before = clock.monotonic(), self.seconds
         width, height = frame_size(self.info, self.settings.height)
-        label = Label(width, height) if self.settings.label else None
+        label = None
+        if self.settings.label:
+            faces = (face for part in range(casts.parts) for frame in casts.faces(part) for face in frame)
+            self.label_at = free_place(width, height, (outline_box(face.landmarks) for face in faces))
+            label = Label(width, height, place=self.label_at)
         with Progress(f"convert {self.source.name}", sum(self.frames)) as progress:
             done = 0
             for number, frames in enumerate(self.frames):

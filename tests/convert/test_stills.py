@@ -112,6 +112,18 @@ def test_a_story_goes_with_its_photo(project, people, tmp_path, monkeypatch, fai
     assert sorted(path.name for path in folder.iterdir()) == whole
 
 
+def test_the_label_spares_a_face_in_its_corner(project, people, tmp_path):
+    picture = read_image(people / "collins.png")
+    write_image(tmp_path / "corner.png", picture[150:430, :280])  # the face lies at the top right
+    assert convert(project, tmp_path / "corner.png", "--output", tmp_path / "out.png") == 0
+    text = project.read_text(encoding="utf-8")
+    project.write_text(text.replace("to: hopper", "to: hopper\n    convert: {label: false}"), encoding="utf-8")
+    assert convert(project, tmp_path / "corner.png", "--output", tmp_path / "bare.png") == 0
+    changed = np.argwhere((read_image(tmp_path / "out.png") != read_image(tmp_path / "bare.png")).any(2))
+    left, top, right, bottom = Label(280, 280, place="top left").box
+    assert (changed.min(0) >= (top, left)).all() and (changed.max(0) < (bottom, right)).all()
+
+
 def test_what_cannot_be_is_a_sentence(project, people, tmp_path, capsys):
     def complaint(*words) -> str:
         capsys.readouterr()

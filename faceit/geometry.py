@@ -321,6 +321,13 @@ def outline(landmarks: np.ndarray, forehead: bool = True, crop: Crop = FACE) -> 
     return cv2.convexHull(np.concatenate([landmarks[JAW], brows]).astype(np.float32))[:, 0]
 
 
+def outline_box(landmarks: np.ndarray) -> tuple[float, float, float, float]:
+    """(left, top, right, bottom) of the face's outline."""
+    polygon = outline(landmarks)
+    (left, top), (right, bottom) = polygon.min(0).tolist(), polygon.max(0).tolist()
+    return left, top, right, bottom
+
+
 def filled_outline(landmarks: np.ndarray, size: int, forehead: bool = True, crop: Crop = FACE) -> np.ndarray:
     """The outline filled, in a picture of ``size`` pixels in which the landmarks lie: (size, size) uint8, 255 inside,
     smooth at its edge."""

@@ -14,7 +14,8 @@ from faceit.picture_files import check_effort, commented, opened, profiled
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
 
-DIRECT_MODES = {"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr"}  # Pillow's, of 8 bits
+# Pillow's, of 8 bits
+DIRECT_MODES = {"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "LAB"}
 STRIP = 1024  # rows
 LONGEST_COMMENT = 65_000  # bytes, of a JPEG's; Pillow needs it and the file's head in one block of 65,536
 

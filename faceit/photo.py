@@ -94,7 +94,8 @@ def read_photo(path: Path) -> Photo:
             pixels, opacity, profile = np.array(converted), None, None
         else:
             pixels, opacity = upright(image, path)
-            profile = profile if profile and profile[16:20] == RGB_PROFILE else None
+            is_its_own = profile and profile[16:20] == RGB_PROFILE and image.mode not in ("CMYK", "LAB")
+            profile = profile if is_its_own else None
     deep = _deep(path, pixels) if kind in DEEP and converted is None else None
     if opacity is not None:
         hidden = opacity == 0

@@ -83,6 +83,20 @@ def test_inks_and_grays_with_a_profile_become_srgb(tmp_path, picture):
         assert photo.profile is None and photo.pixels.shape == picture.shape
 
 
+def test_a_lab_picture_has_its_own_colours(tmp_path, picture):
+    profiles = ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB")
+    ImageCms.profileToProfile(Image.fromarray(picture // 4 + 100), *profiles, outputMode="LAB").save(tmp_path / "a.tif")
+    photo = read_photo(tmp_path / "a.tif")
+    assert photo.profile is None and np.abs(photo.pixels.astype(int) - (picture // 4 + 100)).max() <= 3
+
+
+def test_inks_do_not_pass_on_a_profile_of_lights(tmp_path, picture):
+    """Some programs change the colours and leave the profile: a CMYK picture then has one of an RGB picture."""
+    Image.fromarray(picture).convert("CMYK").save(tmp_path / "a.tif", icc_profile=PROFILE)
+    photo = read_photo(tmp_path / "a.tif")
+    assert photo.profile is None and (photo.pixels == picture).all()
+
+
 @pytest.mark.parametrize("ending", ["png", "tif", "jp2", "ppm"])
 def test_16_bits_are_kept_where_nothing_changed(tmp_path, ending):
     deep = np.random.default_rng(0).integers(0, 65535, (64, 96, 3), np.uint16)

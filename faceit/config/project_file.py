@@ -148,7 +148,8 @@ class _Reader:
         return f"{self.file.name}{f' line {self.lines[near]}' if near else ''}: {place}"
 
     def fail(self, place: str, text: str) -> NoReturn:
-        hint = space_hint(self.text, self.lines[place] - 1 if place in self.lines else None)
+        # what is said of such a space once is enough
+        hint = "" if "(U+" in text else space_hint(self.text, self.lines[place] - 1 if place in self.lines else None)
         raise ConfigError(f"{self.where(place)}: {text}{hint}")
 
     def mapping(self, value, place: str, known=None) -> dict:

@@ -9,12 +9,14 @@ ODD_SPACE = re.compile("[\u00a0\u1680\u2000-\u200f\u202f\u205f\u2060\u3000\ufeff
 # where YAML wants a plain one: before a line's first word, after a dash and after a colon, at the end
 ODD_PLACE = re.compile(f"^[ \t]*(- *)*{ODD_SPACE.pattern}|[-:]{ODD_SPACE.pattern}|{ODD_SPACE.pattern}\\s*$")
 CURLY = "“”„‟‘’‚‛«»‹›"
+WIDE = "：，"  # of Chinese and Japanese keyboards
 AROUND = f"{CURLY}<>()[]{{}}\"'`"  # what is put around an address or a name elsewhere
 BACKSLASH = r"in double quotes a backslash begins an escape: put the path in single quotes, or write / for each \ in it"
 
 
-def parse_hint(problem: str, line: str) -> str:
-    """What to do about a line that is no YAML, by the parser's complaint; "" where nobody knows."""
+def parse_hint(problem: str, line: str, before: str = "") -> str:
+    """What to do about a line that is no YAML, by the parser's complaint; "" where nobody knows. ``before`` is the line
+    before it, which is often the one with the mistake."""
     if "escape" in problem:
         return f"; {BACKSLASH}"
     if "alias" in problem or re.search(r"(^|[-:,\[]\s*)\*", line):
@@ -26,9 +28,31 @@ def parse_hint(problem: str, line: str) -> str:
         return "; curly quotes are none in YAML: write \" or '"
     if "'\\t'" in problem:
         return "; put spaces there instead of tabs"
+    if any(mark in line + before for mark in WIDE):
+        return "; a full-width mark (： or ，) is none in YAML: type a plain one, and a space behind it"
+    if (hint := _misplaced(problem, line, before)) is not None:
+        return hint
     if re.search(r"cannot start any token|mapping values are not allowed|<block end>", problem):
         return "; put what has : # @ ` % * & or brackets in it in quotes"
     return ""
+
+
+def _misplaced(problem: str, line: str, before: str) -> str | None:
+    """What is missing, or stands too much, around words that are right themselves; None where nobody knows."""
+    if "got '?'" in problem:  # within braces a question mark begins a key
+        return "; put the address in quotes: within braces it cannot stand without"
+    if "another document" in problem:
+        return "; take the --- before it out: a project is one"
+    if "end of stream" in problem:
+        return "; the quotes that begin there are not closed"
+    if "mapping values" in problem and re.match(r"\s*(- +)?\w+:[^\s:/\\]", before):
+        return "; the line before it needs a space behind its colon"
+    if re.search(r"(?:^|[-:,\[])\s+'[^']*\w'\w", line):
+        return "; an apostrophe ends single quotes: write it twice, or use double quotes"
+    deeper = len(line) - len(line.lstrip()) > len(before) - len(before.lstrip()) and re.match(r"\s*\w+: +\S", before)
+    if "found '<block mapping start>'" in problem or ("mapping values" in problem and deeper):
+        return "; it begins at another column than the lines that it belongs to"
+    return None
 
 
 def space_hint(text: str, line: int | None) -> str:

@@ -35,11 +35,14 @@ def composed(file: Path, text: str,
         finally:
             loader.dispose()
     except yaml.MarkedYAMLError as e:
-        mark = e.problem_mark or e.context_mark
-        line = f" line {mark.line + 1}" if mark else ""
         problem, lines = e.problem or e.context or "", text.splitlines()
-        said = lines[mark.line] if mark and mark.line < len(lines) else ""
-        hint = space_hint(text, mark.line if mark else None) or parse_hint(problem, said)
+        mark = e.problem_mark or e.context_mark
+        if "end of stream" in problem:  # what has no end is looked for where it begins
+            mark = e.context_mark or mark
+        line = f" line {mark.line + 1}" if mark else ""
+        at = mark.line if mark else -1
+        said, before = (lines[n] if 0 <= n < len(lines) else "" for n in (at, at - 1))
+        hint = space_hint(text, mark.line if mark else None) or parse_hint(problem, said, before)
         raise ConfigError(f"{file.name}{line}: this is not YAML: {problem:.200}{hint}") from None
     except (yaml.YAMLError, RecursionError, ValueError, TypeError) as e:
         raise ConfigError(f"{file.name}: this is not YAML: {str(e).splitlines()[0]:.200}") from None

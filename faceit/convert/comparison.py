@@ -34,13 +34,14 @@ def captions_of(request: ConversionRequest, facts: dict) -> tuple[str, str]:
 
 
 def write_comparison(request: ConversionRequest, plain: Path, swapped: Path, sound_from: Path | None, output: Path,
-                     both: Path, casts: Casts, facts: dict) -> None:  # fmt: skip
+                     both: Path, casts: Casts, facts: dict, label_at: str) -> None:  # fmt: skip
     """Write two videos, of pictures alone, as one to ``both`` with the sound of ``sound_from``, and beside the result
-    ``output`` a still of the frame that shows the swap best. MediaError where the disk refuses."""
+    ``output`` a still of the frame that shows the swap best. ``label_at`` is the label's corner. MediaError where the
+    disk refuses."""
     settings, captions, comment = request.settings, captions_of(request, facts), note(facts)
     compare = request.task.compare
     assert compare is not None  # ``both`` is None else, see ``comparison``
-    side_by_side(plain, swapped, both, sound_from=sound_from, way=compare, captions=captions, label=settings.label,
+    side_by_side(plain, swapped, both, sound_from=sound_from, way=compare, captions=captions, label_at=label_at,
                  comment=comment, crf=settings.crf)  # fmt: skip
     at = float(typical(casts) / probe(swapped).fps)
     before, after = frame_at(plain, at), frame_at(swapped, at)
@@ -59,15 +60,15 @@ def typical(casts: Casts) -> int:
 
 
 def together(before: np.ndarray, after: np.ndarray, captions: tuple[str, str], way: str,
-             label: bool = False) -> np.ndarray:  # fmt: skip
-    """Two pictures (h, w, 3) uint8 as one, with their captions above; ``way`` and ``label`` as ``side_by_side``."""
+             label_at: str = "") -> np.ndarray:  # fmt: skip
+    """Two pictures (h, w, 3) uint8 as one, with their captions above; ``way`` and ``label_at`` as ``side_by_side``."""
     height = max(22, round(CAPTION * after.shape[0]))
     pictures = [before, after]
     if way == "wipe":
         middle, whole = after.shape[1] // 2, after.copy()
         split(before, whole, middle)
-        if label:
-            left, top, right, bottom = Label(after.shape[1], after.shape[0]).box
+        if label_at:
+            left, top, right, bottom = Label(after.shape[1], after.shape[0], place=label_at).box
             whole[top:bottom, left:right] = after[top:bottom, left:right]
         pictures = [whole[:, :middle], whole[:, middle:]]
     drawn = [with_caption(picture, caption, height) for picture, caption in zip(pictures, captions, strict=True)]

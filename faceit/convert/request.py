@@ -25,6 +25,7 @@ from faceit.media.formats import Encoding, Target, encoding_of, target
 from faceit.network.model_file import MODEL, WEIGHTS, about_crop, about_turns, read_about
 from faceit.network.swapmodel import load_model
 from faceit.progress import say
+from faceit.swap_face import SwapFace
 
 # of a task: what no swapped picture depends on
 NO_PICTURE = ("video", "output", "overwrite", "compare", "layer")
@@ -232,6 +233,7 @@ class Converter:
                  identify: bool = True, fps: float = 25.0, hands: bool = False):  # fmt: skip
         self.painter, self.rules, self.finder, self.identify, self.fps = painter, rules, finder, identify, fps
         self.counts = ConvertCounts()
+        self.faces: list[SwapFace] = []  # that were swapped last
         self._hands = HandFinder() if hands else None
 
     def convert(self, frames: list[np.ndarray]) -> list[np.ndarray]:
@@ -242,7 +244,9 @@ class Converter:
         height, width = frames[0].shape[:2]
         casts = Casts(*(Cast(lambda part: seen, 1, self.fps, *rule) for rule in self.rules((width, height))))
         self.counts.swapped += casts.count(self.counts)
-        return [swapped for _, swapped, _ in self.painter.painted(zip(frames, casts.faces(0), strict=True))]
+        faces = casts.faces(0)
+        self.faces = [face for frame in faces for face in frame]
+        return [swapped for _, swapped, _ in self.painter.painted(zip(frames, faces, strict=True))]
 
 
 def _stamps(paths: list[Path]) -> list[tuple[str, int, int]]:

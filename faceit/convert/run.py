@@ -21,7 +21,7 @@ from faceit.convert.output_names import USUAL, beside, own
 from faceit.convert.own_files import refuse_to_replace
 from faceit.convert.request import ConversionRequest, ConvertCounts, ConvertTask
 from faceit.convert.stills import convert_stills, stills_in
-from faceit.convert.video_parts import VideoConversion
+from faceit.convert.video_parts import VideoConversion, joined_key
 from faceit.convert.weak_moments import moments, worst_of, write_worst
 from faceit.errors import FaceitError
 from faceit.files import write_text
@@ -67,7 +67,8 @@ def convert(project: Project, task: ConvertTask, settings: ConvertSettings | Non
     output = output_of(project, task, source, kind)
     compared = comparison(output, task.compare)
     layer = beside(output, "-layer.mov") if task.layer else None
-    _refuse_to_overwrite([output, compared, layer], source, task.overwrite)
+    outputs, going_on = [output, compared, layer], joined_key(output)
+    _refuse_to_overwrite(outputs, source, task.overwrite or going_on is not None)
     refuse_to_replace(drawn_beside(output, task), task.overwrite)
     if kind.pictures:
         check_sequence(output)
@@ -76,6 +77,8 @@ def convert(project: Project, task: ConvertTask, settings: ConvertSettings | Non
     note(request.facts() | before)  # where it is too long, that is said before the work begins
     request.say_unlabelled()
     conversion = _conversion(request, source, output, portraits, beside=compared is not None, layer=layer)
+    if going_on != conversion.key:  # what is there was made in another way
+        _refuse_to_overwrite(outputs, source, task.overwrite)
     settings, counts = conversion.settings, ConvertCounts()
     with conversion.opened():
         with conversion.first_pass(**request.first_pass):
@@ -91,7 +94,8 @@ def convert(project: Project, task: ConvertTask, settings: ConvertSettings | Non
             whole = conversion.finish(comment)
             weak = weakest(casts, float(info.fps))
             result = ConvertResult(output, compared, counts, conversion.seconds, layer, is_video=kind.is_video)
-            _write_story(project, task, result, facts | {"yaw": request.yaw(), "worst": moments(weak, info.fps)},
+            _write_story(project, task, result, facts | {"yaw": request.yaw(), "worst": moments(weak, info.fps),
+                                                 "label_at": conversion.label_at},
                          settings, source, portraits)  # fmt: skip
             result = replace(result, missing=_make_beside(request, conversion, result, whole, casts, weak, facts))
     conversion.drop()
@@ -115,7 +119,8 @@ def _make_beside(request: ConversionRequest, conversion: VideoConversion, result
     if compared:
         try:
             sound = output if result.is_video and probe(output).has_sound else None
-            write_comparison(request, whole["plain"], whole["part"], sound, output, compared, casts, facts)
+            write_comparison(request, whole["plain"], whole["part"], sound, output, compared, casts, facts,
+                             conversion.label_at)  # fmt: skip
         except (FaceitError, OSError) as error:
             missing.append(str(error))
     try:

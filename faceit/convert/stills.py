@@ -1,7 +1,7 @@
 """Photos converted: one, or a folder of them."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from faceit import __version__
@@ -10,9 +10,10 @@ from faceit.convert.own_files import refuse_to_replace
 from faceit.convert.request import ConversionRequest, ConvertCounts, Converter, ConvertTask
 from faceit.errors import FaceitError, MediaError
 from faceit.files import write_text
+from faceit.geometry import outline_box
 from faceit.images import write_image
 from faceit.lock import only_one
-from faceit.media.provenance import Label, earlier_notes, note, read_note
+from faceit.media.provenance import Label, earlier_notes, free_place, note, read_note
 from faceit.media.side_by_side import WAYS
 from faceit.photo import Photo, moves, read_photo
 from faceit.picture_files import is_picture, passed_over, pictures_in
@@ -78,7 +79,9 @@ def convert_stills(request: ConversionRequest, source: Path, stills: list[Path],
             failed = _convert_all(request, converter, jobs, done, facts | {"key": key}, written)
         finally:
             if written or done:
-                _write_story(request, source, target, facts, converter.counts)
+                counts = converter.counts  # who is done before was swapped
+                every = replace(counts, frames=counts.frames + len(done), swapped=counts.swapped + len(done))
+                _write_story(request, source, target, facts, every)
     if failed and not converter.counts.frames and not done:
         raise failed[0]
     if not converter.counts.swapped and not done:
@@ -155,8 +158,11 @@ def _convert(request: ConversionRequest, converter: Converter, photo: Photo, job
     [swapped] = converter.convert([photo.pixels])
     if swapped is photo.pixels:
         return
+    label_at = ""
     if request.settings.label:
-        label = Label(photo.pixels.shape[1], photo.pixels.shape[0])
+        size = photo.pixels.shape[1], photo.pixels.shape[0]
+        label_at = free_place(*size, (outline_box(face.landmarks) for face in converter.faces))
+        label = Label(*size, place=label_at)
         label.stamp(swapped)
         photo = photo.shown_in(label.box)
     if lost := photo.lost_as(job.out):
@@ -167,7 +173,7 @@ def _convert(request: ConversionRequest, converter: Converter, photo: Photo, job
     compare = request.task.compare
     if job.beside and compare:
         before, after = photo.seen(photo.pixels), photo.seen(swapped)
-        both = together(before, after, captions_of(request, facts), compare, request.settings.label)
+        both = together(before, after, captions_of(request, facts), compare, label_at)
         write_image(job.beside, both, comment=comment, profile=photo.profile)
 
 

@@ -23,13 +23,14 @@ from faceit.config.settings import ConvertSettings
 from faceit.convert.painter import Painter
 from faceit.errors import MediaError
 from faceit.files import no_link, read_json, write_text
+from faceit.geometry import outline_box
 from faceit.lock import only_one
 from faceit.media.animation import write_moving, write_sequence
 from faceit.media.formats import Encoding, Target
 from faceit.media.join import join
 from faceit.media.mux import check_sound, mux
 from faceit.media.probe import VideoInfo, frame_count, frame_size, probe
-from faceit.media.provenance import Label
+from faceit.media.provenance import Label, free_place
 from faceit.media.video import read_frames, read_planes
 from faceit.media.writer import VideoWriter
 from faceit.parallel.queues import BackgroundCalls, ahead
@@ -45,6 +46,17 @@ PLAIN_CRF, PLAIN_PRESET = 12, "veryfast"  # of the untouched frames, for the sid
 STATE, LOCK = "state.json", ".lock"
 OURS = re.compile(r"\.?(seen|part|plain|layer|state)(-\d+)?\..+")  # names of parts, also of those in the making
 POLL_S = 0.02  # between two looks at whether a worker is done
+
+
+def _parts_of(output: Path) -> Path:
+    return output.with_name(f".{output.name}.parts")
+
+
+def joined_key(output: Path) -> str | None:
+    """The key of the conversion that has put ``output`` in its place and was stopped before all was done that belongs
+    beside it; None where there is none."""
+    state = read_json(_parts_of(output) / STATE) or {}
+    return state.get("key") if state.get("joined") else None
 
 
 @dataclass
@@ -68,12 +80,14 @@ class VideoConversion:
     looked: str = ""
     only_look: bool = False
     seconds: float = 0.0  # that this and earlier runs took
+    label_at: str = ""  # the label's corner, once that is known; empty without a label
+    is_joined: bool = False  # the output is in its place, and what belongs beside it may not be
     frames: list[int] = field(default_factory=list)  # of each part, as far as there is something to read
 
     @property
     def folder(self) -> Path:
         """Where the parts are."""
-        return self.output.with_name(f".{self.output.name}.parts")
+        return _parts_of(self.output)
 
     @contextlib.contextmanager
     def opened(self) -> Iterator[None]:
@@ -103,7 +117,7 @@ class VideoConversion:
                 path.unlink()
         if not same_key:
             state = {}
-        self.seconds = float(state.get("seconds", 0.0))
+        self.seconds, self.is_joined = float(state.get("seconds", 0.0)), bool(state.get("joined"))
         self._note()
         if kept := self._kept():
             say(f"{self.output.name} was begun before: {kept} of {2 * self._count()} pieces of work are done.")
@@ -216,7 +230,11 @@ class VideoConversion:
         """Encode all parts that are not there yet. MediaError where the disk refuses; what was done stays."""
         began, before = clock.monotonic(), self.seconds
         size = frame_size(self.info, self.settings.height)
-        label = Label(*size) if self.settings.label else None
+        label = None
+        if self.settings.label:
+            faces = (face for part in range(casts.parts) for frame in casts.faces(part) for face in frame)
+            self.label_at = free_place(*size, (outline_box(face.landmarks) for face in faces))
+            label = Label(*size, place=self.label_at)
         with Progress(f"convert {self.source.name}", sum(self.frames)) as progress:
             for number, frames in enumerate(self.frames):
                 done = sum(self.frames[:number])
@@ -291,6 +309,8 @@ class VideoConversion:
                 write_sequence(whole["part"], self.output, self.target.pictures, comment, progress.update)
         else:
             write_moving(whole["part"], self.output, comment)
+        self.is_joined = True
+        self._note()
         return whole
 
     def finish_layer(self, faces: Path, out: Path, comment: str) -> None:
@@ -298,7 +318,7 @@ class VideoConversion:
         mux(faces, None, out, length=probe(faces).duration, comment=comment)
 
     def _note(self) -> None:
-        state = {"key": self.key, "looked": self.looked, "seconds": round(self.seconds, 1)}
+        state = {"key": self.key, "looked": self.looked, "seconds": round(self.seconds, 1), "joined": self.is_joined}
         write_text(self.folder / STATE, json.dumps(state))
 
 

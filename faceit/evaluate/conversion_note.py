@@ -11,6 +11,7 @@ from faceit.evaluate.video_meter import ConvertedVideo
 from faceit.files import read_json
 from faceit.geometry import CROPS, FACE, Crop
 from faceit.media.probe import probe
+from faceit.media.provenance import PLACES, USUAL_PLACE
 from faceit.network.model_file import about_crop, read_about, turns_of
 
 
@@ -41,6 +42,7 @@ def converted_video(project: Project, swap: str, file: Path, source: Path | None
             portraits=tuple(noted or [project.root / name for name in portraits]),
             settings=check(ConvertSettings, note.get("settings") or {}, lambda key: key),
             frames_per_second=_speed(note), crop=_crop(project, swap, note), yaw=turns_of(note.get("yaw")),
+            label_at=note["label_at"] if note.get("label_at") in PLACES else USUAL_PLACE,
         )  # fmt: skip
         model = {key: note["model"][key] for key in ("preset", "step")} if note.get("model") else None
     except (ConfigError, AttributeError, KeyError, TypeError, ValueError) as e:

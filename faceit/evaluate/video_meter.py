@@ -27,7 +27,7 @@ from faceit.measure import pixels
 from faceit.measure.expression import ANGLES, expressions, shift_between
 from faceit.measure.table import FrameTable
 from faceit.media.probe import frame_count, probe
-from faceit.media.provenance import Label
+from faceit.media.provenance import USUAL_PLACE, Label
 from faceit.media.video import read_frames
 from faceit.progress import Progress
 
@@ -55,6 +55,7 @@ class ConvertedVideo:
     frames_per_second: float | None = None  # of the conversion
     crop: Crop = FACE  # of the model that made it: how far up the forehead the mask reaches
     yaw: tuple[float, float] | None = None  # degrees beyond which convert faded the swap out
+    label_at: str = USUAL_PLACE  # the label's corner
     drawn: Callable | None = None  # ``SwapModel.drawn_points`` of the swap, if its mask depends on them
 
 
@@ -98,7 +99,7 @@ class VideoMeter:
         """Measure a video, the ``number``th of the evaluation, in which the face of ``identity`` (None: every face)
         was swapped; returns its entry for evaluation.json."""
         info, source = probe(video.file), probe(video.source)
-        self._label = Label(info.width, info.height).box if video.settings.label else None
+        self._label = Label(info.width, info.height, place=video.label_at).box if video.settings.label else None
         self._settings, self._crop, self._drawn = video.settings, video.crop, video.drawn
         total = frame_count(info)
         every = max(1, total // FLOOR_FRAMES)

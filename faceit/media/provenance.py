@@ -6,6 +6,8 @@ people modified by AI. The note is the file's comment, so that any player and fi
 
 import contextlib
 import json
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +23,8 @@ from faceit.planes import TO_YUV, Layer, Planes
 LABEL_TEXT = "AI MODIFIED"
 LABEL_HEIGHT = 0.045  # the text's em, as a share of the frame's height
 SMALLEST_EM = 20  # px; capital letters are 0.73 em tall, so 14 px and more, legible in a 360 px picture
+USUAL_PLACE = "top right"
+PLACES = (USUAL_PLACE, "top left", "bottom right", "bottom left")
 LARGEST_PART, TINIEST_EM = 0.068, 10  # in smaller ones, a part of the width, so that the label spares the face; px
 PILL_OPACITY, TEXT_OPACITY = 0.55, 0.95
 MOST_MARKS = 100  # in a comment that are tried: one is ours, others may stand in words that it holds
@@ -29,18 +33,21 @@ MOST_MARKS = 100  # in a comment that are tried: one is ours, others may stand i
 class Label:
     """A small semi-transparent pill with a text, drawn once for a frame size and stamped on each frame."""
 
-    def __init__(self, width: int, height: int, text: str = LABEL_TEXT):
+    def __init__(self, width: int, height: int, text: str = LABEL_TEXT, place: str = USUAL_PLACE):
         """For frames of (height, width, 3). In a very small frame the label is cut down to fit."""
         smallest = max(TINIEST_EM, min(SMALLEST_EM, round(LARGEST_PART * width)))
         em = max(smallest, round(LABEL_HEIGHT * height))
         colour, opacity = _pill(text, em)
         gap = max(2, round(em * 0.6))
         self._frame = (height, width, 3)
-        right = max(0, width - gap)
-        left, top = max(0, right - colour.shape[1]), min(gap, max(0, height - colour.shape[0]))
-        rows, columns = min(colour.shape[0], height - top), right - left
+        rows, columns = min(colour.shape[0], height), min(colour.shape[1], max(0, width - gap))
+        vertical, side = place.split()
+        left = max(0, width - gap - columns if side == "right" else min(gap, width - columns))
+        room = min(gap, height - rows)
+        top, right = room if vertical == "top" else height - room - rows, left + columns
         self.box = (left, top, left + columns, top + rows)  # left, top, right, bottom in pixels
-        opacity, colour = opacity[:rows, -columns:], colour[:rows, -columns:]
+        kept = np.s_[:rows, colour.shape[1] - columns :]
+        opacity, colour = opacity[kept], colour[kept]
         self._rgb = opacity[..., None], colour[..., None]
         self._y = opacity, TO_YUV[0] @ (1, 1, 1, 0) * colour + TO_YUV[0, 3]
         # a colour's pixel is covered as much as the mean of its four pixels; the label is gray
@@ -70,6 +77,15 @@ class Label:
         if frame.shape != self._frame or frame.dtype != np.uint8:
             raise ValueError(f"the label is for {self._frame} uint8 frames, not {frame.shape} {frame.dtype}")
         _cover(frame[self._at], *self._rgb)
+
+
+def free_place(width: int, height: int, faces: Iterable[tuple[float, float, float, float]]) -> str:
+    """The corner in which the label covers the fewest faces, each (left, top, right, bottom) in pixels of such frames:
+    the usual one unless another is better. One place for all of a video, so that the label does not move."""
+    boxes = {place: Label(width, height, place=place).box for place in PLACES}
+    covered = Counter(place for face in faces for place, box in boxes.items()
+                      if face[0] < box[2] and box[0] < face[2] and face[1] < box[3] and box[1] < face[3])  # fmt: skip
+    return min(PLACES, key=lambda place: covered[place])
 
 
 def _cover(part: np.ndarray, opacity: np.ndarray, colour) -> None:

@@ -39,14 +39,15 @@ def side_by_side(
     sound_from: Path | None = None,
     way: str = "side",
     captions: tuple[str, str] = ("original", "faceit"),
-    label: bool = False,
+    label_at: str = "",
     crf: int = 18,
     preset: str = "medium",
     comment: str | None = None,
 ) -> Path:
     """Write ``out``: two videos, each with its caption, in one of ``WAYS``. "side": next to each other (very wide ones
     above each other); "stacked": above each other; "wipe": ``left`` to the left of a line that moves back and forth,
-    ``right`` to the right of it; with ``label`` the area of the label is always taken from ``right``.
+    ``right`` to the right of it; the label's area, where it is
+    ``label_at`` a corner, is always taken from ``right``.
 
     ``left`` and ``right`` are files as VideoWriter writes them, of one rate: constant, square pixels, from zero on, and
     without chapters, over which moviepy stumbles. The rate and the size are those of ``right`` (``left`` is scaled to
@@ -57,7 +58,7 @@ def side_by_side(
     rate, size = videos[1].fps, (videos[1].width, videos[1].height)
     frames = max(1, round(min(video.duration for video in videos) * rate))
     with _clip(videos[0], size, frames) as before, _clip(videos[1], size, frames) as after:
-        film = _together(before, after, way, captions, label)
+        film = _together(before, after, way, captions, label_at)
         width, height = film.size
         writer = VideoWriter(out, width, height, rate, sound_from=sound_from, comment=comment, crf=crf, preset=preset)
         with writer:
@@ -83,13 +84,13 @@ def _clip(video: VideoInfo, size: tuple[int, int], frames: int) -> Iterator:
         yield clip.with_duration(frames / clip.fps)
 
 
-def _together(before, after, way: str, captions: tuple[str, str], label: bool):
+def _together(before, after, way: str, captions: tuple[str, str], label_at: str):
     """Two clips of the same size combined into one."""
     import moviepy
 
     width, height = after.size
     inks = [_caption(text, height)[:height, : width // 2 if way == "wipe" else width] for text in captions]
-    box = Label(width, height).box if label else (0, 0, 0, 0)
+    box = Label(width, height, place=label_at).box if label_at else (0, 0, 0, 0)
     join = np.vstack if way == "stacked" or width > VERY_WIDE * height else np.hstack
 
     def at(time: float) -> np.ndarray:

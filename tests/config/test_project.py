@@ -371,6 +371,14 @@ HABITS = {
     "one after a colon": ("from: collins", "from:\u00a0collins", ["line 16 holds a no-break space"]),
     "one after a name": ("from: collins", "from: collins\u00a0", ["line 16", "no-break space"]),
     "one in a file's name": ("hopper.mp4", "my\u202ftalk.mp4", ["line 13", "U+202F"]),
+    "an address in braces": ("hopper.mp4", "{url: https://a.org/?v=x, end: 9}", ["line 13", "in quotes", "braces"]),
+    "quotes not closed": ("US Navy", '"US Navy', ["line 12", "not closed"]),
+    "an apostrophe": ("US Navy", "'it's the US Navy'", ["line 12", "write it twice"]),
+    "no space behind a colon": ("consent: US", "consent:US", ["line 13", "the line before it needs a space"]),
+    "a wide colon": ("consent: US", "consent： US", ["line 13", "full-width"]),
+    "another column": ("    videos: [h", "   videos: [h", ["line 13", "another column"]),
+    "a deeper column": ("    videos: [h", "     videos: [h", ["line 13", "another column"]),
+    "two documents": ("swaps:", "---\nswaps:", ["line 14", "take the --- before it out"]),
     "no width at all": ("https://example", "\u200bhttps://example", ["line 7", "U+200B"]),
 }  # fmt: skip
 

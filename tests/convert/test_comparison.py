@@ -52,7 +52,7 @@ def test_a_photo_is_compared_in_the_same_ways(project, people):
 
 def test_a_split_picture_has_both_halves_and_the_whole_label():
     before, after = np.zeros((100, 200, 3), np.uint8), np.full((100, 200, 3), 90, np.uint8)
-    both = together(before, after, ("a", "b"), "wipe", label=True)[22:]
+    both = together(before, after, ("a", "b"), "wipe", label_at="top right")[22:]
     assert (both[50, :90] == 0).all() and (both[50, 110:] == 90).all() and (both[50, 99:101] == 255).all()
     left, top, right, bottom = Label(200, 100).box
     assert left < 99 and (both[top:bottom, left:right] == 90).all() and (after == 90).all()

@@ -64,6 +64,8 @@ def test_a_folder_goes_on_where_it_was_and_past_what_is_bad(project, people, tmp
     assert convert(project, folder) == 0
     assert "1 swapped" in capsys.readouterr().out and (out / "a.png").stat().st_mtime_ns == first
     assert (out / "c.png").exists()
+    counts = json.loads((out / "faceit.json").read_text(encoding="utf-8"))["counts"]
+    assert (counts["frames"], counts["swapped"], counts["no_face"]) == (4, 2, 1)  # of all, as in one run
     assert convert(project, folder, "--color", "mkl") == 1  # in another way: not taken for done
     assert "a.png is there already: add --overwrite" in capsys.readouterr().err
     assert (out / "a.png").stat().st_mtime_ns == first
@@ -108,6 +110,18 @@ def test_a_story_goes_with_its_photo(project, people, tmp_path, monkeypatch, fai
     assert convert(project, tmp_path / "talk.png", "--side-by-side", "--output", folder) == 1
     whole = [] if fails == "talk.png" else ["talk.png", "talk.png.json"]  # what is beside it comes last
     assert sorted(path.name for path in folder.iterdir()) == whole
+
+
+def test_the_label_spares_a_face_in_its_corner(project, people, tmp_path):
+    picture = read_image(people / "collins.png")
+    write_image(tmp_path / "corner.png", picture[150:430, :280])  # the face lies at the top right
+    assert convert(project, tmp_path / "corner.png", "--output", tmp_path / "out.png") == 0
+    text = project.read_text(encoding="utf-8")
+    project.write_text(text.replace("to: hopper", "to: hopper\n    convert: {label: false}"), encoding="utf-8")
+    assert convert(project, tmp_path / "corner.png", "--output", tmp_path / "bare.png") == 0
+    changed = np.argwhere((read_image(tmp_path / "out.png") != read_image(tmp_path / "bare.png")).any(2))
+    left, top, right, bottom = Label(280, 280, place="top left").box
+    assert (changed.min(0) >= (top, left)).all() and (changed.max(0) < (bottom, right)).all()
 
 
 def test_what_cannot_be_is_a_sentence(project, people, tmp_path, capsys):

@@ -14,7 +14,7 @@ import pytest
 
 from faceit.casting import first_pass
 from faceit.cli import main
-from faceit.convert import video_parts
+from faceit.convert import run, video_parts
 from faceit.convert.video_parts import VideoConversion
 from faceit.errors import MediaError
 from faceit.lock import only_one
@@ -34,7 +34,7 @@ import os, signal, sys
 from faceit.cli import main
 from faceit.media.writer import VideoWriter
 from faceit.faces.follow import Follower
-from faceit.convert import video_parts
+from faceit.convert import run, video_parts
 video_parts.PART_S = float(sys.argv[1])
 left = [int(sys.argv[2])]
 def counted(method):
@@ -153,6 +153,26 @@ def test_ctrl_c_is_a_normal_way_to_stop(project, people, monkeypatch, capsys):
 
 
 @pytest.mark.slow
+def test_stopped_beside_a_result_that_is_whole_it_goes_on(project, people, monkeypatch, capsys):
+    """The comparison is made when the result has its name: the same command is not refused because of that."""
+
+    def stopped(*given):
+        raise KeyboardInterrupt
+
+    asked = words(project, people / "talk.mp4", "--side-by-side")
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "write_comparison", stopped)
+        assert main(asked) == 130
+    before = frames(result(project))
+    assert main([*asked, "--color", "none"]) == 1  # that would be another one
+    assert "is there already" in capsys.readouterr().err
+    assert main(asked) == 0
+    assert same(frames(result(project)), before) and hidden(project) == []
+    assert len(frames(result(project, "talk-side-by-side.mp4"))) == len(before)
+    assert main(asked) == 1  # now it is done
+    assert "is there already" in capsys.readouterr().err
+
+
 def test_other_settings_begin_anew(project, people, monkeypatch):
     keys, opened = [], VideoConversion.opened
 

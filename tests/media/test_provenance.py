@@ -9,7 +9,7 @@ from faceit import __version__
 from faceit.errors import MediaError
 from faceit.images import write_image
 from faceit.media.probe import probe
-from faceit.media.provenance import Label, earlier_notes, note, read_note
+from faceit.media.provenance import PLACES, Label, earlier_notes, free_place, note, read_note
 from faceit.media.video import read_frames
 from faceit.media.writer import VideoWriter
 
@@ -52,6 +52,35 @@ def test_the_label_spares_the_face_in_a_small_frame(size):
     assert right - left < 0.55 * width and bottom < 0.2 * height and left > 0.4 * width
     letters = frame[top:bottom, left:right]
     assert letters.max() > 220 and np.ptp(np.flatnonzero((letters.min(2) > 170).any(1))) >= 5
+
+
+@pytest.mark.parametrize("size", [(176, 144), (640, 360), (64, 48), (5, 4)])
+def test_the_label_has_the_same_shape_in_every_corner(size):
+    width, height = size
+    stamped = {}
+    for place in PLACES:
+        frame = np.full((height, width, 3), 120, np.uint8)
+        label = Label(width, height, place=place)
+        label.stamp(frame)
+        left, top, right, bottom = label.box
+        assert 0 <= left <= right <= width and 0 <= top <= bottom <= height
+        stamped[place] = frame[top:bottom, left:right].copy()
+        frame[top:bottom, left:right] = 120
+        assert (frame == 120).all()
+        if width > 64:  # in its corner, and nowhere near the middle
+            assert (right < width / 2 or left > width / 3) and ((left < 0.1 * width) == place.endswith("left"))
+            assert (bottom < 0.2 * height, top > 0.8 * height) == (place[0] == "t", place[0] == "b")
+            np.testing.assert_array_equal(stamped[place], stamped["top right"])
+
+
+def test_the_label_goes_where_it_covers_the_fewest_faces():
+    width, height = 176, 144
+    top_right, top_left, bottom = (110, 0, 170, 60), (5, 0, 70, 60), (20, 90, 160, 144)
+    assert free_place(width, height, []) == free_place(width, height, [bottom, top_left]) == "top right"
+    assert free_place(width, height, [top_right]) == "top left"
+    assert free_place(width, height, [top_right, top_left]) == "bottom right"
+    assert free_place(width, height, [(0, 0, width, height)]) == "top right"  # no corner is better
+    assert free_place(width, height, [top_right] + [top_left] * 2 + [bottom] * 3) == "top right"
 
 
 def test_the_label_is_see_through():

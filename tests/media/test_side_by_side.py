@@ -90,7 +90,7 @@ def test_a_wipe_moves_to_and_fro_and_the_label_stays(tmp_path):
     size = (320, 180)
     left, right = (video(tmp_path / f"{name}.mp4", colour, size, 18, 3) for name, colour in
                    (("left", LEFT), ("right", RIGHT)))  # fmt: skip
-    out = side_by_side(left, right, tmp_path / "out.mp4", way="wipe", label=True, preset="ultrafast", crf=10)
+    out = side_by_side(left, right, tmp_path / "out.mp4", way="wipe", label_at="top right", preset="ultrafast", crf=10)
     frames = frames_of(out)
     assert len(frames) == 18 and frames[0].shape == (180, 320, 3)
     lines = []

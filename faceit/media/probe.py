@@ -20,6 +20,7 @@ NOT_VIDEO_FORMATS = ("image2", "tty")  # a .jpg opens as a one-frame video, a .t
 RATE_SLACK = 1.15  # pictures that come late make others look so much faster than they are
 LATE_CLOCK_S = 0.1  # a clock that starts later than a packet of sound may
 TIMESTAMPS_JUMP = 0x0200  # AVFMT_TS_DISCONT: MPEG-TS, MPEG-PS and a few more
+NO_TIMESTAMPS = 0x0080  # AVFMT_NOTIMESTAMPS: H.264 alone in a file, and other bare streams
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,7 @@ class VideoDetails:
     own_size: tuple[int, int]  # (width, height) of the picture, upright, before its pixels are made square and even
     stream: int  # index in the file
     jumps: bool  # a format like MPEG-TS: no index, and a clock that may jump
+    timeless: bool  # a bare stream, whose pictures are counted from the file's beginning
     late_s: float  # how much later than the file's clock the picture starts, if ffmpeg would ignore that
     colorspace: int
     primaries: int
@@ -143,8 +145,8 @@ def _inspect_as_it_was(path: Path, size: int, changed: int) -> VideoDetails:
         )
         jumps = clock_jumps(container)
         return VideoDetails(
-            info, own_size, video.index, jumps, late if jumps else 0.0, context.colorspace, context.color_primaries,
-            context.pix_fmt, context.color_range == FULL_RANGE,
+            info, own_size, video.index, jumps, bool(container.format.flags & NO_TIMESTAMPS), late if jumps else 0.0,
+            context.colorspace, context.color_primaries, context.pix_fmt, context.color_range == FULL_RANGE,
         )  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """Muxing: new pictures with the source's sound, subtitles, chapters and metadata in one file."""
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ from faceit.files import replacing
 from faceit.media import process
 from faceit.media.container import source_input
 from faceit.media.container import tags as tags_of
-from faceit.media.extras import attachments, left_out
+from faceit.media.extras import KEPT_TAGS, attachments, chapters, left_out, time_code
 from faceit.media.formats import CONTAINERS, Container
 from faceit.media.probe import clock_jumps, decodable, late_by, opened
 from faceit.media.subtitles import cut_subtitles
@@ -19,9 +19,8 @@ from faceit.media.video import SEEK_MARGIN_S, seek
 SOUND_BITRATE = "192k"
 TRIED_S = 2.0  # of sound, tried before hours of work
 TEXTS = frozenset({"mov_text", "subrip", "ass", "ssa", "webvtt", "text"})  # subtitles that are text, not pictures
-# the source's own tags that are copied: others tell where, when and with what somebody filmed, and who
-KEPT_TAGS, KEPT_OF_STREAMS = ("title",), ("title", "language")
-NO_STREAM = "v:99?"  # maps an optional stream that does not exist, so that the input's chapters are taken
+KEPT_OF_STREAMS = (*KEPT_TAGS, "language")
+NO_STREAM = "v:99?"  # maps an optional stream that does not exist, so that an input without streams is one
 
 
 def mux(
@@ -52,14 +51,15 @@ def mux(
     tags = [f"{key}={value}" for key, value in ((_kept_tags(source) if source else {}) | said).items()]
     with replacing(out, error=MediaError) as part, tempfile.TemporaryDirectory(prefix="faceit-") as folder:
         cut = _cut(rest, texts, Path(folder))
-        for copy, words in _attempts(kind, sounds, [] if cut is None else texts):
-            problem = _written(picture, sounds, words, cut or {}, rest, kind, part, tags, copy=copy)
+        rest = _with_marks(rest, picture, kind, Path(folder))
+        for copy, words, code in _attempts(kind, sounds, [] if cut is None else texts, rest.code):
+            problem = _written(picture, sounds, words, cut or {}, replace(rest, code=code), kind, part, tags, copy=copy)
             if problem is None and _sounds_in(part) != len(sounds):
                 problem = "the sound is missing in the result"
             if problem is None:
                 left = len(streams) - len(sounds) - len(words)
                 texts_left = [f"{left} of its subtitles do not fit into {out.suffix} files"] if left else []
-                return texts_left + (left_out(source, kind) if source else [])
+                return texts_left + (left_out(source, kind, int(code is not None)) if source else [])
         raise process.unwritten(out, problem)
 
 
@@ -104,12 +104,31 @@ class _Rest:
     start: float
     length: float
     part: bool = False  # whether it is not all of it
+    chapters: Path | None = None  # of the part, as text for ffmpeg
+    code: str | None = None  # time code of its first picture
 
 
-def _attempts(kind: Container, sounds: list[_Stream], texts: list[_Stream]) -> list[tuple[bool, list[_Stream]]]:
-    """(whether to copy sounds, which subtitles to include), in the order in which they are tried."""
+def _with_marks(rest: _Rest, picture: Path, kind: Container, folder: Path) -> _Rest:
+    """The same with its chapters, written to the folder, and its time code."""
+    if rest.path is None:
+        return rest
+    with opened(picture) as container:
+        rate = container.streams.video[0].average_rate
+    code = time_code(rest.path, rest.start, rate, kind) if rate else None
+    text = chapters(rest.path, rest.start, rest.length)
+    if not text:
+        return replace(rest, code=code)
+    file = folder / "chapters.txt"
+    file.write_text(text, "utf-8")
+    return replace(rest, code=code, chapters=file)
+
+
+def _attempts(kind: Container, sounds: list[_Stream], texts: list[_Stream],
+              code: str | None) -> list[tuple[bool, list[_Stream], str | None]]:  # fmt: skip
+    """(whether to copy sounds, which subtitles and time code to include), in the order in which they are tried."""
     copies = [True, False] if any(s.codec in kind.sounds for s in sounds) else [False]
-    return [(copy, words) for words in ([texts, []] if texts else [[]]) for copy in copies]
+    ways = [(copy, words) for words in ([texts, []] if texts else [[]]) for copy in copies]
+    return [(*way, each) for each in ([code, None] if code else [None]) for way in ways]
 
 
 def _streams(path: Path) -> list[_Stream]:
@@ -164,7 +183,7 @@ def _written(picture: Path, sounds: list[_Stream], texts: list[_Stream], cut: di
     inputs = [ffmpeg.input(process.file_name(picture))["v:0"]]
     if rest.path:
         source = _input(rest, [*sounds, *texts])
-        inputs += [source[str(s.index)] for s in sounds] or [source[NO_STREAM]]
+        inputs += [source[str(s.index)] for s in sounds]
         for n, stream in enumerate(sounds):
             options |= _sound_options(n, kind, copy and stream.codec in kind.sounds)
             options |= _tag_options(f"a:{n}", 1 + n, stream)
@@ -178,7 +197,12 @@ def _written(picture: Path, sounds: list[_Stream], texts: list[_Stream], cut: di
         for place, index in enumerate(attachments(rest.path, kind), 1 + len(sounds) + len(texts)):
             options |= {"c:t": "copy", f"map_metadata:s:{place}": f"1:s:{index}"}  # with their names and types
             inputs.append(source[str(index)])
-        options |= {"map_chapters": 1, "map_metadata:s": -1, "t": process.plain(rest.length)}
+        if rest.chapters:
+            options["map_chapters"] = len({id(each.node) for each in inputs})
+            inputs.append(ffmpeg.input(process.file_name(rest.chapters), format="ffmetadata")[NO_STREAM])
+        if rest.code:
+            options["timecode"] = rest.code
+        options |= {"map_metadata:s": -1, "t": process.plain(rest.length)}
         if rest.start > 0:
             options["copypriorss"] = 0  # otherwise seconds before the start are included, hidden by an edit list
     options |= {f"metadata:g:{n}": tag for n, tag in enumerate(tags)}

@@ -12,7 +12,7 @@ from faceit.media.container import source_input
 from faceit.media.container import tags as tags_of
 from faceit.media.extras import KEPT_TAGS, attachments, chapters, left_out, time_code
 from faceit.media.formats import CONTAINERS, Container
-from faceit.media.probe import clock_jumps, decodable, late_by, opened
+from faceit.media.probe import clock_jumps, decodable, inspect, late_by, opened
 from faceit.media.subtitles import cut_subtitles
 from faceit.media.video import SEEK_MARGIN_S, seek
 
@@ -43,7 +43,7 @@ def mux(
     """
     kind = CONTAINERS[out.suffix.lower()]
     used = length if duration is None else min(length, duration)
-    rest = _Rest(source, start or 0.0, used, part=bool(start) or duration is not None)
+    rest = _Rest(source, start or 0.0, used, part=bool(start) or duration is not None, counted=_counted(source))
     streams = _streams(source) if source else []
     sounds = [s for s in streams if s.kind == "audio"]
     texts = [s for s in streams if s.kind == "subtitle" and (s.codec in kind.texts or s.codec in TEXTS)]
@@ -77,10 +77,11 @@ def check_sound(path: Path, start: float | None = None, ending: str = ".mp4") ->
         return
     kind = CONTAINERS[ending]
     options: dict[str, Any] = {}
-    source = _input(_Rest(path, start or 0.0, TRIED_S), streams)
+    rest = _Rest(path, start or 0.0, TRIED_S, counted=_counted(path))
+    source = _input(rest, streams)
     audible = [source[str(s.index)] for s in streams]
     for n, stream in enumerate(streams):
-        options |= _sound_options(n, kind, stream.codec in kind.sounds)
+        options |= _sound_options(n, kind, rest, stream.codec in kind.sounds)
     tried = ffmpeg.output(*audible, "pipe:", format="null", t=process.plain(TRIED_S), **options)
     problem = process.problem(process.command(tried))
     if problem is not None:
@@ -104,6 +105,7 @@ class _Rest:
     start: float
     length: float
     part: bool = False  # whether it is not all of it
+    counted: bool = False  # whether the source must be read from its beginning all the same
     chapters: Path | None = None  # of the part, as text for ffmpeg
     code: str | None = None  # time code of its first picture
 
@@ -121,6 +123,16 @@ def _with_marks(rest: _Rest, picture: Path, kind: Container, folder: Path) -> _R
     file = folder / "chapters.txt"
     file.write_text(text, "utf-8")
     return replace(rest, code=code, chapters=file)
+
+
+def _counted(path: Path | None) -> bool:
+    """Whether a part of a video cannot be found by its clock."""
+    if path is None:
+        return False
+    try:
+        return inspect(path).info.counted
+    except MediaError:  # sound alone
+        return False
 
 
 def _attempts(kind: Container, sounds: list[_Stream], texts: list[_Stream],
@@ -156,7 +168,7 @@ def _sounds_in(path: Path) -> int:
 def _input(rest: _Rest, streams: list[_Stream]):
     assert rest.path is not None, "its streams come from it"
     forgotten = min((s.late_s for s in streams), default=0.0)
-    return source_input(rest.path, **seek(rest.start, forgotten, SEEK_MARGIN_S))
+    return source_input(rest.path, **seek(0.0 if rest.counted else rest.start, forgotten, SEEK_MARGIN_S))
 
 
 def _cut(rest: _Rest, texts: list[_Stream], folder: Path) -> dict[int, Path] | None:
@@ -185,7 +197,7 @@ def _written(picture: Path, sounds: list[_Stream], texts: list[_Stream], cut: di
         source = _input(rest, [*sounds, *texts])
         inputs += [source[str(s.index)] for s in sounds]
         for n, stream in enumerate(sounds):
-            options |= _sound_options(n, kind, copy and stream.codec in kind.sounds)
+            options |= _sound_options(n, kind, rest, copy and stream.codec in kind.sounds)
             options |= _tag_options(f"a:{n}", 1 + n, stream)
         for n, stream in enumerate(texts):
             options[f"c:s:{n}"] = "copy" if stream.codec in kind.texts and stream.index not in cut else kind.text
@@ -215,13 +227,15 @@ def _tag_options(among: str, place: int, stream: _Stream) -> dict[str, str]:
     return {f"metadata:s:{at}": f"{key}={stream.tags[key]}" for key, at in places if key in stream.tags}
 
 
-def _sound_options(n: int, kind: Container, copy: bool) -> dict:
-    if copy:
+def _sound_options(n: int, kind: Container, rest: _Rest, copy: bool) -> dict:
+    if copy and not rest.counted:
         return {f"c:a:{n}": "copy"}
     # keep a late start and gaps as silence, and pad to the end of the picture
     layouts = f",aformat=channel_layouts={kind.layouts}" if kind.layouts else ""
+    begin = process.plain(rest.start)
+    cut = f",atrim=start={begin},asetpts=PTS-{begin}/TB" if rest.counted and rest.start else ""
     return {
         f"c:a:{n}": kind.sound,
         f"b:a:{n}": SOUND_BITRATE,
-        f"filter:a:{n}": f"atrim=start=0,aresample=async=1:first_pts=0,apad{layouts}",
+        f"filter:a:{n}": f"atrim=start=0,aresample=async=1:first_pts=0{cut},apad{layouts}",
     }

@@ -73,7 +73,7 @@ def _read_command(
     source: VideoDetails, rate: Fraction, start: float, end: float | None, convert: Callable, pixels: str
 ) -> list[str]:
     """Frames at an even rate, through the filters of ``convert(picture)``, in a pixel format."""
-    options = seek(0.0 if source.timeless else start, source.late_s, SEEK_MARGIN_S if source.jumps else 0.0)
+    options = seek(0.0 if source.info.counted else start, source.late_s, SEEK_MARGIN_S if source.jumps else 0.0)
     # noaccurate_seek keeps the picture that is already on screen at the start, which "accurate" drops;
     # reinit_filter=0: a change of size on the way would begin the filters, and the count of frames, anew
     file = source_input(source.info.path, noaccurate_seek=None, reinit_filter=0, **options)
@@ -82,7 +82,7 @@ def _read_command(
         picture = picture.filter("bwdif", mode="send_frame", deint="interlaced")
     # start_time=0 drops what is before and repeats a late first picture: frame n is at start + n / rate
     picture = picture.filter("fps", fps=str(rate), start_time=0)
-    if source.timeless and start > 0:  # there is no time by which to seek: count the pictures
+    if source.info.counted and start > 0:  # there is no time by which to seek
         picture = picture.filter("trim", start_frame=int(start * rate + 1e-6)).filter("setpts", "PTS-STARTPTS")
     limit = {} if end is None else {"t": process.plain(end - start)}
     return process.command(convert(picture).output("pipe:", format="rawvideo", pix_fmt=pixels, **limit))

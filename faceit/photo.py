@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from faceit.errors import MediaError
 from faceit.images import decoded, on_white, resize, upright, write_image
 from faceit.picture_files import check_effort, opened
 
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 
 SEVERAL = ("GIF", "WEBP", "PNG", "AVIF", "TIFF", "HEIF")  # files that may hold several pictures
 DEEP = ("PNG", "TIFF", "JPEG2000", "PPM", "AVIF")  # files that may have more than 8 bits
-ONLY_FIRST = "only the first is converted; to convert all, name a GIF alone, or make a video of them"
+MOVING = {".gif", ".webp", ".png", ".apng", ".avif"}  # endings of files whose pictures may be a film
+ONLY_FIRST = "only the first is converted; to convert all, "
 RGB_PROFILE = b"RGB "  # in an ICC profile's header: of what its colours are mixed
 WHOLE = {".png"}  # endings of files that hold opacity and 16 bits
 
@@ -85,7 +87,8 @@ def read_photo(path: Path) -> Photo:
         count = image.n_frames if image.format in SEVERAL and hasattr(image, "n_frames") else 1
         if count > 1:
             image.seek(0)
-            left_out = f"holds {count:,} pictures: {ONLY_FIRST}"
+            step = "name the file alone" if path.suffix.lower() in MOVING else "make a video of them"
+            left_out = f"holds {count:,} pictures: {ONLY_FIRST}{step}"
         elif image.info.get("bit_depth", 8) > 8:  # of a HEIC
             left_out = f"has {image.info['bit_depth']} bits, of which 8 are kept"
         profile, kind = image.info.get("icc_profile"), image.format
@@ -107,9 +110,15 @@ def read_photo(path: Path) -> Photo:
 
 
 def moves(path: Path) -> bool:
-    """Whether a file holds several pictures. MediaError when it is no picture."""
-    with opened(path) as image:
-        return getattr(image, "is_animated", False)
+    """Whether a picture file is a film of several pictures: not where it cannot be read, and not the pages of a
+    TIFF."""
+    if path.suffix.lower() not in MOVING:
+        return False
+    try:
+        with opened(path) as image:
+            return bool(getattr(image, "is_animated", False))
+    except MediaError:
+        return False
 
 
 def _without_profile(image: "Picture", profile: bytes) -> "Picture | None":

@@ -9,6 +9,7 @@ from pathlib import Path
 from faceit.config.project import Project
 from faceit.errors import FaceitError
 from faceit.files import read_json, write_text
+from faceit.lock import only_one
 
 RECORD = ".elsewhere.json"  # in data/
 
@@ -16,14 +17,15 @@ RECORD = ".elsewhere.json"  # in data/
 def remember(project: Project, result: Path, places: dict[str, list[Path]]) -> None:
     """Note for the file ``result`` the whole paths of what it names, by what they are, where it names them without
     their folders. What cannot be written is not noted: it is asked for again."""
-    known = {name: noted for name, noted in _known(project).items() if (project.root / name).exists()}
     key, inside = _key(project, result), project.holds(result)
     outside = {what: [os.path.abspath(path) for path in paths] for what, paths in places.items()
                if not all(inside and project.holds(path) for path in paths)}  # fmt: skip
-    if known.get(key, {}) == outside:
+    if _known(project).get(key, {}) == outside:
         return
-    with contextlib.suppress(OSError, FaceitError):
-        project.data.mkdir(parents=True, exist_ok=True)
+    lock = project.data / f"{RECORD}.lock"
+    # two conversions at once would each write what the other does not know
+    with contextlib.suppress(OSError, FaceitError), only_one(lock, RECORD, passing=True, waiting=lambda: None):
+        known = {name: noted for name, noted in _known(project).items() if (project.root / name).exists()}
         write_text(project.data / RECORD, json.dumps(known | {key: outside}, indent=1))
 
 

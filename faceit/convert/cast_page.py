@@ -38,22 +38,22 @@ def write_page(request: ConversionRequest, conversion: VideoConversion) -> Path:
         counts = ConvertCounts()
         counts.swapped = casts.count(counts)
         tracks = roster(casts)
-    page = page_beside(output)
-    roles = {track.number: _role(request, conversion, track) for track in tracks}
-    with Progress("pictures", unit="picture") as progress:
-        pictures = _Pictures(conversion, {roles[track.number].name: track for track in tracks}, progress)
-        drawn = groups(list(roles.values()), pictures.of)
-    frames = {"swapped": counts.swapped, "turned": counts.turned_away, "other": counts.someone_else,
-              "no_face": counts.no_face}  # fmt: skip
-    begin = task.start or 0.0
-    bar, legend = totals(frames)
-    span = begin, begin + float(counts.frames / conversion.info.fps)
-    write_text(page, render(
-        "roles.html.j2", video=conversion.source.name, groups=drawn, bar=bar, legend=legend,
-        swaps=_swaps(request, tracks), time_line=time_line(list(roles.values()), span),
-        tracks=count(len(tracks), "track"), frames=count(counts.frames, "frame"), everyone=task.everyone,
-        people=[{"name": swap.driver.name, "swap": swap.name} for swap in request.swaps], project=project.file.name,
-    ))  # fmt: skip
+        page = page_beside(output)
+        roles = {track.number: _role(request, conversion, track) for track in tracks}
+        with Progress("pictures", unit="picture") as progress:
+            pictures = _Pictures(conversion, {roles[track.number].name: track for track in tracks}, progress)
+            drawn = groups(list(roles.values()), pictures.of)
+        frames = {"swapped": counts.swapped, "turned": counts.turned_away, "other": counts.someone_else,
+                  "no_face": counts.no_face}  # fmt: skip
+        begin = task.start or 0.0
+        bar, legend = totals(frames)
+        span = begin, begin + float(counts.frames / conversion.info.fps)
+        write_text(page, render(
+            "roles.html.j2", video=conversion.source.name, groups=drawn, bar=bar, legend=legend,
+            swaps=_swaps(request, tracks), time_line=time_line(list(roles.values()), span),
+            tracks=count(len(tracks), "track"), frames=count(counts.frames, "frame"), everyone=task.everyone,
+            people=[{"name": swap.driver.name, "swap": swap.name} for swap in request.swaps], project=project.file.name,
+        ))  # fmt: skip
     near = sum(role.doubtful for role in roles.values())
     say(f"{conversion.source.name}: {counts.frames:,} frames, {counts.words()}; {count(len(tracks), 'track')}, "
         f"{near:,} of them near the line.")  # fmt: skip

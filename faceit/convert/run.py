@@ -19,13 +19,14 @@ from faceit.convert.comparison import before_after, comparison, write_comparison
 from faceit.convert.losses import losses
 from faceit.convert.output_names import USUAL, beside, own
 from faceit.convert.own_files import refuse_to_replace
-from faceit.convert.request import ConversionRequest, ConvertCounts, ConvertTask
+from faceit.convert.request import ConversionRequest, ConvertCounts, Converter, ConvertTask
 from faceit.convert.stills import convert_stills, stills_in
 from faceit.convert.video_parts import VideoConversion, joined_key
 from faceit.convert.weak_moments import moments, worst_of, write_worst
 from faceit.errors import FaceitError
 from faceit.files import write_text
 from faceit.images import fit_within, grid, with_caption, write_image
+from faceit.lock import only_one
 from faceit.media.animation import check_sequence, is_sequence
 from faceit.media.downloads import DownloadProgress, cookie_options, fetch_job
 from faceit.media.fetch import fetch
@@ -140,16 +141,32 @@ def preview(project: Project, task: ConvertTask, count: int, settings: ConvertSe
     source = _source(project, task)
     if stills_in(source) is not None:
         raise FaceitError(f"{source} is no video: --preview is for those; convert it as it is.")
-    info, height = probe(source), request.settings.height
+    info = probe(source)
     output = output_of(project, task, source, Target(USUAL, "h264"))
     path = output.with_name(f"{output.stem}-preview.jpg")  # also where a picture's name was asked for
     refuse_to_replace([path], task.overwrite)
     comment = note(request.facts() | earlier_notes(source))
     request.say_unlabelled()
     request.learn(portraits)
-    converter = request.converter()
-    begin = task.start or 0.0
-    length = used_seconds(info, task.start, task.end)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with only_one(path.with_name(f".{path.name}.lock"), f"{path} is being made", passing=True):
+        converter = request.converter()
+        pairs = _preview_pairs(converter, request, source, info, count)
+        if not pairs:
+            raise FaceitError(f"{source} has no picture in the part asked for.")
+        write_image(path, grid(pairs, 2 if len(pairs) > 3 else 1), comment=comment)
+    counts = converter.counts
+    say(f"{counts.frames:,} frames of {source.name}: {counts.words()}. Look at {path}")
+    request.say_twice(counts, "frame")
+    return path
+
+
+def _preview_pairs(converter: Converter, request: ConversionRequest, source: Path, info: VideoInfo,
+                   count: int) -> list[np.ndarray]:  # fmt: skip
+    """``count`` frames spread over the part asked for, each as it is beside its swap; fewer where some cannot be
+    read."""
+    task, height = request.task, request.settings.height
+    begin, length = task.start or 0.0, used_seconds(info, task.start, task.end)
     label = Label(*frame_size(info, height)) if request.settings.label else None
     pairs = []
     with Progress(f"preview {source.name}", count) as progress:
@@ -166,14 +183,7 @@ def preview(project: Project, task: ConvertTask, count: int, settings: ConvertSe
             both = [fit_within(picture, PREVIEW_SIDE)[0] for picture in (frame, swapped)]
             pairs.append(with_caption(np.hstack(both), caption))
             progress.update(i + 1)
-    if not pairs:
-        raise FaceitError(f"{source} has no picture in the part asked for.")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_image(path, grid(pairs, 2 if len(pairs) > 3 else 1), comment=comment)
-    counts = converter.counts
-    say(f"{counts.frames:,} frames of {source.name}: {counts.words()}. Look at {path}")
-    request.say_twice(counts, "frame")
-    return path
+    return pairs
 
 
 def page_of_faces(project: Project, task: ConvertTask, settings: ConvertSettings | None = None,

@@ -24,13 +24,11 @@ STORY = "faceit.json"  # of a folder
 
 
 def stills_in(source: Path) -> list[Path] | None:
-    """The photos that ``source`` is or, a folder, holds, sorted; None where it is neither. A GIF that moves is a video.
-    MediaError for a GIF that cannot be read."""
+    """The photos that ``source`` is or, a folder, holds, sorted; None where it is neither. A picture that moves is a
+    video."""
     if source.is_dir():
         return pictures_in(source)
-    if not is_picture(source) or (source.suffix.lower() == ".gif" and moves(source)):
-        return None
-    return [source]
+    return [source] if is_picture(source) and not moves(source) else None
 
 
 @dataclass(frozen=True)

@@ -181,7 +181,7 @@ class VideoConversion:
         return Casts(*(Cast(self._seen, len(self.frames), float(self.info.fps), *rule) for rule in rules))
 
     def _count(self) -> int:
-        if not self.info.duration:  # nobody knows how long it is
+        if not self.info.duration or self.info.counted:  # nobody knows how long it is, or each part would read it all
             return 1
         return max(1, math.ceil(frame_count(self.info, None, self.start, self.end) / self._length))
 

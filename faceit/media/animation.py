@@ -25,36 +25,40 @@ def write_moving(video: Path, out: Path, comment: str) -> None:
     complete or unchanged. MediaError if ffmpeg fails."""
     with replacing(out, error=MediaError) as part:
         if out.suffix.lower() == ".gif":
-            _gif(video, part)
+            problem = _gif(video, part)
         else:
-            _run(video, part, lambda picture: picture, "webp", vcodec="libwebp_anim", quality=WEBP_QUALITY, loop=0)
+            problem = _run(video, part, lambda picture: picture, "webp", vcodec="libwebp_anim", quality=WEBP_QUALITY,
+                           loop=0)  # fmt: skip
+        if problem is not None:
+            raise process.unwritten(out, problem)
         part.write_bytes(commented(part.read_bytes(), comment))
         if comment_of(part) != comment:
             raise MediaError(f"{out} cannot be written: its note cannot be stored in it.")
 
 
-def _gif(video: Path, out: Path) -> None:
-    """Write a GIF in two runs: to compute the palette in the same run, ffmpeg would keep all pictures in memory."""
+def _gif(video: Path, out: Path) -> str | None:
+    """Write a GIF in two runs: to compute the palette in the same run, ffmpeg would keep all pictures in memory. The
+    reason if ffmpeg fails."""
     import ffmpeg
 
     fps = probe(video).fps
     rate = str(fps if fps <= FASTEST_GIF else fps / -(-fps // FASTEST_GIF))
     with tempfile.TemporaryDirectory(prefix="faceit-") as folder:
         palette = Path(folder) / "palette.png"
-        _run(video, palette, lambda picture: picture.filter("fps", rate).filter("palettegen", stats_mode="diff"),
-             "image2", update=1)  # fmt: skip
+        problem = _run(video, palette,
+                       lambda picture: picture.filter("fps", rate).filter("palettegen", stats_mode="diff"),
+                       "image2", update=1)  # fmt: skip
         colours = ffmpeg.input(process.file_name(palette))
-        _run(video, out, lambda picture: ffmpeg.filter([picture.filter("fps", rate), colours], "paletteuse",
-                                                       diff_mode="rectangle"), "gif", loop=0)  # fmt: skip
+        return problem or _run(video, out, lambda picture: ffmpeg.filter([picture.filter("fps", rate), colours],
+                                                                         "paletteuse", diff_mode="rectangle"),
+                               "gif", loop=0)  # fmt: skip
 
 
-def _run(video: Path, out: Path, changed: Callable, muxer: str, **options) -> None:
+def _run(video: Path, out: Path, changed: Callable, muxer: str, **options) -> str | None:
     import ffmpeg
 
     pictures = changed(ffmpeg.input(process.file_name(video)).video)
-    problem = process.problem(process.command(pictures.output(process.file_name(out), format=muxer, **options)))
-    if problem is not None:
-        raise process.unwritten(out.name, problem)
+    return process.problem(process.command(pictures.output(process.file_name(out), format=muxer, **options)))
 
 
 def is_sequence(folder: Path) -> bool:

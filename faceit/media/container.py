@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from faceit.media import process
+from faceit.media.animated import readable
 
 # Of these the file is a list of other files or addresses, or a pattern of names, all of which would be opened with it.
 NAME_OTHERS = ("hls", "dash", "concat", "sdp", "rtp", "rtsp", "sap", "imf", "image2", "lavfi", "webm_dash_manifest",
@@ -21,14 +22,14 @@ def open_to_read(path: Path | str):
 
     knows_tags = int(av.__version__.split(".")[0]) >= TAGS_AS_BYTES
     words: dict[str, Any] = {} if knows_tags else {"metadata_errors": "surrogateescape"}
-    return av.open(process.file_name(path), options=local_only(), **words)
+    return av.open(process.file_name(readable(path)), options=local_only(), **words)
 
 
 def source_input(path: Path | str, **options):
     """ffmpeg-python's input for a user's file, read as what it is; numbers among the options are in plain decimals."""
     import ffmpeg
 
-    return ffmpeg.input(process.file_name(path), **local_only(), **options)
+    return ffmpeg.input(process.file_name(readable(path)), **local_only(), **options)
 
 
 @lru_cache(maxsize=1)

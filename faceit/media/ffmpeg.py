@@ -101,7 +101,7 @@ def _folder_with_link(exe: str) -> str:
     """A private folder that contains ``ffmpeg``, a link to (on Windows a copy of) ``exe``."""
     # one folder per program, so that two projects with two ffmpegs never change each other's link
     name = hashlib.sha256(exe.encode()).hexdigest()[:12]
-    for root in (partial(user_cache_path, "faceit", appauthor=False), _process_temp):
+    for root in (partial(user_cache_path, "faceit", appauthor=False), process_temp):
         folder = root() / "bin" / name
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -130,7 +130,7 @@ def _link(exe: Path, link: Path) -> None:
 _temp_folder: Path | None = None
 
 
-def _process_temp() -> Path:
+def process_temp() -> Path:
     """A folder of this process only: one with a known name in /tmp could have been made by someone else."""
     global _temp_folder
     if _temp_folder is None:

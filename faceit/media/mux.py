@@ -1,7 +1,7 @@
 """Muxing: new pictures with the source's sound, subtitles, chapters and metadata in one file."""
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,18 +10,17 @@ from faceit.files import replacing
 from faceit.media import process
 from faceit.media.container import source_input
 from faceit.media.container import tags as tags_of
-from faceit.media.extras import attachments, left_out
+from faceit.media.extras import KEPT_TAGS, attachments, chapters, left_out, time_code
 from faceit.media.formats import CONTAINERS, Container
-from faceit.media.probe import clock_jumps, decodable, late_by, opened
+from faceit.media.probe import clock_jumps, decodable, inspect, late_by, opened
 from faceit.media.subtitles import cut_subtitles
 from faceit.media.video import SEEK_MARGIN_S, seek
 
 SOUND_BITRATE = "192k"
 TRIED_S = 2.0  # of sound, tried before hours of work
 TEXTS = frozenset({"mov_text", "subrip", "ass", "ssa", "webvtt", "text"})  # subtitles that are text, not pictures
-# the source's own tags that are copied: others tell where, when and with what somebody filmed, and who
-KEPT_TAGS, KEPT_OF_STREAMS = ("title",), ("title", "language")
-NO_STREAM = "v:99?"  # maps an optional stream that does not exist, so that the input's chapters are taken
+KEPT_OF_STREAMS = (*KEPT_TAGS, "language")
+NO_STREAM = "v:99?"  # maps an optional stream that does not exist, so that an input without streams is one
 
 
 def mux(
@@ -44,7 +43,7 @@ def mux(
     """
     kind = CONTAINERS[out.suffix.lower()]
     used = length if duration is None else min(length, duration)
-    rest = _Rest(source, start or 0.0, used, part=bool(start) or duration is not None)
+    rest = _Rest(source, start or 0.0, used, part=bool(start) or duration is not None, counted=_counted(source))
     streams = _streams(source) if source else []
     sounds = [s for s in streams if s.kind == "audio"]
     texts = [s for s in streams if s.kind == "subtitle" and (s.codec in kind.texts or s.codec in TEXTS)]
@@ -52,14 +51,15 @@ def mux(
     tags = [f"{key}={value}" for key, value in ((_kept_tags(source) if source else {}) | said).items()]
     with replacing(out, error=MediaError) as part, tempfile.TemporaryDirectory(prefix="faceit-") as folder:
         cut = _cut(rest, texts, Path(folder))
-        for copy, words in _attempts(kind, sounds, [] if cut is None else texts):
-            problem = _written(picture, sounds, words, cut or {}, rest, kind, part, tags, copy=copy)
+        rest = _with_marks(rest, picture, kind, Path(folder))
+        for copy, words, code in _attempts(kind, sounds, [] if cut is None else texts, rest.code):
+            problem = _written(picture, sounds, words, cut or {}, replace(rest, code=code), kind, part, tags, copy=copy)
             if problem is None and _sounds_in(part) != len(sounds):
                 problem = "the sound is missing in the result"
             if problem is None:
                 left = len(streams) - len(sounds) - len(words)
                 texts_left = [f"{left} of its subtitles do not fit into {out.suffix} files"] if left else []
-                return texts_left + (left_out(source, kind) if source else [])
+                return texts_left + (left_out(source, kind, int(code is not None)) if source else [])
         raise process.unwritten(out, problem)
 
 
@@ -77,10 +77,11 @@ def check_sound(path: Path, start: float | None = None, ending: str = ".mp4") ->
         return
     kind = CONTAINERS[ending]
     options: dict[str, Any] = {}
-    source = _input(_Rest(path, start or 0.0, TRIED_S), streams)
+    rest = _Rest(path, start or 0.0, TRIED_S, counted=_counted(path))
+    source = _input(rest, streams)
     audible = [source[str(s.index)] for s in streams]
     for n, stream in enumerate(streams):
-        options |= _sound_options(n, kind, stream.codec in kind.sounds)
+        options |= _sound_options(n, kind, rest, stream.codec in kind.sounds)
     tried = ffmpeg.output(*audible, "pipe:", format="null", t=process.plain(TRIED_S), **options)
     problem = process.problem(process.command(tried))
     if problem is not None:
@@ -104,12 +105,42 @@ class _Rest:
     start: float
     length: float
     part: bool = False  # whether it is not all of it
+    counted: bool = False  # whether the source must be read from its beginning all the same
+    chapters: Path | None = None  # of the part, as text for ffmpeg
+    code: str | None = None  # time code of its first picture
 
 
-def _attempts(kind: Container, sounds: list[_Stream], texts: list[_Stream]) -> list[tuple[bool, list[_Stream]]]:
-    """(whether to copy sounds, which subtitles to include), in the order in which they are tried."""
+def _with_marks(rest: _Rest, picture: Path, kind: Container, folder: Path) -> _Rest:
+    """The same with its chapters, written to the folder, and its time code."""
+    if rest.path is None:
+        return rest
+    with opened(picture) as container:
+        rate = container.streams.video[0].average_rate
+    code = time_code(rest.path, rest.start, rate, kind) if rate else None
+    text = chapters(rest.path, rest.start, rest.length)
+    if not text:
+        return replace(rest, code=code)
+    file = folder / "chapters.txt"
+    file.write_text(text, "utf-8")
+    return replace(rest, code=code, chapters=file)
+
+
+def _counted(path: Path | None) -> bool:
+    """Whether a part of a video cannot be found by its clock."""
+    if path is None:
+        return False
+    try:
+        return inspect(path).info.counted
+    except MediaError:  # sound alone
+        return False
+
+
+def _attempts(kind: Container, sounds: list[_Stream], texts: list[_Stream],
+              code: str | None) -> list[tuple[bool, list[_Stream], str | None]]:  # fmt: skip
+    """(whether to copy sounds, which subtitles and time code to include), in the order in which they are tried."""
     copies = [True, False] if any(s.codec in kind.sounds for s in sounds) else [False]
-    return [(copy, words) for words in ([texts, []] if texts else [[]]) for copy in copies]
+    ways = [(copy, words) for words in ([texts, []] if texts else [[]]) for copy in copies]
+    return [(*way, each) for each in ([code, None] if code else [None]) for way in ways]
 
 
 def _streams(path: Path) -> list[_Stream]:
@@ -137,7 +168,7 @@ def _sounds_in(path: Path) -> int:
 def _input(rest: _Rest, streams: list[_Stream]):
     assert rest.path is not None, "its streams come from it"
     forgotten = min((s.late_s for s in streams), default=0.0)
-    return source_input(rest.path, **seek(rest.start, forgotten, SEEK_MARGIN_S))
+    return source_input(rest.path, **seek(0.0 if rest.counted else rest.start, forgotten, SEEK_MARGIN_S))
 
 
 def _cut(rest: _Rest, texts: list[_Stream], folder: Path) -> dict[int, Path] | None:
@@ -164,9 +195,9 @@ def _written(picture: Path, sounds: list[_Stream], texts: list[_Stream], cut: di
     inputs = [ffmpeg.input(process.file_name(picture))["v:0"]]
     if rest.path:
         source = _input(rest, [*sounds, *texts])
-        inputs += [source[str(s.index)] for s in sounds] or [source[NO_STREAM]]
+        inputs += [source[str(s.index)] for s in sounds]
         for n, stream in enumerate(sounds):
-            options |= _sound_options(n, kind, copy and stream.codec in kind.sounds)
+            options |= _sound_options(n, kind, rest, copy and stream.codec in kind.sounds)
             options |= _tag_options(f"a:{n}", 1 + n, stream)
         for n, stream in enumerate(texts):
             options[f"c:s:{n}"] = "copy" if stream.codec in kind.texts and stream.index not in cut else kind.text
@@ -178,7 +209,12 @@ def _written(picture: Path, sounds: list[_Stream], texts: list[_Stream], cut: di
         for place, index in enumerate(attachments(rest.path, kind), 1 + len(sounds) + len(texts)):
             options |= {"c:t": "copy", f"map_metadata:s:{place}": f"1:s:{index}"}  # with their names and types
             inputs.append(source[str(index)])
-        options |= {"map_chapters": 1, "map_metadata:s": -1, "t": process.plain(rest.length)}
+        if rest.chapters:
+            options["map_chapters"] = len({id(each.node) for each in inputs})
+            inputs.append(ffmpeg.input(process.file_name(rest.chapters), format="ffmetadata")[NO_STREAM])
+        if rest.code:
+            options["timecode"] = rest.code
+        options |= {"map_metadata:s": -1, "t": process.plain(rest.length)}
         if rest.start > 0:
             options["copypriorss"] = 0  # otherwise seconds before the start are included, hidden by an edit list
     options |= {f"metadata:g:{n}": tag for n, tag in enumerate(tags)}
@@ -191,13 +227,15 @@ def _tag_options(among: str, place: int, stream: _Stream) -> dict[str, str]:
     return {f"metadata:s:{at}": f"{key}={stream.tags[key]}" for key, at in places if key in stream.tags}
 
 
-def _sound_options(n: int, kind: Container, copy: bool) -> dict:
-    if copy:
+def _sound_options(n: int, kind: Container, rest: _Rest, copy: bool) -> dict:
+    if copy and not rest.counted:
         return {f"c:a:{n}": "copy"}
     # keep a late start and gaps as silence, and pad to the end of the picture
     layouts = f",aformat=channel_layouts={kind.layouts}" if kind.layouts else ""
+    begin = process.plain(rest.start)
+    cut = f",atrim=start={begin},asetpts=PTS-{begin}/TB" if rest.counted and rest.start else ""
     return {
         f"c:a:{n}": kind.sound,
         f"b:a:{n}": SOUND_BITRATE,
-        f"filter:a:{n}": f"atrim=start=0,aresample=async=1:first_pts=0,apad{layouts}",
+        f"filter:a:{n}": f"atrim=start=0,aresample=async=1:first_pts=0{cut},apad{layouts}",
     }

@@ -1,10 +1,12 @@
 """Which of a file's streams is the film, and how many pictures a second it has where it has the most."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from faceit.media.container import open_to_read
 
 STRETCH_S = 0.5  # over which a rate is taken: in less, a picture that is late makes the next ones look fast
+SLOW, SELDOM = 12.5, 20  # pictures a second; of so many gaps one may be shorter, as behind a picture that is late
 SLIDES = 4  # a stream with fewer than one picture in so many of the liveliest one's is a row of stills, or an intro
 WHOLE_BYTES = 256 * 2**20  # files up to this size are read whole where no index tells when their pictures are
 SAME = 0.02  # of two rates
@@ -83,4 +85,7 @@ def _fastest(times: list[int], tick: float) -> float | None:
         if last == len(times):
             break
         best = max(best, (last - first) / (times[last] - begin))
+    if best < SLOW * tick:  # few are in such a stretch: a GIF's pictures have each a time of their own
+        gaps = sorted(after - before for before, after in pairwise(times))
+        best = max(best, 1 / gaps[len(gaps) // SELDOM])
     return best / tick

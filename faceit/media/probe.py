@@ -19,7 +19,9 @@ FULL_RANGE = 2  # ffmpeg's number for levels from 0 to 255
 NOT_VIDEO_FORMATS = ("image2", "tty")  # a .jpg opens as a one-frame video, a .txt as a terminal's picture
 RATE_SLACK = 1.15  # pictures that come late make others look so much faster than they are
 LATE_CLOCK_S = 0.1  # a clock that starts later than a packet of sound may
+JUMP_S, BACK_S = 10.0, 0.1  # seconds that a clock may go on at once, or back: what is more, ffmpeg takes for a jump
 TIMESTAMPS_JUMP = 0x0200  # AVFMT_TS_DISCONT: MPEG-TS, MPEG-PS and a few more
+NO_TIMESTAMPS = 0x0080  # AVFMT_NOTIMESTAMPS: H.264 alone in a file, and other bare streams
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class VideoInfo:
     hdr: bool
     interlaced: bool = False
     left_out: tuple[str, ...] = ()  # what of its pictures is not read, in words
+    counted: bool = False  # it has no clock, or one that jumps: whatever is read of it is read from its beginning
 
 
 def probe(path: Path | str) -> VideoInfo:
@@ -129,17 +132,19 @@ def _inspect_as_it_was(path: Path, size: int, changed: int) -> VideoDetails:
         sounds = [s for s in container.streams.audio if decodable(s)]
         late = late_by(container, video)
         rate, fastest = _own_rate(container, video)
+        duration, jumped = _duration(container, video)
         info = VideoInfo(
             path=path,
             width=width,
             height=height,
             fps=rate,
-            duration=_duration(container, video),
+            duration=duration,
             has_sound=bool(sounds),
             sound_codec=sounds[0].codec_context.name if sounds else None,
             hdr=context.color_trc in HDR_TRANSFERS,
             interlaced=bool(frame.interlaced_frame),
             left_out=tuple(_left_out(container, video, frame, rate, fastest)),
+            counted=jumped or bool(container.format.flags & NO_TIMESTAMPS),
         )
         jumps = clock_jumps(container)
         return VideoDetails(
@@ -260,33 +265,45 @@ def _believable(rate: Fraction | None) -> Fraction | None:
     return rate if rate and SLOWEST_FPS <= rate <= FASTEST_FPS else None
 
 
-def _duration(container, stream) -> float:
+def _duration(container, stream) -> tuple[float, bool]:
+    """(seconds, whether the clock jumps on the way)."""
     if clock_jumps(container):  # their headers have no length, and guesses from the bit rate are 20 % off
         return _measured_duration(container, stream)
     late = (container.start_time or 0) / 1e6 > LATE_CLOCK_S
     if stream.duration and not late:
-        return late_by(container, stream) + float(stream.duration * stream.time_base)
+        return late_by(container, stream) + float(stream.duration * stream.time_base), False
     if container.duration and not late:
-        return container.duration / 1e6
+        return container.duration / 1e6, False
     # some writers of Matroska and ASF count the length from the start of the clock and some from zero: look at the end
     near = (container.start_time or 0) + (container.duration or 0)
-    return _measured_duration(container, stream, near) or _measured_duration(container, stream)
+    end, _ = _measured_duration(container, stream, near)
+    return (end, False) if end else _measured_duration(container, stream)
 
 
-def _measured_duration(container, stream, near: int = 0) -> float:
-    """The end of the last packet, for files that a recorder never finished; it reads the file from ``near``, in
-    microseconds of its clock."""
+def _measured_duration(container, stream, near: int = 0) -> tuple[float, bool]:
+    """The end of the last packet, for files that a recorder never finished, and whether the clock jumps; it reads the
+    file from ``near``, in microseconds of its clock. Jumps are taken out, as ffmpeg does when it reads."""
     import av
 
-    end, begin = 0.0, (container.start_time or 0) / 1e6
+    end, begin, shift, jumped = 0.0, (container.start_time or 0) / 1e6, 0.0, False
+    last: float | None = None
+    expected = 0.0
+    moves = clock_jumps(container)
     try:
         container.seek(near)
         for packet in container.demux(stream):
-            if packet.pts is not None:
-                end = max(end, float((packet.pts + (packet.duration or 0)) * packet.time_base) - begin)
+            if packet.pts is None:
+                continue
+            length = float((packet.duration or 0) * packet.time_base)
+            if moves and packet.dts is not None:
+                at = float(packet.dts * packet.time_base)
+                if last is not None and (at - expected > JUMP_S or at < last - BACK_S):
+                    shift, jumped = shift + expected - at, True
+                last, expected = at, at + length
+            end = max(end, float(packet.pts * packet.time_base) + length + shift - begin)
     except av.error.FFmpegError:
-        return end
-    return end
+        return end, jumped
+    return end, jumped
 
 
 def sound_end(path: Path | str, near: float) -> float:
@@ -295,7 +312,8 @@ def sound_end(path: Path | str, near: float) -> float:
     with opened(path) as container:
         place = (container.start_time or 0) + round(1e6 * max(0.0, near - 1.0))
         sounds = [stream for stream in container.streams.audio if decodable(stream)]
-        return max((_measured_duration(container, stream, place) for stream in sounds), default=0.0)
+        place = 0 if clock_jumps(container) else place
+        return max((_measured_duration(container, stream, place)[0] for stream in sounds), default=0.0)
 
 
 def clock_jumps(container) -> bool:

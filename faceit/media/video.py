@@ -25,6 +25,7 @@ SCALING = "bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"  # swscale's de
 AS_BT709 = {"out_color_matrix": "bt709", "out_range": "tv", "flags": SCALING}
 QUICK_SCALING = "bicubic"  # those defaults: without scaling, conversion takes a third of the time
 SEEK_MARGIN_S = 10.0  # longer than the distance between key frames in most files
+ORDER_S = 1.0  # longer than a picture waits for those that were encoded before it and are shown later
 
 
 def read_frames(
@@ -73,7 +74,9 @@ def _read_command(
     source: VideoDetails, rate: Fraction, start: float, end: float | None, convert: Callable, pixels: str
 ) -> list[str]:
     """Frames at an even rate, through the filters of ``convert(picture)``, in a pixel format."""
-    options = seek(start, source.late_s, SEEK_MARGIN_S if source.jumps else 0.0)
+    # fragmented MP4 is sought by when pictures are decoded: the one that is found may be shown after the start
+    margin = SEEK_MARGIN_S if source.jumps else ORDER_S
+    options = seek(0.0 if source.info.counted else start, source.late_s, margin)
     # noaccurate_seek keeps the picture that is already on screen at the start, which "accurate" drops;
     # reinit_filter=0: a change of size on the way would begin the filters, and the count of frames, anew
     file = source_input(source.info.path, noaccurate_seek=None, reinit_filter=0, **options)
@@ -82,6 +85,8 @@ def _read_command(
         picture = picture.filter("bwdif", mode="send_frame", deint="interlaced")
     # start_time=0 drops what is before and repeats a late first picture: frame n is at start + n / rate
     picture = picture.filter("fps", fps=str(rate), start_time=0)
+    if source.info.counted and start > 0:  # there is no time by which to seek
+        picture = picture.filter("trim", start_frame=int(start * rate + 1e-6)).filter("setpts", "PTS-STARTPTS")
     limit = {} if end is None else {"t": process.plain(end - start)}
     return process.command(convert(picture).output("pipe:", format="rawvideo", pix_fmt=pixels, **limit))
 

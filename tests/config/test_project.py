@@ -2,10 +2,12 @@
 
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from faceit.config.elsewhere import recall, remember
 from faceit.config.project import RefusedPerson, parse_time, shown_url, video_name
 from faceit.config.project_file import load_project
 from faceit.config.settings import ConvertSettings, ModelSettings, PreprocessSettings, TrainSettings
@@ -440,3 +442,15 @@ def test_no_secret_gets_into_a_name_or_a_complaint(complaint):
     assert video_name("https://user:pass@example.org/").startswith("example-org-")
     for bad in ("https://u:secret@[x/y?secret", "youtu.be/x?token=secret", "“https://u:secret@x.org/?t=secret”"):
         assert "secret" not in complaint(GOOD.replace("hopper.mp4", f"'{bad}'"))
+
+
+def test_many_at_once_note_where_things_are_and_none_is_lost(load, tmp_path):
+    project = load(GOOD)
+    results = [tmp_path / f"{n}.json" for n in range(24)]
+    for path in results:
+        path.write_text("{}")
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda path: remember(project, path, {"source": [Path(f"/videos/{path.stem}.mp4")]}), results))
+    for path in results:
+        assert recall(project, path, "source", [f"{path.stem}.mp4"]) == [Path(f"/videos/{path.stem}.mp4").absolute()]
+    assert [path.name for path in project.data.iterdir() if path.name.startswith(".elsewhere")] == [".elsewhere.json"]

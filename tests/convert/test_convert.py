@@ -19,6 +19,7 @@ from faceit.faces.hands import HandFinder
 from faceit.faces.identity import Identity, encode, learn_identity
 from faceit.geometry import CROPS, align, crop_points
 from faceit.images import read_image
+from faceit.lock import only_one
 from faceit.media.probe import frame_size, probe
 from faceit.media.provenance import read_note
 from faceit.media.video import read_frames
@@ -84,6 +85,18 @@ def test_a_preview_is_one_picture_of_frames_spread_over_the_video(project, peopl
     assert not result(project).exists() and not parts(result(project).parent)
     assert convert(project, people / "hopper.mp4", "--preview", "2") == 0  # and says who is not there
     assert "2 frames of hopper.mp4: 0 swapped, 0 without a face, 2 with only other people" in capsys.readouterr().out
+
+
+def test_two_previews_of_one_video_never_meet(project, people, capsys):
+    """They would write under one hidden name, and whoever is done first would put the other's half in place."""
+    picture = result(project, "talk-preview.jpg")
+    with only_one(picture.with_name(".talk-preview.jpg.lock"), "held", passing=True):
+        assert convert(project, people / "talk.mp4", "--preview", "1") == 1
+        assert "talk-preview.jpg is being made by another process" in capsys.readouterr().err
+        assert convert(project, people / "talk.mp4", "--preview", "1", "--start", "0.2") == 0  # another picture
+    assert not picture.exists() and not parts(result(project).parent)
+    assert convert(project, people / "talk.mp4", "--preview", "1") == 0
+    assert picture.exists() and not parts(result(project).parent)
 
 
 @pytest.mark.slow

@@ -183,6 +183,18 @@ def test_what_moves_is_short(project, people, tmp_path, capsys):
     assert convert(project, long, "--format", "gif", "--start", "20", "--duration", "1") == 0
 
 
+@pytest.mark.parametrize("ending", [".webp", ".png"])
+def test_a_picture_that_moves_is_a_video(project, people, tmp_path, ending, capsys):
+    pictures = [Image.fromarray(frame) for _, frame in read_frames(people / "talk.mp4", end=0.6)]
+    source = tmp_path / f"moving{ending}"
+    pictures[0].save(source, save_all=True, append_images=pictures[1:], duration=67)
+    assert convert(project, source) == 0
+    made = result(project, "moving.mp4")
+    assert probe(made).duration == pytest.approx(len(pictures) * 0.067, abs=0.04) and read_note(made)["to"] == "hopper"
+    assert convert(project, source, "--preview", "2") == 0
+    assert "2 frames of moving" in capsys.readouterr().out and not hidden(project)
+
+
 def test_the_layer_laid_over_the_video_is_the_result(project, people):
     assert convert(project, people / "talk.mp4", "--layer", "--codec", "ffv1") == 0
     layer = result(project, "talk-layer.mov")

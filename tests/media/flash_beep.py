@@ -66,14 +66,16 @@ def make_flash_beep(folder: Path, kind: str = "constant", portrait: Path | None 
     return path
 
 
-def flashes_and_beeps(path: Path) -> tuple[list[float], list[float]]:
-    """When flashes and beeps begin, in seconds on the file's own clock (edit lists and late starts included)."""
+def flashes_and_beeps(path: Path, side: int | None = None) -> tuple[list[float], list[float]]:
+    """When flashes and beeps begin, in seconds on the file's own clock (edit lists and late starts included). With
+    ``side`` the flashes are in the square of so many pixels at the top left."""
     import av
 
     bright, loud = [], []
     with av.open(str(path)) as container:
         for frame in container.decode(video=0):
-            bright.append((float(frame.pts * frame.time_base), frame.to_ndarray(format="gray").mean() > 128))
+            shown = frame.to_ndarray(format="gray")[:side, :side]
+            bright.append((float(frame.pts * frame.time_base), shown.mean() > 128))
     with av.open(str(path)) as container:
         if not container.streams.audio:
             return _onsets(bright, 0.0), []
@@ -81,6 +83,8 @@ def flashes_and_beeps(path: Path) -> tuple[list[float], list[float]]:
             samples = frame.to_ndarray()
             level = np.abs(samples.astype(np.float64)).reshape(-1, frame.samples * _interleaved(frame)).max(axis=0)
             level = level[:: _interleaved(frame)] / (32768 if samples.dtype == np.int16 else 1)
+            if frame.pts is None:  # the last of a file, in some formats
+                continue
             begin = frame.pts * frame.time_base
             loud += [(float(begin + Fraction(int(n), frame.rate)), True) for n in np.flatnonzero(level > 0.2)]
     return _onsets(bright, 0.0), _onsets(loud, 0.3)

@@ -70,3 +70,13 @@ def test_what_cannot_be_read_leaves_nothing(tmp_path):
     with pytest.raises(MediaError):
         write_sequence(tmp_path / "bad.mp4", tmp_path / "frames", "png", NOTE, print)
     assert [path.name for path in tmp_path.iterdir()] == ["bad.mp4"]
+
+
+@pytest.mark.parametrize("name", ["x.gif", "x.webp"])
+def test_a_failure_names_the_result_and_no_hidden_file(video, tmp_path, fake_ffmpeg, name):
+    fake_ffmpeg("echo 'x: No space left on device' >&2; exit 1")
+    with pytest.raises(MediaError) as failed:
+        write_moving(video, tmp_path / name, NOTE)
+    said = str(failed.value)
+    assert said.startswith(f"{tmp_path / name} cannot be written: ") and "part" not in said.replace(str(tmp_path), "")
+    assert "free some space" in said and not (tmp_path / name).exists()

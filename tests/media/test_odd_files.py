@@ -50,6 +50,20 @@ class TestClock:
         apart = offsets(through(clip, tmp_path / "out.mp4"))
         assert len(apart) == 4 and max(map(abs, apart)) <= 0.04
 
+    @pytest.mark.parametrize("kind", ["h264", "hevc", "mpeg2video", "mpeg4", "mjpeg"])
+    def test_may_be_missing(self, tmp_path, kind):
+        """Of bare streams, which ffmpeg can neither seek nor shift."""
+        made, clip = make_flash_beep(tmp_path, "constant"), tmp_path / f"bare.{kind}"
+        encoder = {"h264": "libx264", "hevc": "libx265"}.get(kind, kind)
+        run_ffmpeg("-i", made, "-an", "-c:v", encoder, "-pix_fmt", "yuvj420p" if kind == "mjpeg" else "yuv420p", "-f",
+                   {"mpeg4": "m4v"}.get(kind, kind), clip)  # fmt: skip
+        for start in (None, 1.3):
+            frames = list(read_frames(clip, start=start))
+            bright = [time for time, frame in frames if frame.mean() > 128]
+            assert frames[0][0] == (start or 0.0) and 4.9 < frames[-1][0] < 5.05
+            assert [time for time in (1, 2, 3, 4) if time > (start or 0)] == pytest.approx(
+                [time for time in bright if not any(0 < time - other < 0.05 for other in bright)], abs=0.04)
+
     @pytest.mark.parametrize("late", [1.4, 600, 15000])
     @pytest.mark.parametrize("suffix", [".mkv", ".webm", ".flv", ".mp4", ".mov", ".wmv", ".nut"])
     def test_may_begin_late(self, tmp_path, suffix, late):

@@ -6,7 +6,7 @@ from faceit.media.probe import probe
 from faceit.media.video import read_frames
 from faceit.media.writer import VideoWriter
 
-from .flash_beep import KINDS, LATE_SOUND, LATE_VIDEO, SECONDS, flashes_and_beeps, make_flash_beep, offsets
+from .flash_beep import KINDS, LATE_SOUND, LATE_VIDEO, SECONDS, flashes_and_beeps, make_flash_beep, offsets, run_ffmpeg
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +82,7 @@ def test_a_late_picture_is_filled_from_the_start(clips):
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".ts"])
 def test_a_part_far_into_a_long_video(tmp_path, suffix):
     """Where seeking really happens: key frames are ten seconds apart and the part is a minute in."""
-    from .flash_beep import _BEEP, _FLASH, run_ffmpeg
+    from .flash_beep import _BEEP, _FLASH
 
     source = tmp_path / f"long{suffix}"
     run_ffmpeg(
@@ -95,3 +95,38 @@ def test_a_part_far_into_a_long_video(tmp_path, suffix):
     assert beeps == pytest.approx([0.3, 1.3, 2.3, 3.3], abs=0.03)
     assert flashes == pytest.approx([0.3, 1.3, 2.3, 3.3], abs=0.07)
     assert max(map(abs, offsets(out))) <= 0.04
+
+
+@pytest.mark.parametrize("kind", ["ts on", "ts back", "ts gap", "mpg", "vob"])
+@pytest.mark.parametrize("start", [None, 1.3, 6.3])
+def test_recordings_put_one_behind_the_other(tmp_path, kind, start):
+    """Their clock jumps where they meet; ffmpeg takes that out when it reads them from the beginning, and only then."""
+    suffix = f".{kind.split()[0]}"
+    made = make_flash_beep(tmp_path, "constant")
+    codecs = ("-c", "copy") if suffix == ".ts" else ("-c:v", "mpeg2video", "-q:v", 3, "-c:a", "mp2", "-f", "vob")
+    for name, offset in (("one", 0), ("two", {"ts on": 7000, "ts gap": 25}.get(kind, 0))):
+        run_ffmpeg("-i", made, *codecs, "-output_ts_offset", offset, tmp_path / f"{name}{suffix}")
+    both = tmp_path / f"both{suffix}"
+    both.write_bytes((tmp_path / f"one{suffix}").read_bytes() + (tmp_path / f"two{suffix}").read_bytes())
+    info = probe(both)
+    assert info.counted and info.duration == pytest.approx(2 * SECONDS, abs=0.1)
+    out = through(both, tmp_path / "out.mp4", start, None if start is None else 3.5)
+    apart = offsets(out)
+    assert len(apart) == {None: 8, 1.3: 3, 6.3: 3}[start] and max(map(abs, apart)) <= frame_time(out) + 0.01
+    assert flashes_and_beeps(out)[0][0] == pytest.approx(1 - (start or 0) % 1 if start else 1.0, abs=0.07)
+
+
+def test_one_recording_is_sought_in(tmp_path):
+    for kind in ("ts_late_video", "mpg", "constant"):
+        assert not probe(make_flash_beep(tmp_path, kind)).counted
+
+
+@pytest.mark.parametrize("movflags", ["frag_keyframe+empty_moov+default_base_moof", "faststart"])
+def test_a_part_that_begins_where_a_picture_waits_for_others(tmp_path, movflags):
+    """A seek by the time of decoding finds a key frame that is shown two frames after the start."""
+    clip = tmp_path / "clip.mp4"
+    run_ffmpeg("-i", make_flash_beep(tmp_path, "constant"), "-c:v", "libx264", "-g", 50, "-bf", 3, "-pix_fmt", "yuv420p",
+               "-c:a", "copy", "-movflags", movflags, clip)  # fmt: skip
+    for start in (2.0, 4.0):
+        whole = [frame.mean() > 128 for time, frame in read_frames(clip) if time >= start - 0.001]
+        assert [frame.mean() > 128 for _, frame in read_frames(clip, start=start)][:10] == whole[:10]

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from faceit.errors import WeightsError
-from faceit.geometry import ALIGNED_MARGIN, Crop, crop_points, reduced, work_size
+from faceit.geometry import ALIGNED_MARGIN, Crop, crop_points, filled_outline, reduced, work_size
+from faceit.light import in_usual_light, light_of
 from faceit.network.backend import start_backend
 from faceit.network.model_file import SIDES, WEIGHTS, about_crop, about_pictures, read_about
 from faceit.network.presets import Preset, from_json
@@ -123,12 +124,20 @@ class AppearanceModel(SwapModel):
             fields = layout.fields(points[batch])
             seen = np.stack([unfolded(face, field, self._seen, ALIGNED_MARGIN)
                              for face, field in zip(faces[batch], fields, strict=True)])  # fmt: skip
-            seen = ops.convert_to_tensor(seen.astype(np.float32) / 255)
+            seen = ops.convert_to_tensor(self._usual(seen.astype(np.float32) / 255, from_side))
             some = ops.convert_to_tensor(codes[batch])
             out = ops.convert_to_numpy(self.network.swap(seen, some, from_side, to_side))
             for k, (texture, field) in enumerate(zip(out, drawn_layout.fields(there[batch]), strict=True), i):
                 made[k] = folded(texture, field, size)
         return np.clip(made, 0, 1, out=made), there
+
+    def _usual(self, textures: np.ndarray, side: str) -> np.ndarray:
+        """Textures (n, s, s, 3) as this side's person was seen in training: a network knows no other light."""
+        layout, mean = self.network.person(side)[1], self.network.usual(side)
+        size = textures.shape[1]
+        area = filled_outline(layout.points * size - 0.5, size, False) > 127
+        light = light_of(reduced(mean, size), area)
+        return np.stack([in_usual_light(texture, light, area) for texture in textures])
 
     def tried(self, from_side: str, to_side: str) -> list[np.ndarray | None]:
         points = crop_points(generic_head()[:, :2], self.crop)[None]

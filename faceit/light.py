@@ -14,7 +14,7 @@ from faceit.planes import LUMA
 
 LUMA32 = LUMA.astype(np.float32)
 LOWEST_CONTRAST, HIGHEST_CONTRAST = 0.8, 1.25  # of brightness, beside the picture's own; wrinkles and beards are theirs
-FULL_TINTS = 0.6  # of the spread of its own tints; a picture that has so much has colours, one of none is gray
+FULL_TINTS = 0.8  # of the spread of its own tints; a picture that has so much has colours, one of none is gray
 SHADE = 0.6  # of the face's brightness; what is darker keeps more of its own contrast, black all
 SKIN = 0.75  # of the way from skin to no tint at all: what is further away from skin is not skin
 LEAST_SKIN = 0.05  # likewise, of a face that has hardly a tint
@@ -24,7 +24,8 @@ SKIN_TINTS = np.array([[0.05, -0.45], [0.5, -0.05]], np.float32)
 BLACK = 0.02  # brightness under which tints are noise
 STEP = 1 / 255  # of brightness; what a pixel's rounding may add to a tint is no tint
 DARKEST = 2  # per cent of the pixels: pupils, nostrils, lashes
-HAZE = 0.4  # of the face's brightness; where the darkest pixels are brighter, haze or a fade to white lies over all
+LIT = 0.4, 1.8  # of the face's brightness; what is darker or brighter says no more of the side from which light comes
+HAZE = 0.55  # of the face's brightness; where the darkest pixels are brighter, haze or a fade to white lies over all
 FEWEST = 16  # pixels; fewer say nothing
 MEASURED = 64  # pixels of the face's width, at the most, in which its light is measured
 SIDES = 1.5  # how much brighter one side of the crop may be made against the other, as a power of e
@@ -69,20 +70,20 @@ def says_nothing(area: np.ndarray) -> bool:
 def light_of(picture: np.ndarray, area: np.ndarray) -> np.ndarray:
     """The light on a face: of a picture (h, w, 3) float32 RGB in 0..1 inside an area (h, w) bool.
 
-    (8,) float32, ``Light`` in per cent. Middles, not means: eyes, lips and glasses have no say. NaN where the area is
-    as good as empty.
+    (8,) float32, ``Light`` in per cent. Means of the middle half of the values, so that eyes, lips and glasses have no
+    say, and a pixel more or less changes little. NaN where the area is as good as empty.
     """
     if says_nothing(area):
         return np.full(WORDS, np.nan, np.float32)
-    brightness, tints = (each[..., 0] for each in _parts(picture[area][:, None]))
-    middle = max(float(np.median(brightness)), STEP)
-    red, blue = np.median(tints, axis=1)
+    brightness, tints = (each[..., 0] for each in tints_of(picture[area][:, None]))
+    middle = max(_middle(brightness), STEP)
+    red, blue = (_middle(tint) for tint in tints)
     relative = brightness / middle
     weights = np.minimum(relative, 1) ** 2  # tints of dark pixels are noise
     spread = (weights * (tints - [[red], [blue]]) ** 2).sum(1) / max(float(weights.sum()), 1e-6)
     spread = np.sqrt(np.maximum(spread - (STEP / (middle + BLACK)) ** 2, 0))
     columns = np.nonzero(area)[1] / area.shape[1]
-    logs, across = np.log(np.maximum(relative, 0.05)), columns - columns.mean()
+    logs, across = np.log(np.clip(relative, *LIT)), columns - columns.mean()
     side = float((across * logs).sum() / max((across**2).sum(), 1e-6))
     light = (middle, red, blue, relative.std(), *spread, side, np.percentile(relative, DARKEST))
     return 100 * np.array(light, np.float32)
@@ -104,7 +105,7 @@ def relit(face: np.ndarray, light: np.ndarray, area: np.ndarray) -> np.ndarray:
         return face
     ours, theirs = _light(measured), _light(light)
     haze = _haze(ours, theirs)
-    brightness, tints = _parts(face)
+    brightness, tints = tints_of(face)
     skin = _skin(tints, ours.tint)
     relative = brightness / np.float32(max(ours.brightness, STEP))
     if haze > 0:  # it is gray
@@ -140,6 +141,12 @@ def in_usual_light(face: np.ndarray, usual: np.ndarray, area: np.ndarray) -> np.
     return face if np.array_equal(nearest, own) else relit(face, nearest, area)
 
 
+def _middle(values: np.ndarray) -> float:
+    """The mean of the middle half."""
+    quarter = len(values) // 4
+    return float(np.partition(values, (quarter, len(values) - quarter - 1))[quarter : len(values) - quarter].mean())
+
+
 def _light(per_cent: np.ndarray) -> Light:
     brightness, red, blue, contrast, red_spread, blue_spread, side, darkest = (float(each) / 100 for each in per_cent)
     return Light(brightness, red, blue, contrast, red_spread, blue_spread, side, darkest)
@@ -154,7 +161,7 @@ def _small(face: np.ndarray, area: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return cv2.resize(face, size, interpolation=cv2.INTER_AREA), inside
 
 
-def _parts(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def tints_of(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Brightness (h, w) of a picture (h, w, 3), and tints (2, h, w): by how much red and blue differ, as shares."""
     red, green, blue = cv2.split(picture)
     brightness = LUMA32[0] * red + LUMA32[1] * green + LUMA32[2] * blue

@@ -140,7 +140,7 @@ def test_pixels_outside_the_area_have_no_say(faces, rng):
 
 def test_a_face_already_in_its_light_stays(faces):
     _, face, _, area = faces
-    np.testing.assert_allclose(relit(face, light_of(face, area), area), face, atol=0.03)
+    np.testing.assert_allclose(relit(face, light_of(face, area), area), face, atol=0.05)
 
 
 def test_contrast_is_bounded(faces, rng):

@@ -12,10 +12,10 @@ from faceit.shape import Shape
 class SwapFace(Face):
     """A face of a video that may be swapped.
 
-    ``light`` (6,) is its mean and deviation in LAB, None where it was not measured; ``strength`` how much of the swap
-    is to be seen, 0 to 1, and ``swap`` the number of that swap where there are several. ``hands`` are those that may
-    lie before it. ``smoothed_landmarks`` (68, 2) are steadied over time. ``shape`` is the ``shape.Shape`` that it is
-    read by; None: that of the person who trained.
+    ``light`` (8,) is what ``light.light_of`` measured of it, None where it was not measured; ``strength`` how much of
+    the swap is to be seen, 0 to 1, and ``swap`` the number of that swap where there are several. ``hands`` are those
+    that may lie before it. ``smoothed_landmarks`` (68, 2) are steadied over time. ``shape`` is the ``shape.Shape`` that
+    it is read by; None: that of the person who trained.
     """
 
     light: np.ndarray | None = None

@@ -132,7 +132,7 @@ def test_a_setting_that_the_command_line_gives_is_checked_like_the_yaml(project,
     (project / "models" / "anna_to_ben").mkdir(parents=True)
     (project / "models" / "anna_to_ben" / "model.json").write_text("{}")
     for words, said in {
-        ("--color", "purple"): "--color: 'purple' is not one of lab, mkl, hist, none",
+        ("--color", "purple"): "--color: 'purple' is not one of light, none",
         ("--crf", "52"): "--crf: 52 is out of range; take 0 to 51",
         ("--max-yaw", "5"): "--max-yaw: 5.0 is out of range; take 10 to 90",
         ("--height", "10"): "--height: 10 is out of range; take 64 to 8640",

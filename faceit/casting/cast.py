@@ -23,7 +23,7 @@ from faceit.shape import Shape, fit_shape
 from faceit.swap_face import SwapFace
 
 # Light changes slowly, and what is measured of it trembles: seconds, deviation of the weights that smooth it; and how
-# far it may lie from another frame's to count, in LAB, so that a lamp that is switched on lights the face at once.
+# far it may lie from another frame's to count, per cent, so that a lamp that is switched on lights the face at once.
 LIGHT_S, LIGHT_STEP = 0.25, 3.0
 LIGHT_REACH = 2.0  # deviations to either side
 SMOOTHED_S, SMOOTHED_REACH = 0.03, 3.0  # seconds, deviation of the weights that smooth landmarks; deviations
@@ -265,7 +265,7 @@ def _by_track(placed: list[tuple],
 
 
 def _smoothed(times: np.ndarray, lights: np.ndarray) -> np.ndarray:
-    """Weighted means of the lights (n, 6) at neighbouring times (n,) that are nearly the same: a bilateral filter."""
+    """Weighted means of the lights (n, 8) at neighbouring times (n,) that are nearly the same: a bilateral filter."""
     out = np.empty_like(lights)
     for i, time in enumerate(times):
         near = slice(*np.searchsorted(times, [time - LIGHT_REACH * LIGHT_S, time + LIGHT_REACH * LIGHT_S]))

@@ -23,6 +23,7 @@ from faceit.faces.hands import HANDS, HandFinder, HandFollower
 from faceit.faces.identity import encode
 from faceit.files import write_bytes
 from faceit.geometry import Face, whole_box
+from faceit.light import WORDS
 from faceit.media.video import read_frames
 from faceit.parallel.workers import Stopped
 from faceit.swap_face import SwapFace
@@ -30,7 +31,7 @@ from faceit.swap_face import SwapFace
 # frames into a track at which its face is encoded: often at first, since the first faces of a track may be poor ones
 ENCODED_AT = (0, 2, 5, 10, 20)
 ENCODED_EVERY = 40  # and then
-UNKNOWN = np.full(6, np.nan, np.float32)
+UNKNOWN = np.full(WORDS, np.nan, np.float32)
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class SeenFaces:
 
     ``frame`` (n,) counts from the first of these frames, ``track`` (n,) numbers those that are one face; ``boxes``
     (n, 4) and ``landmarks`` (n, 68, 2) in pixels, ``spread`` (n,) as in ``geometry.Face``. ``encoded`` (m,) says which
-    of the n were encoded, ``encodings`` (m, 128). ``light`` (n, 6) as in ``geometry.Face``, NaN where it was not
+    of the n were encoded, ``encodings`` (m, 128). ``light`` (n, 8) as in ``swap_face.SwapFace``, NaN where it was not
     measured; ``cuts`` are the frames with which another shot begins. ``hands`` (k,) of ``hands.HANDS`` are those about
     the faces, where they were looked for.
     """
@@ -96,7 +97,7 @@ def see_faces(frames: Iterable, finder: FaceFinder, identify: bool = True, on_fr
         np.array([face.box for _, face in rows], np.int32).reshape(-1, 4),
         np.array([face.landmarks for _, face in rows], np.float32).reshape(-1, 68, 2),
         np.array([face.spread for _, face in rows], np.float32), np.array(encoded, np.int32),
-        np.array(encodings, np.float64).reshape(-1, 128), np.array(lights, np.float32).reshape(-1, 6),
+        np.array(encodings, np.float64).reshape(-1, 128), np.array(lights, np.float32).reshape(-1, WORDS),
         np.array(cuts, np.int32), np.zeros(0, HANDS) if hands is None else hands.hands(),
     )  # fmt: skip
 
@@ -172,5 +173,7 @@ def load_seen(path: Path) -> SeenFaces | None:
         with np.load(path, allow_pickle=False) as held:
             values = {field.name: held[field.name] for field in fields(SeenFaces)}
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None
+    if values["light"].shape[1:] != UNKNOWN.shape:  # an earlier version measured light otherwise
         return None
     return SeenFaces(**values | {"frames": int(values["frames"])})

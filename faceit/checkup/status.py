@@ -37,7 +37,7 @@ swaps:
     to: ben
     # model: {preset: auto}                 # cpu (minutes), gpu (larger, an hour on a GPU), original (of 2017)
     # train: {minutes: 30}                  # or iterations: 100000
-    # convert: {color: lab, mask: shared}
+    # convert: {mask: shared, sharpen: 1}
 
 # preprocess: {fps: 20, height: 1080, detector: yunet, tolerance: 0.6}
 """

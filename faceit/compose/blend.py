@@ -3,11 +3,11 @@
 import cv2
 import numpy as np
 
-from faceit.compose.color import light_of, matched
 from faceit.compose.detail import sharpened
 from faceit.compose.masks import MASK_SIZE, disc, face_mask, kept_area, kept_mask, skin_area
 from faceit.config.settings import ConvertSettings
 from faceit.geometry import FACE, Alignment, Crop, align, halved
+from faceit.light import light_of, relit
 from faceit.planes import TO_YUV, Layer, Planes, cut, in_colours
 
 # Pixels of the square that goes into the frame: as many as the face has there, but at most so many or twice the
@@ -40,7 +40,7 @@ def put_back(
     here = _seen(frame, small)
     if settings.color != "none":
         skin = skin_area(points, own, crop) & (cv2.resize(shown, (own, own), interpolation=cv2.INTER_LINEAR) > 0.5)
-        face = matched(settings.color, face, here, skin, light)
+        face = relit(face, light_of(here, skin) if light is None else light, skin)
     if settings.blend == "bands":
         face = _in_bands(face, here, mask)
     if settings.sharpen:
@@ -57,7 +57,7 @@ def put_back(
 
 
 def face_light(frame: np.ndarray | Planes, landmarks: np.ndarray) -> np.ndarray:
-    """The light of a frame's own face, for ``put_back``: (6,), as ``color.light_of``."""
+    """The light of a frame's own face, for ``put_back``, as ``light.light_of`` gives it."""
     place = align(landmarks, LIGHT_SIZE)
     area = skin_area(place.points(landmarks.astype(np.float64)), LIGHT_SIZE)
     return light_of(_seen(frame, place), area)

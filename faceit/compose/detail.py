@@ -7,7 +7,7 @@ stays as smooth, wrinkled or bearded as it is.
 import cv2
 import numpy as np
 
-from faceit.compose.color import says_nothing
+from faceit.light import says_nothing
 from faceit.planes import LUMA
 
 WEIGHTS = LUMA.astype(np.float32)[None]

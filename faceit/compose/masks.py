@@ -33,6 +33,13 @@ def face_mask(
     return np.minimum(mask, _inside(size))
 
 
+def without(mask: np.ndarray | None, hair: np.ndarray) -> np.ndarray:
+    """A mask (m, m), None: everywhere, where there is no ``hair`` (h, h); both float32 in 0..1 of one crop."""
+    if mask is None:
+        return 1 - hair
+    return np.minimum(mask, 1 - cv2.resize(hair, mask.shape[::-1], interpolation=cv2.INTER_LINEAR))
+
+
 def of_crop(points: np.ndarray, size: int) -> np.ndarray:
     """Landmarks in units of the crop as pixels of it at ``size``."""
     return points.astype(np.float64) * size - 0.5

@@ -17,7 +17,8 @@ class Setting:
     ``help`` says what it means, in the command line's help and in the page's table, where ``more`` follows as further
     sentences. ``choices`` or ``range`` (both ends included) limit the values. Where ``optional``, None is a value, and
     ``none`` says what then happens. Where ``option``, the command line has an option of that name; ``metavar`` stands
-    for its value, and ``group`` is the heading of the help under which it is listed.
+    for its value, and ``group`` is the heading of the help under which it is listed. ``former`` are choices of earlier
+    versions, which projects may still have, and what is taken in their place.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Setting:
     more: str = ""
     none: str = "none"
     choices: tuple = ()
+    former: tuple[tuple[str, str], ...] = ()
     range: tuple[float, float] | None = None
     option: bool = False
     metavar: str | None = None
@@ -40,7 +42,7 @@ class Setting:
 
     @property
     def values(self) -> str:
-        """The allowed values in words: "0 to 51", "lab, mkl, hist, none", "true, false"; "text" for any text."""
+        """The allowed values in words: "0 to 51", "light, none", "true, false"; "text" for any text."""
         if self.kind is bool:
             return "true, false"
         if self.range is not None:

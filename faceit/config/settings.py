@@ -165,10 +165,10 @@ class ConvertSettings:
     """How the face goes back into the picture."""
 
     color: str = setting(
-        "lab", "how the swapped face takes the frame's light", option=True, metavar="HOW", group=FACE,
-        choices=("lab", "mkl", "hist", "none"),
-        more="`lab`: mean and, within bounds, deviation of the face that it replaces, smoothed over time. `mkl`: the "
-             "linear map that gives it that face's colours and how they vary together. `hist`: that face's histograms",
+        "light", "how the swapped face takes the frame's light", option=True, metavar="HOW", group=FACE,
+        choices=("light", "none"), former=(("lab", "light"), ("mkl", "light"), ("hist", "light")),
+        more="`light`: brightness, contrast, tint and side of the light are those on the face that it replaces, "
+             "smoothed over time. `none`: the colours in which it was filmed, to grade it by hand (with `--layer`)",
     )  # fmt: skip
     mask: str = setting(
         "shared", "where the face may be swapped", option=True, metavar="WHICH", group=FACE,
@@ -297,6 +297,7 @@ def check_value(spec: Setting, value, place: str):
     if value is None and spec.optional:
         return None
     value = _as(spec.kind, value, place)
+    value = dict(spec.former).get(value, value)
     if spec.choices and value not in spec.choices:
         raise ConfigError(f"{place}: {shown(value)} is not one of {', '.join(map(str, spec.choices))}")
     if spec.range is not None and not spec.range[0] <= value <= spec.range[1]:
@@ -320,6 +321,5 @@ def overridden(settings: Settings, **values) -> Settings:
     """The settings with every value that is not None put over it (the command line over the YAML), checked."""
     known = settings_of(type(settings))
     values = {name: value for name, value in values.items() if value is not None}
-    for name, value in values.items():
-        check_value(known[name], value, known[name].flag)
-    return dataclasses.replace(settings, **values)
+    checked = {name: check_value(known[name], value, known[name].flag) for name, value in values.items()}
+    return dataclasses.replace(settings, **checked)

@@ -7,11 +7,11 @@ import numpy as np
 
 from faceit.compose.blend import put_back
 from faceit.compose.hands import hands_before
-from faceit.compose.masks import MASK_SIZE, face_mask, of_crop
+from faceit.compose.masks import MASK_SIZE, face_mask, of_crop, without
 from faceit.compose.occlusion import occluded
 from faceit.config.settings import ConvertSettings
 from faceit.geometry import ALIGNED_MARGIN, align, crop_points, filled_outline
-from faceit.network.swapmodel import BATCH, SwapModel, check_drawn
+from faceit.network.swapmodel import BATCH, Drawing, SwapModel, check_drawn
 from faceit.planes import Layer, Planes, cut
 from faceit.swap_face import SwapFace
 
@@ -84,10 +84,10 @@ class Swapper:
                              for frame, face in faces])  # fmt: skip
         points = np.stack([crop_points(face.network_landmarks, crop) for _, face in faces])
         shapes = [face.shape for _, face in faces]
-        made, there = self.model.drawn(pictures, points, *self.sides, shapes)
-        check_drawn([made, there], self.model)
+        drawing = self.model.drawn(pictures, points, *self.sides, shapes)
+        check_drawn([drawing.faces, drawing.points], self.model)
         fronts = self._fronts(faces, pictures, points, shapes)
-        return [Drawn(*each) for each in zip(made, self._masks(there, made), fronts, strict=True)]
+        return [Drawn(*each) for each in zip(drawing.faces, self._masks(drawing), fronts, strict=True)]
 
     def _fronts(self, faces: list[tuple[Frame, SwapFace]], pictures: np.ndarray, points: np.ndarray,
                 shapes: list) -> list:  # fmt: skip
@@ -101,11 +101,15 @@ class Swapper:
         outlines = [filled_outline(of_crop(each, size), size, crop=crop) > 127 for each in points]
         return [occluded(*seen) for seen in zip(crops, own, outlines, strict=True)]
 
-    def _masks(self, there: np.ndarray | None, made: np.ndarray) -> list:
-        """Which part of each picture is the face, by the landmarks that were drawn, where they are known."""
-        if self.settings.mask != "shared" or there is None:
-            return [None] * len(made)
-        size = min(made.shape[1], MASK_SIZE)
-        settings, crop = self.settings, self.model.crop
-        return [face_mask(of_crop(each, size), size, feather=settings.feather, crop=crop, erode=settings.erode)
-                for each in there]  # fmt: skip
+    def _masks(self, drawing: Drawing) -> list:
+        """Which part of each picture is the face, by the landmarks that were drawn, where they are known; the hair of
+        the person who is drawn is none."""
+        masks: list[np.ndarray | None] = [None] * len(drawing.faces)
+        if self.settings.mask == "shared" and drawing.points is not None:
+            size = min(drawing.faces.shape[1], MASK_SIZE)
+            settings, crop = self.settings, self.model.crop
+            masks = [face_mask(of_crop(each, size), size, feather=settings.feather, crop=crop, erode=settings.erode)
+                     for each in drawing.points]  # fmt: skip
+        if drawing.hair is not None:
+            masks = [without(mask, hair) for mask, hair in zip(masks, drawing.hair, strict=True)]
+        return masks

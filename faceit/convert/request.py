@@ -28,7 +28,8 @@ from faceit.progress import say
 from faceit.swap_face import SwapFace
 
 # of a task: what no swapped picture depends on
-NO_PICTURE = ("video", "output", "overwrite", "compare", "layer")
+NO_PICTURE = ("video", "output", "overwrite", "compare", "layer", "several")
+PAINTING = 2  # raised when the same settings paint other pictures, so that no result is made of both
 UPRIGHT = "Does the picture lie on its side or upside down? Then turn it upright first."
 TURNED_ON = 25.0  # degrees; so much further than it was seen a face can be turned before it fades
 
@@ -172,7 +173,6 @@ class ConversionRequest:
             who.append([identity.encodings.tolist(), refused, identity.tolerance])
         paths = [*files, *(swap.folder / name for swap in self.swaps for name in (WEIGHTS, MODEL))]
         task = asdict(self.task) | dict.fromkeys(NO_PICTURE)
-        del task["several"]  # keys of parts that an earlier version began have no such word
         every = [asdict(settings), *(asdict(swap.settings) for swap in self.swaps[1:])]
         return _hash(every, task, _stamps(paths), self.project.preprocess.detector, who)
 
@@ -256,7 +256,7 @@ def _stamps(paths: list[Path]) -> list[tuple[str, int, int]]:
 
 
 def _hash(*values) -> str:
-    return hashlib.sha256(json.dumps([__version__, *values], default=str).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([__version__, PAINTING, *values], default=str).encode()).hexdigest()
 
 
 def limits_of(settings: ConvertSettings, turns: tuple[float, float] | None, size: tuple[int, int],

@@ -144,6 +144,10 @@ class AppearanceNetwork(SwapNetwork):
         """The shape of a side's person, and where their landmarks lie in their textures."""
         return self._of("shape", side).known()
 
+    def usual(self, side: str) -> np.ndarray:
+        """The mean of a side's textures, (s, s, 3)."""
+        return ops.convert_to_numpy(self._of("paint", side).mean)
+
     def materialise(self) -> None:
         # every part made its weights when it was made, and a call on zeros would only take time
         self.built = True

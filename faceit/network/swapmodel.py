@@ -3,23 +3,35 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from faceit.errors import WeightsError
-from faceit.geometry import ALIGNED_MARGIN, Crop, crop_points, reduced, work_size
+from faceit.geometry import ALIGNED_MARGIN, Crop, crop_points, filled_outline, reduced, work_size
+from faceit.hair import hair_of
+from faceit.light import in_usual_light, light_of
 from faceit.network.backend import start_backend
 from faceit.network.model_file import SIDES, WEIGHTS, about_crop, about_pictures, read_about
 from faceit.network.presets import Preset, from_json
 from faceit.shape import generic_head
-from faceit.texture import SEEN, folded, unfolded
+from faceit.texture import SEEN, inverted, sampled, unfolded
 
 if TYPE_CHECKING:  # it imports Keras
     from faceit.network.swapnetwork import SwapNetwork
 
 BEYOND = 1000.0  # what no picture (0..1) and no landmark (crop units) comes near
 BATCH = 16  # faces at a time when swapping; one size, so that nothing is compiled twice
+
+
+class Drawing(NamedTuple):
+    """What a network draws: ``faces`` (n, size, size, 3) float32 in 0..1; where their landmarks lie, ``points`` (n, 68,
+    2) in crop units, and where the faces show the person's own hair or background, ``hair`` (n, m, m) float32 in 0..1,
+    both None where the network knows of none."""
+
+    faces: np.ndarray
+    points: np.ndarray | None = None
+    hair: np.ndarray | None = None
 
 
 @dataclass
@@ -44,11 +56,11 @@ class SwapModel:
         """Faces of one side as the other: (n, w, w, 3) uint8 with their margin, as they are saved, and landmarks in
         units of its crop (n, 68, 2) -> (n, size, size, 3) float32 in 0..1. The same side gives the reconstruction.
         ``shapes`` are those of each face where it is no face of that side's person (``geometry.Face.shape``)."""
-        return self.drawn(faces, points, from_side, to_side, shapes)[0]
+        return self.drawn(faces, points, from_side, to_side, shapes).faces
 
     def drawn(self, faces: np.ndarray, points: np.ndarray, from_side: str, to_side: str,
-              shapes: list | None = None) -> tuple[np.ndarray, np.ndarray | None]:  # fmt: skip
-        """(what ``swap`` gives, what ``drawn_points`` gives)."""
+              shapes: list | None = None) -> Drawing:  # fmt: skip
+        """What ``swap`` gives, with what else is known of it."""
         from keras import ops
 
         crops = self.crops(faces)
@@ -57,7 +69,7 @@ class SwapModel:
             some, at = crops[i : i + BATCH], points[i : i + BATCH].astype(np.float32)
             given = ops.convert_to_tensor(some), ops.convert_to_tensor(at)
             made.append(ops.convert_to_numpy(self.network.swap(*given, from_side, to_side)))
-        return np.concatenate(made), None
+        return Drawing(np.concatenate(made))
 
     def picture_size(self, side: str) -> int:
         """Pixels at which this side's faces were saved, and are to be cut out."""
@@ -109,26 +121,37 @@ class AppearanceModel(SwapModel):
         return min(self.preset.size, 2 * SEEN)
 
     def drawn(self, faces: np.ndarray, points: np.ndarray, from_side: str, to_side: str,
-              shapes: list | None = None) -> tuple[np.ndarray, np.ndarray | None]:  # fmt: skip
+              shapes: list | None = None) -> Drawing:  # fmt: skip
         from keras import ops
 
         layout, drawn_layout = (self.network.person(side)[1] for side in (from_side, to_side))
         size, points = self.preset.size, np.asarray(points, np.float64).reshape(-1, 68, 2)
         if not len(points):
-            return np.empty((0, size, size, 3), np.float32), None
+            return Drawing(np.empty((0, size, size, 3), np.float32))
         there, codes = self._driven(points, from_side, to_side, shapes)
         made = np.empty((len(points), size, size, 3), np.float32)
+        own = hair_of(self.network.usual(to_side), drawn_layout.points)
+        hair = np.empty((len(points), *own.shape), np.float32)
         for i in range(0, len(points), BATCH):
             batch = slice(i, min(i + BATCH, len(points)))
             fields = layout.fields(points[batch])
             seen = np.stack([unfolded(face, field, self._seen, ALIGNED_MARGIN)
                              for face, field in zip(faces[batch], fields, strict=True)])  # fmt: skip
-            seen = ops.convert_to_tensor(seen.astype(np.float32) / 255)
+            seen = ops.convert_to_tensor(self._usual(seen.astype(np.float32) / 255, from_side))
             some = ops.convert_to_tensor(codes[batch])
             out = ops.convert_to_numpy(self.network.swap(seen, some, from_side, to_side))
             for k, (texture, field) in enumerate(zip(out, drawn_layout.fields(there[batch]), strict=True), i):
-                made[k] = folded(texture, field, size)
-        return np.clip(made, 0, 1, out=made), there
+                back = inverted(field)
+                made[k], hair[k] = sampled(texture, back, size, 1.0), sampled(own, back, len(own), 1.0)
+        return Drawing(np.clip(made, 0, 1, out=made), there, np.clip(hair, 0, 1, out=hair))
+
+    def _usual(self, textures: np.ndarray, side: str) -> np.ndarray:
+        """Textures (n, s, s, 3) as this side's person was seen in training: a network knows no other light."""
+        layout, mean = self.network.person(side)[1], self.network.usual(side)
+        size = textures.shape[1]
+        area = filled_outline(layout.points * size - 0.5, size, False) > 127
+        light = light_of(reduced(mean, size), area)
+        return np.stack([in_usual_light(texture, light, area) for texture in textures])
 
     def tried(self, from_side: str, to_side: str) -> list[np.ndarray | None]:
         points = crop_points(generic_head()[:, :2], self.crop)[None]

@@ -9,6 +9,7 @@ from faceit.casting.cast import Cast, Casts, CastTally, Limits
 from faceit.casting.first_pass import SeenFaces, load_seen, save_seen
 from faceit.faces.identity import Identity
 from faceit.geometry import HEAD, SKULL
+from faceit.light import WORDS
 from faceit.shape import generic_head
 
 FACE = np.random.default_rng(0).uniform(0, 100, (68, 2)).astype(np.float32)
@@ -17,7 +18,7 @@ THEIRS, STRANGER = np.zeros(128), np.full(128, 0.2)  # 2.3 apart
 
 
 def seen(frames: int, *faces: tuple[int, int, int, np.ndarray | None], light=None, cuts=()) -> SeenFaces:
-    """(frame, track, left side of its box, encoding) -> what was seen; ``light`` (n, 6)."""
+    """(frame, track, left side of its box, encoding) -> what was seen; ``light`` (n, 8)."""
     encoded = [i for i, face in enumerate(faces) if face[3] is not None]
     return SeenFaces(
         frames, np.array([face[0] for face in faces], np.int32), np.array([face[1] for face in faces], np.int32),
@@ -25,7 +26,7 @@ def seen(frames: int, *faces: tuple[int, int, int, np.ndarray | None], light=Non
         np.array([FACE + [x, 0] for _, _, x, _ in faces], np.float32).reshape(-1, 68, 2),
         np.zeros(len(faces), np.float32), np.array(encoded, np.int32),
         np.array([faces[i][3] for i in encoded]).reshape(-1, 128),
-        np.full((len(faces), 6), np.nan) if light is None else light, np.array(cuts, np.int32),
+        np.full((len(faces), WORDS), np.nan) if light is None else light, np.array(cuts, np.int32),
     )  # fmt: skip
 
 
@@ -85,7 +86,7 @@ def test_frames_are_counted(person):
 def test_a_part_is_placed_as_in_one_go():
     rng = np.random.default_rng(1)
     faces = [(i, 1, 10, None) for i in range(45)]
-    whole = seen(45, *faces, light=rng.normal(50, 1, (45, 6)))
+    whole = seen(45, *faces, light=rng.normal(50, 1, (45, WORDS)))
     whole.landmarks[:] += rng.normal(0, 1, whole.landmarks.shape)
     parts = ("track", "boxes", "landmarks", "spread")
     cut = [SeenFaces(15, np.arange(15, dtype=np.int32), *(getattr(whole, name)[i : i + 15] for name in parts),
@@ -164,7 +165,7 @@ def test_a_head_that_turns_away_fades_out(person):
 
 def test_light_that_trembles_is_steadied_and_a_lamp_that_is_switched_on_is_not():
     rng = np.random.default_rng(2)
-    light = np.full((40, 6), 50.0)
+    light = np.full((40, WORDS), 50.0)
     light[20:, 0] = 80
     trembling = light + rng.normal(0, 0.8, light.shape)
     some = cast(seen(40, *[(i, 1, 10, None) for i in range(40)], light=trembling))

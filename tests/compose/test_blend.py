@@ -30,7 +30,7 @@ from faceit.planes import TO_YUV, Planes
 from ..shift import shift_between
 
 PLAIN = ConvertSettings(color="none", blend="alpha", sharpen=0.0)
-LAB = replace(PLAIN, color="lab")
+LIT = replace(PLAIN, color="light")
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,7 @@ def test_only_what_is_under_the_mask_changes(portrait, shows):
 
 
 @pytest.mark.parametrize("shows", CROPS.values(), ids=CROPS)
-@pytest.mark.parametrize("color", ["lab", "none"])
+@pytest.mark.parametrize("color", ["light", "none"])
 def test_a_face_put_back_as_it_was_leaves_nearly_the_same_frame(portrait, color, shows):
     picture, landmarks = portrait
     frame = picture.copy()
@@ -114,13 +114,13 @@ def test_the_face_takes_the_frames_light(portrait):
     dark = (picture * 0.5).astype(np.uint8)
     face = crop(picture, landmarks)
     brightness = {}
-    for color in ("lab", "none"):
+    for color in ("light", "none"):
         frame = dark.copy()
         put_back(frame, landmarks, face, replace(PLAIN, color=color))
         x, y = landmarks[30].astype(int)
         nose = np.s_[y - 15 : y + 15, x - 15 : x + 15]
         brightness[color] = frame[nose].mean() / dark[nose].mean()
-    assert brightness["lab"] == pytest.approx(1, abs=0.2)
+    assert brightness["light"] == pytest.approx(1, abs=0.2)
     assert brightness["none"] > 1.7
 
 
@@ -272,9 +272,9 @@ def test_the_light_that_is_given_is_taken(portrait):
     face = crop(picture, landmarks)
     frames = [picture.copy() for _ in range(3)]
     light = face_light(picture, landmarks)
-    put_back(frames[0], landmarks, face, LAB)
-    put_back(frames[1], landmarks, face, LAB, light=light)
-    put_back(frames[2], landmarks, face, LAB, light=light + np.float32([15, 0, 0, 0, 0, 0]))
+    put_back(frames[0], landmarks, face, LIT)
+    put_back(frames[1], landmarks, face, LIT, light=light)
+    put_back(frames[2], landmarks, face, LIT, light=light + np.float32([15, 0, 0, 0, 0, 0, 0, 0]))
     assert np.abs(frames[0].astype(int) - frames[1]).mean() < 0.5
     nose = tuple(landmarks[30].astype(int)[::-1])
     assert frames[2][nose].mean() > frames[1][nose].mean() + 10

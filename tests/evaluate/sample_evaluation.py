@@ -37,8 +37,8 @@ def evaluation(driver: str = "ann", giver: str = "bob", files: tuple[str, str] =
         "model": {"preset": "cpu", "size": 192, "step": 3316, "seconds": 600.2},
         "videos": [{"file": files[0], "source": files[1], "start": start, "end": start + seconds, "fps": FPS,
                     "width": 200, "height": 200, "frames": round(seconds * FPS)}],
-        "settings": {"color": "lab", "mask": "extended", "feather": 0.08, "label": True, "crf": 18, "preset": "medium",
-                     "tolerance": None, "height": None},
+        "settings": {"color": "light", "mask": "extended", "feather": 0.08, "label": True, "crf": 18,
+                     "preset": "medium", "tolerance": None, "height": None},
         "summary": [
             f"A recogniser takes the swapped face for {giver} in 40 of 41 frames; the mouth follows {driver}\u2019s "
             "closely (r 0.93).",

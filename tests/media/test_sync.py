@@ -125,8 +125,8 @@ def test_one_recording_is_sought_in(tmp_path):
 def test_a_part_that_begins_where_a_picture_waits_for_others(tmp_path, movflags):
     """A seek by the time of decoding finds a key frame that is shown two frames after the start."""
     clip = tmp_path / "clip.mp4"
-    run_ffmpeg("-i", make_flash_beep(tmp_path, "constant"), "-c:v", "libx264", "-g", 50, "-bf", 3, "-pix_fmt", "yuv420p",
-               "-c:a", "copy", "-movflags", movflags, clip)  # fmt: skip
+    run_ffmpeg("-i", make_flash_beep(tmp_path, "constant"), "-c:v", "libx264", "-g", 50, "-bf", 3,
+               "-pix_fmt", "yuv420p", "-c:a", "copy", "-movflags", movflags, clip)  # fmt: skip
     for start in (2.0, 4.0):
         whole = [frame.mean() > 128 for time, frame in read_frames(clip) if time >= start - 0.001]
         assert [frame.mean() > 128 for _, frame in read_frames(clip, start=start)][:10] == whole[:10]

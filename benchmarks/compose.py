@@ -1,6 +1,6 @@
 """What each way of putting the face back is worth: one trained `cpu`, converted with one setting changed at a time.
 
-    python -m benchmarks.compose --clips DIR [--pair 1|2] [--minutes M] [--only NAME,...] [--work DIR]
+    python -m benchmarks.compose --clips DIR [--pair 1|2|3|4] [--minutes M] [--only NAME,...] [--work DIR]
 
 DIR as in ``benchmarks.pairs``. The swap is trained once, unless the project in ``--work`` has it already, and judged by
 ``evaluate`` on what was held out, in both directions, for every variant. Prints a table of means, and last by what the
@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.ablation import FIGURES, judged
-from benchmarks.pairs import pair_1, pair_2, write_project
+from benchmarks.pairs import PAIRS, write_project
 from faceit.cli import main as faceit
 from faceit.network.model_file import MODEL
 
@@ -22,8 +22,6 @@ VARIANTS = {
     "defaults": {},
     "plain": PLAIN,
     "color: none": PLAIN | {"color": "none"},
-    "color: mkl": PLAIN | {"color": "mkl"},
-    "color: hist": PLAIN | {"color": "hist"},
     "blend: bands": PLAIN | {"blend": "bands"},
     "blend: seamless": PLAIN | {"blend": "seamless"},
     "sharpen: 0.5": PLAIN | {"sharpen": 0.5},
@@ -44,12 +42,12 @@ KEYS = [*FIGURES, "seam", "seam_driving", "background", "codec"]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--clips", type=Path, required=True)
-    parser.add_argument("--pair", type=int, choices=(1, 2), default=1)
+    parser.add_argument("--pair", type=int, choices=PAIRS, default=1)
     parser.add_argument("--minutes", type=float, default=4)
     parser.add_argument("--only", help="variants, with commas between")
     parser.add_argument("--work", type=Path, help="keep the project here (default: a temporary folder)")
     args = parser.parse_args()
-    pair = (pair_1 if args.pair == 1 else pair_2)(args.clips.resolve())
+    pair = PAIRS[args.pair](args.clips.resolve())
     work = (args.work or Path(tempfile.mkdtemp(prefix="faceit-compose-"))).resolve()
     work.mkdir(parents=True, exist_ok=True)
     swap = {"from": pair["from"], "to": pair["to"]}

@@ -5,8 +5,6 @@ import contextlib
 import threading
 from pathlib import Path
 
-import numpy as np
-
 from faceit.errors import MediaError
 from faceit.media.ffmpeg import process_temp
 from faceit.picture_files import check_effort, opened
@@ -81,6 +79,7 @@ def _unroll(path: Path, out: Path) -> None:
 def _picture(image, pixels: str):
     """The current picture of an opened file, white where nothing is seen, as PyAV's frame."""
     import av
+    import numpy as np
 
     values = np.array(image.convert("RGBA"))
     values[values[..., 3] == 0, :3] = 255

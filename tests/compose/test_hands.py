@@ -13,6 +13,7 @@ from faceit.convert.painter import Swapper
 from faceit.demo.portraits import portraits
 from faceit.faces.detect import FaceFinder
 from faceit.geometry import FACE, Hand, align, eye_distance
+from faceit.network.swapmodel import Drawing
 from faceit.swap_face import SwapFace
 
 from ..drawn_hand import POINTS
@@ -90,7 +91,7 @@ def test_the_hand_stays_in_the_frame_and_the_network_is_asked_once(portrait):
             return 256
 
         def drawn(self, *faces):
-            return self.swap(*faces), None
+            return Drawing(self.swap(*faces))
 
         def swap(self, faces, points, from_side, to_side, shapes):
             asked.append((from_side, to_side))

@@ -13,6 +13,7 @@ from faceit.convert.painter import Swapper
 from faceit.demo.portraits import portraits
 from faceit.faces.detect import FaceFinder
 from faceit.geometry import FACE, align, filled_outline
+from faceit.network.swapmodel import Drawing
 from faceit.swap_face import SwapFace
 
 SIZE = 64
@@ -93,7 +94,7 @@ def test_a_swapper_asks_the_driving_persons_own_decoder(portrait):
         needed_size = picture_size
 
         def drawn(self, *faces):
-            return self.swap(*faces), None
+            return Drawing(self.swap(*faces))
 
         def swap(self, faces, points, from_side, to_side, shapes):
             self.asked.append((from_side, to_side))

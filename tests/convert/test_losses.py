@@ -86,7 +86,7 @@ def test_what_is_dropped_is_said(project, people, tmp_path, capsys):
     clip = tmp_path / "code.mov"
     run_ffmpeg("-i", people / "talk.mp4", "-f", "lavfi", "-i", "sine=d=4", "-map", "0:v", "-map", "1:a", "-t", 1.0,
                "-c:v", "copy", "-c:a", "aac", "-timecode", "01:00:00:00", clip)  # fmt: skip
-    assert convert(project, clip) == 0
+    assert convert(project, clip, "--output", tmp_path / "out.mkv") == 0
     assert "! code.mov: left out: 1 time code." in capsys.readouterr().out
 
 

@@ -76,7 +76,7 @@ class TestClock:
         assert probe(clip).duration == pytest.approx(2, abs=0.1)
         assert len(frames_of(clip)) == pytest.approx(50, abs=2)
         assert frame_at(clip, 1.5) is not None
-        check_file(clip, Download("http://x.org/late", tmp_path), None)
+        check_file(clip, Download("http://x.org/late", tmp_path), {})
 
 
 def two_pictures(path, first, second, *more):
@@ -97,7 +97,7 @@ class TestStreams:
         info = probe(clip)
         assert (info.width, info.height, len(frames_of(clip))) == (160, 120, 50)
         assert any("2 streams of pictures" in words for words in info.left_out)
-        check_file(clip, Download("http://x.org/two", tmp_path), None)
+        check_file(clip, Download("http://x.org/two", tmp_path), {})
 
     def test_a_proxy_before_the_film_is_not_it(self, tmp_path):
         proxy = make(tmp_path / "proxy.mp4", "testsrc2=s=80x60:r=25:d=2")

@@ -58,7 +58,7 @@ class Light(NamedTuple):
 WORDS = len(Light._fields)
 # How far the light on a face may be from the usual one before a network that learned in that should not see it: the
 # logarithms of shares, and differences of tints and sides. The darkest pixels are the eyes', which may be closed.
-USUAL = Light(0.2, 0.08, 0.08, 0.5, 0.5, 0.5, 0.4, np.inf)
+USUAL = Light(0.2, 0.08, 0.08, 0.5, 0.5, 0.5, 0.4, 9.0)
 DIFFERENCES = np.array([name in ("red", "blue", "side") for name in Light._fields])
 
 

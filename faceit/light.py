@@ -13,12 +13,12 @@ import numpy as np
 from faceit.planes import LUMA
 
 LUMA32 = LUMA.astype(np.float32)
-LOWEST_CONTRAST, HIGHEST_CONTRAST = 0.8, 1.25  # of brightness, beside the picture's own; wrinkles and beards are theirs
+LOWEST_CONTRAST, HIGHEST_CONTRAST = 0.8, 1.4  # of brightness, beside the picture's own; wrinkles and beards are theirs
 FULL_TINTS = 0.8  # of the spread of its own tints; a picture that has so much has colours, one of none is gray
-SHADE = 0.6  # of the face's brightness; what is darker keeps more of its own contrast, black all
+SHADE = 0.6  # of the face's brightness; what is darker may be hair or a pupil, and is less and less taken for skin
 SKIN = 0.75  # of the way from skin to no tint at all: what is further away from skin is not skin
 LEAST_SKIN = 0.05  # likewise, of a face that has hardly a tint
-OF_LIGHT = 0.5  # of what two skins differ by in their tints; the rest is their own, and not on teeth and glasses
+OF_LIGHT = 0.5  # of what two skins differ by in their tints; the rest is their own, and not on teeth
 # Tints, red and blue, that skin has in white light. What a picture's skin has beyond them is the tint of the light.
 SKIN_TINTS = np.array([[0.05, -0.45], [0.5, -0.05]], np.float32)
 BLACK = 0.02  # brightness under which tints are noise
@@ -107,23 +107,23 @@ def relit(face: np.ndarray, light: np.ndarray, area: np.ndarray) -> np.ndarray:
     haze = _haze(ours, theirs)
     brightness, tints = tints_of(face)
     skin = _skin(tints, ours.tint)
-    relative = brightness / np.float32(max(ours.brightness, STEP))
+    relative: np.ndarray = brightness / np.float32(max(ours.brightness, STEP))
     if haze > 0:  # it is gray
         hazy = np.float32(haze) + np.float32(1 - haze) * relative
         tints *= np.float32(1 - haze) * relative / hazy
         relative, ours = hazy, _light(np.array(ours) * (1, *[1 - haze] * 6, 1) * 100)
-    share = np.clip(relative / SHADE, 0, 1)
-    contrast = np.float32(np.clip(theirs.contrast / max(ours.contrast, 1e-3), LOWEST_CONTRAST, HIGHEST_CONTRAST))
-    relative = relative * (1 - share) + (1 + contrast * (relative - 1)) * share
-    relative *= _from_the_side(theirs.side - float(contrast) * ours.side, inside, face.shape[1])
+    contrast = float(np.clip(theirs.contrast / max(ours.contrast, 1e-3), LOWEST_CONTRAST, HIGHEST_CONTRAST))
+    relative = cv2.pow(np.maximum(relative, 0), contrast)  # black stays black
+    bright = np.clip(relative / SHADE, 0, 1)
+    relative *= _from_the_side(theirs.side - contrast * ours.side, inside, face.shape[1])
     strength = np.float32(min(theirs.spread / max(FULL_TINTS * ours.spread, 1e-3), 1))
-    skin = 1 - (1 - skin * share) * strength  # where there is hardly a tint, all pixels have the other picture's
+    skin = 1 - (1 - skin * bright) * strength  # where there is hardly a tint, all pixels have the other picture's
     in_white = np.clip(theirs.tint, *SKIN_TINTS)
-    of_light = theirs.tint - in_white + np.float32(OF_LIGHT) * (in_white - ours.tint)
-    more = theirs.tint - strength * ours.tint - of_light  # on skin
-    for plane, each, everywhere in zip(tints, more, of_light, strict=True):
+    all_have, skin_has = theirs.tint - in_white, theirs.tint - strength * ours.tint
+    of_light = 1 - np.float32(1 - OF_LIGHT) * bright  # what is dark has hardly a tint but the light's
+    for plane, more, everywhere, between in zip(tints, skin_has, all_have, in_white - ours.tint, strict=True):
         plane *= strength
-        plane += skin * each + everywhere
+        plane += skin * more + (1 - skin) * (everywhere + of_light * between)
     return _together(np.float32(theirs.brightness) * relative, tints)
 
 

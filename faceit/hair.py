@@ -14,8 +14,10 @@ from faceit.light import tints_of
 SIZE = 128  # pixels of the texture in which it is looked for
 SKIN_EDGE = 0.05  # of the width; so far inside the outline skin begins
 AROUND = 0.05  # likewise; so far around brows and eyes there is neither skin nor hair
+ABOVE = 0.03  # likewise: so far above the brows
 LEAST = (0.12, 0.04, 0.04)  # deviations of skin: logarithm of brightness, tints of red and of blue; no skin has less
-SURELY = (2.5, 4.0)  # deviations from skin: what is nearer is skin, what is further away is none
+SURELY = (2.2, 3.4)  # deviations from skin: what is nearer is skin, what is further away is none
+CORE, FEWEST = 5.0, 16  # deviations, pixels: hair has at least so many that are so far from skin
 STRANDS = 0.06  # of the width; skin between strands that lie as near as that is under the hair
 SOFT = 0.02  # likewise: of the edge
 
@@ -28,9 +30,10 @@ def hair_of(texture: np.ndarray, points: np.ndarray) -> np.ndarray:
     brightness, tints = tints_of(small)
     looks = np.stack([np.log(np.maximum(brightness, 0.02)), *tints], axis=-1)
     apart = _apart(looks, looks[_cheeks(at)])
-    hair = np.clip((apart - SURELY[0]) / (SURELY[1] - SURELY[0]), 0, 1) * _above(at)
+    hair = np.clip((apart - SURELY[0]) / (SURELY[1] - SURELY[0]), 0, 1) * _with_core(apart, _above(at))
     hair = cv2.morphologyEx(hair.astype(np.float32), cv2.MORPH_CLOSE, _disc(STRANDS))
-    return cv2.GaussianBlur(cv2.morphologyEx(hair, cv2.MORPH_OPEN, _disc(SOFT)), (0, 0), SOFT * SIZE)
+    hair = cv2.morphologyEx(hair, cv2.MORPH_OPEN, _disc(SOFT))  # spots
+    return cv2.GaussianBlur(cv2.dilate(hair, _disc(SOFT)), (0, 0), SOFT * SIZE)
 
 
 def _apart(looks: np.ndarray, skin: np.ndarray) -> np.ndarray:
@@ -40,6 +43,14 @@ def _apart(looks: np.ndarray, skin: np.ndarray) -> np.ndarray:
     looks = (looks - middle) / deviation
     looks[..., 0] = np.minimum(looks[..., 0], 0)
     return np.linalg.norm(looks, axis=-1)
+
+
+def _with_core(apart: np.ndarray, where: np.ndarray) -> np.ndarray:
+    """The places in an area that are not quite skin and hang together with some that surely are none: a shade on a
+    forehead does not."""
+    _, numbers = cv2.connectedComponents((where & (apart > SURELY[0])).astype(np.uint8))
+    cores = np.bincount(numbers[where & (apart > CORE)], minlength=numbers.max() + 1)
+    return (numbers > 0) & (cores >= FEWEST)[numbers]
 
 
 def _cheeks(at: np.ndarray) -> np.ndarray:
@@ -56,7 +67,7 @@ def _above(at: np.ndarray) -> np.ndarray:
     brows, columns = np.concatenate([at[LEFT_BROW], at[RIGHT_BROW]]), np.arange(SIZE)
     line = np.interp(columns, brows[:, 0], brows[:, 1])
     outside = (columns < brows[0, 0] - AROUND * SIZE) | (columns > brows[-1, 0] + AROUND * SIZE)
-    line = np.where(outside, at[[36, 45], 1].mean(), line - AROUND * SIZE)
+    line = np.where(outside, at[[36, 45], 1].mean(), line - ABOVE * SIZE)
     return columns[:, None] < line
 
 

@@ -3,11 +3,11 @@ faded to white. Run by hand.
 
     python -m benchmarks.light VIDEO --config FILE --swap NAME [--at S,...] [--reverse] [--out PICTURE]
 
-The project has a trained model. Frames of VIDEO at ``--at`` seconds are changed and swapped; ``--out`` shows them, above
-as they were and below swapped. Prints for each light by how much the swapped face is brighter than the frame's own, how
-far its colour is off in levels (the mean of each channel, less brightness), and what it has of harshness: the spread of
-brightness against that in the frame as it was filmed, after both are divided by the light. Last the largest spread
-between the channels that is painted onto a gray frame.
+The project has a trained model. Frames of VIDEO at ``--at`` seconds are changed and swapped; ``--out`` shows them,
+above as they were and below swapped. Prints for each light by how much the swapped face is brighter than the frame's
+own; how far its colour is off in levels (the mean of each channel, less brightness); and how harsh it is: how far its
+brightness spreads, as a share of itself, over the same in the frame as it was filmed. Last the largest spread between
+the channels that is painted onto a gray frame.
 """
 
 import argparse

@@ -90,9 +90,8 @@ def convert(project: Project, task: ConvertTask, settings: ConvertSettings | Non
             for loss in losses(info, task.start, task.end, conversion.reach, conversion.missing):
                 say(f"  ! {source.name}: {loss}.")
             facts = request.facts() | before
-            comment = note(facts)
             conversion.paint(painter, casts)
-            whole = conversion.finish(comment)
+            whole = conversion.finish(note(facts))
             weak = weakest(casts, float(info.fps))
             result = ConvertResult(output, compared, counts, conversion.seconds, layer, is_video=kind.is_video)
             _write_story(project, task, result, facts | {"yaw": request.yaw(), "worst": moments(weak, info.fps),

@@ -29,6 +29,7 @@ HAZE = 0.55  # of the face's brightness; where the darkest pixels are brighter, 
 FEWEST = 16  # pixels; fewer say nothing
 MEASURED = 64  # pixels of the face's width, at the most, in which its light is measured
 SIDES = 1.5  # how much brighter one side of the crop may be made against the other, as a power of e
+SIDE_SHARE = 0.7  # of the difference: real shades are no straight slopes, and all of it would be too much on a cheek
 
 
 class Light(NamedTuple):
@@ -198,4 +199,4 @@ def _from_the_side(slope: float, inside: np.ndarray, width: int) -> np.ndarray:
     """Gains (width,) that make one side brighter, and leave the middle of the face as it is."""
     middle = np.nonzero(inside)[1].mean() / inside.shape[1]
     at = np.arange(width, dtype=np.float32) / width - np.float32(middle)
-    return np.exp(np.float32(np.clip(slope, -SIDES, SIDES)) * at)
+    return np.exp(np.float32(np.clip(SIDE_SHARE * slope, -SIDES, SIDES)) * at)

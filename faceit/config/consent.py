@@ -1,5 +1,7 @@
 """What counts as a consent, in the YAML and in a model from elsewhere alike: it is told in every result."""
 
+import unicodedata
+
 from faceit.plain_text import is_unseen
 
 NOTE_MARK = "faceit-note:"  # of our note in a result, between the sentence and the JSON
@@ -22,7 +24,8 @@ def consent_fault(consent: object) -> str | None:
         return f"the consent has {len(text):,} characters: shorten it to {LONGEST:,}"
     if NOTE_MARK in text.lower():
         return f"the consent holds the words {NOTE_MARK!r}, which mark the note in a result: take them out"
-    letters = "".join(c for c in text.lower() if c.isalnum())
+    plain = unicodedata.normalize("NFKC", text).lower()  # wide letters, as Japanese keyboards write them, are letters
+    letters = "".join(c for c in plain if c.isalnum())
     if not letters or letters in NO_CONSENT:
         return f"{text!r:.40} is no consent: say in words how you may use this face"
     return None

@@ -404,9 +404,9 @@ def test_what_only_looks_like_such_a_habit_is_taken(load, tmp_path):
     assert hopper.videos[3].start == 90 and hopper.consent.startswith("accord\u00a0: oui")
 
 
-NO_CONSENTS = ['"no"', "None", '"n/a"', "N.A.", "TODO", "t.b.d.", '"?"', '"."', '"\u200b"', '"\u00a0"', '"to do!"',
-               "[yes]", '"line\\ntwo"', '"a\\u202Eb"', '"x faceit-note: {}"', '"x FACEIT-NOTE: {}"', '"half \\ud800"',
-               '"esc \\x1b[31m"', '"\\u2028"', "x" * 1001]  # fmt: skip
+NO_CONSENTS = ['"no"', "None", '"ｎ／ａ"', '"n/a"', "N.A.", "TODO", "t.b.d.", '"?"', '"."', '"\u200b"', '"\u00a0"',
+               '"to do!"', "[yes]", '"line\\ntwo"', '"a\\u202Eb"', '"x faceit-note: {}"', '"x FACEIT-NOTE: {}"',
+               '"half \\ud800"', '"esc \\x1b[31m"', '"\\u2028"', "x" * 1001]  # fmt: skip
 
 
 @pytest.mark.parametrize("consent", NO_CONSENTS)

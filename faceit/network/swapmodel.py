@@ -1,7 +1,7 @@
 """A trained swap: the network with its settings and people, on disk as ``model.json`` and ``weights.safetensors``."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -109,8 +109,20 @@ class SwapModel:
         return None
 
 
+class _Look(NamedTuple):
+    """What a person's ``mean`` texture tells: the ``light`` in which they were seen, inside ``area``, and ``hair``."""
+
+    mean: np.ndarray
+    area: np.ndarray
+    light: np.ndarray
+    hair: np.ndarray
+
+
+@dataclass
 class AppearanceModel(SwapModel):
     """A swap whose network paints textures: the landmarks of the face to draw are worked out without it."""
+
+    looks: dict[str, _Look] = field(default_factory=dict, repr=False, compare=False)  # by side, as ``_look`` knows them
 
     def needed_size(self, side: str) -> int:
         return min(self.picture_size(side), work_size(self._seen))
@@ -130,28 +142,35 @@ class AppearanceModel(SwapModel):
             return Drawing(np.empty((0, size, size, 3), np.float32))
         there, codes = self._driven(points, from_side, to_side, shapes)
         made = np.empty((len(points), size, size, 3), np.float32)
-        own = hair_of(self.network.usual(to_side), drawn_layout.points)
+        own = self._look(to_side).hair
         hair = np.empty((len(points), *own.shape), np.float32)
         for i in range(0, len(points), BATCH):
             batch = slice(i, min(i + BATCH, len(points)))
             fields = layout.fields(points[batch])
-            seen = np.stack([unfolded(face, field, self._seen, ALIGNED_MARGIN)
-                             for face, field in zip(faces[batch], fields, strict=True)])  # fmt: skip
+            seen = np.stack([unfolded(face, forth, self._seen, ALIGNED_MARGIN)
+                             for face, forth in zip(faces[batch], fields, strict=True)])  # fmt: skip
             seen = ops.convert_to_tensor(self._usual(seen.astype(np.float32) / 255, from_side))
             some = ops.convert_to_tensor(codes[batch])
             out = ops.convert_to_numpy(self.network.swap(seen, some, from_side, to_side))
-            for k, (texture, field) in enumerate(zip(out, drawn_layout.fields(there[batch]), strict=True), i):
-                back = inverted(field)
+            for k, (texture, forth) in enumerate(zip(out, drawn_layout.fields(there[batch]), strict=True), i):
+                back = inverted(forth)
                 made[k], hair[k] = sampled(texture, back, size, 1.0), sampled(own, back, len(own), 1.0)
         return Drawing(np.clip(made, 0, 1, out=made), there, np.clip(hair, 0, 1, out=hair))
 
     def _usual(self, textures: np.ndarray, side: str) -> np.ndarray:
         """Textures (n, s, s, 3) as this side's person was seen in training: a network knows no other light."""
-        layout, mean = self.network.person(side)[1], self.network.usual(side)
-        size = textures.shape[1]
-        area = filled_outline(layout.points * size - 0.5, size, False) > 127
-        light = light_of(reduced(mean, size), area)
-        return np.stack([in_usual_light(texture, light, area) for texture in textures])
+        look = self._look(side)
+        return np.stack([in_usual_light(texture, look.light, look.area) for texture in textures])
+
+    def _look(self, side: str) -> _Look:
+        """What a side's mean texture tells; worked out anew only where that has changed."""
+        mean, known = self.network.usual(side), self.looks.get(side)
+        if known is None or not np.array_equal(known.mean, mean):
+            points, size = self.network.person(side)[1].points, self._seen
+            area = filled_outline(points * size - 0.5, size, False) > 127
+            known = _Look(mean, area, light_of(reduced(mean, size), area), hair_of(mean, points))
+            self.looks[side] = known
+        return known
 
     def tried(self, from_side: str, to_side: str) -> list[np.ndarray | None]:
         points = crop_points(generic_head()[:, :2], self.crop)[None]

@@ -190,12 +190,13 @@ class ConvertSettings:
         choices=("none", "mouth", "eyes", "both"),
     )  # fmt: skip
     occlusion: str = setting(
-        "none", "what stays in front of the face", option=True, metavar="HOW", group=FACE,
-        choices=("none", "residual", "hands"),
-        more="`hands`: hands, found by their points and followed. It needs "
+        "learned", "what stays in front of the face", option=True, metavar="HOW", group=FACE,
+        choices=("learned", "hands", "none"), former=(("residual", "learned"),),
+        more="`learned`: what a small network sees before it, hands, cups, microphones, and the hair that hangs over "
+             "the forehead of whoever is filmed (`original` and `--everyone` cannot tell, and keep none). `hands`: "
+             "also hands that are found by their points and followed, which is surer. It needs "
              "`pip install --no-deps mediapipe==0.10.21` (on Python 3.13 see docs/troubleshooting.md) and OpenCV 5, "
-             "and the first pass over the video takes two to four times as long. `residual`: hands, microphones and "
-             "hair, as far as the network's own drawing of the frame's face shows them; takes half as long again",
+             "and the first pass over the video takes two to four times as long",
     )  # fmt: skip
     blend: str = setting(
         "bands", "how the face and the frame are joined", option=True, metavar="HOW", group=FACE,

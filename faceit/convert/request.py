@@ -248,6 +248,10 @@ class Converter:
         self.faces = [face for frame in faces for face in frame]
         return [swapped for _, swapped, _ in self.painter.painted(zip(frames, faces, strict=True))]
 
+    def marked(self, frame: np.ndarray) -> np.ndarray:
+        """The frame that was swapped last, alone, with what was swapped in it marked."""
+        return self.painter.marked(frame, self.faces)
+
 
 def _stamps(paths: list[Path]) -> list[tuple[str, int, int]]:
     """What tells that a file is another one."""

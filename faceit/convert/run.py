@@ -134,7 +134,8 @@ def _make_beside(request: ConversionRequest, conversion: VideoConversion, result
 
 def preview(project: Project, task: ConvertTask, count: int, settings: ConvertSettings | None = None,
             portraits: tuple[Path, ...] = ()) -> Path:  # fmt: skip
-    """A picture of ``count`` frames spread over the video, each as it is and swapped: to look at before hours of work.
+    """A picture of ``count`` frames spread over the video, each as it is, with the swap's place marked, and swapped: to
+    look at before hours of work.
     Written beside where the video would be, over an earlier one. FaceitError as in ``convert``."""
     request = ConversionRequest(project, task, settings)
     source = _source(project, task)
@@ -155,15 +156,16 @@ def preview(project: Project, task: ConvertTask, count: int, settings: ConvertSe
             raise FaceitError(f"{source} has no picture in the part asked for.")
         write_image(path, grid(pairs, 2 if len(pairs) > 3 else 1), comment=comment)
     counts = converter.counts
-    say(f"{counts.frames:,} frames of {source.name}: {counts.words()}. Look at {path}")
+    say(f"{counts.frames:,} frames of {source.name}: {counts.words()}. Look at {path} (green: where the face goes in; "
+        "red: what stays in front of it)")
     request.say_twice(counts, "frame")
     return path
 
 
 def _preview_pairs(converter: Converter, request: ConversionRequest, source: Path, info: VideoInfo,
                    count: int) -> list[np.ndarray]:  # fmt: skip
-    """``count`` frames spread over the part asked for, each as it is beside its swap; fewer where some cannot be
-    read."""
+    """``count`` frames spread over the part asked for, each as it is, where its swap goes, and swapped; fewer where
+    some cannot be read."""
     task, height = request.task, request.settings.height
     begin, length = task.start or 0.0, used_seconds(info, task.start, task.end)
     label = Label(*frame_size(info, height)) if request.settings.label else None
@@ -179,8 +181,8 @@ def _preview_pairs(converter: Converter, request: ConversionRequest, source: Pat
             swapped = swapped.copy()
             if label:
                 label.stamp(swapped)
-            both = [fit_within(picture, PREVIEW_SIDE)[0] for picture in (frame, swapped)]
-            pairs.append(with_caption(np.hstack(both), caption))
+            shown = [fit_within(picture, PREVIEW_SIDE)[0] for picture in (frame, converter.marked(frame), swapped)]
+            pairs.append(with_caption(np.hstack(shown), caption))
             progress.update(i + 1)
     return pairs
 

@@ -1,7 +1,7 @@
 """Face sets in memory: a person's aligned faces as training and measuring want them."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -55,6 +55,13 @@ class FaceSet:
         assert it is not None
         return fit_appearance(it.shape, it.layout, it.pictures, it.codes, it.shown, components, self.crop)
 
+    def only(self, rows: np.ndarray) -> "FaceSet":
+        """The faces of these rows alone, a copy of nothing."""
+        yaw = None if self.yaw is None else self.yaw[rows]
+        faces: np.ndarray = Chosen(self.faces, rows)  # type: ignore[assignment]
+        textures = self.textures and self.textures.only(rows)
+        return replace(self, faces=faces, points=self.points[rows], yaw=yaw, textures=textures)
+
     def probabilities(self) -> np.ndarray | None:
         """How often each face is to be shown, (n,) float64 with the sum 1: every ``YAW_BIN`` that has faces as often as
         any other, but no face more than ``MOST_SHOWN`` times the even share. None where all lie in one bin, or their
@@ -88,6 +95,28 @@ class Textures:
     shown: np.ndarray
     shape: Shape
     layout: Layout
+
+    def only(self, rows: np.ndarray) -> "Textures":
+        """Those of these rows alone."""
+        pictures: np.ndarray = Chosen(self.pictures, rows)  # type: ignore[assignment]
+        return replace(self, pictures=pictures, codes=self.codes[rows], shown=self.shown[rows])
+
+
+class Chosen:
+    """Some of many pictures, which are read when they are asked for."""
+
+    def __init__(self, pictures, rows: np.ndarray):
+        self.pictures, self.rows = pictures, rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return len(self.rows), *self.pictures.shape[1:]
+
+    def __getitem__(self, at) -> np.ndarray:
+        return self.pictures[self.rows[at]]
 
 
 class SavedPictures:

@@ -7,6 +7,7 @@ network adds what they do not say. Its first picture is that of the regression.
 Everything that belongs to a person is among the weights, their shape too: a model needs no faces to swap.
 """
 
+import cv2
 import keras
 import numpy as np
 from keras import layers, ops
@@ -147,6 +148,16 @@ class AppearanceNetwork(SwapNetwork):
     def usual(self, side: str) -> np.ndarray:
         """The mean of a side's textures, (s, s, 3)."""
         return ops.convert_to_numpy(self._of("paint", side).mean)
+
+    def driven(self, side: str) -> tuple[np.ndarray, np.ndarray]:
+        """How a side's texture follows its code, as encoders see it: (the middle of the codes (CODE,), what is added to
+        the mean texture for each unit beyond it, (CODE, 64, 64, 3))."""
+        paint = self._of("paint", side)
+        basis, regression, middle = (ops.convert_to_numpy(each)
+                                     for each in (paint.basis, paint.regression, paint.middle))  # fmt: skip
+        parts = basis.reshape(len(basis), paint.size, paint.size, 3)
+        small = np.stack([cv2.resize(part, (SEEN, SEEN), interpolation=cv2.INTER_AREA) for part in parts])
+        return middle, np.einsum("fk,kyxc->fyxc", regression, small)
 
     def materialise(self) -> None:
         # every part made its weights when it was made, and a call on zeros would only take time

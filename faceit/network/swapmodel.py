@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+import cv2
 import numpy as np
 
 from faceit.errors import WeightsError
@@ -21,17 +22,20 @@ if TYPE_CHECKING:  # it imports Keras
     from faceit.network.swapnetwork import SwapNetwork
 
 BEYOND = 1000.0  # what no picture (0..1) and no landmark (crop units) comes near
+FRONT = 128  # pixels of the crop in which it is told what lies before a face
 BATCH = 16  # faces at a time when swapping; one size, so that nothing is compiled twice
 
 
 class Drawing(NamedTuple):
     """What a network draws: ``faces`` (n, size, size, 3) float32 in 0..1; where their landmarks lie, ``points`` (n, 68,
-    2) in crop units, and where the faces show the person's own hair or background, ``hair`` (n, m, m) float32 in 0..1,
-    both None where the network knows of none."""
+    2) in crop units; where the faces show the person's own hair or background, ``hair``, and what lies before the faces
+    that they are drawn for, ``front``, (n, m, m) float32 in 0..1. All but the first are None where the network knows
+    of none, ``front`` also where it was not asked for."""
 
     faces: np.ndarray
     points: np.ndarray | None = None
     hair: np.ndarray | None = None
+    front: np.ndarray | None = None
 
 
 @dataclass
@@ -58,9 +62,9 @@ class SwapModel:
         ``shapes`` are those of each face where it is no face of that side's person (``geometry.Face.shape``)."""
         return self.drawn(faces, points, from_side, to_side, shapes).faces
 
-    def drawn(self, faces: np.ndarray, points: np.ndarray, from_side: str, to_side: str,
-              shapes: list | None = None) -> Drawing:  # fmt: skip
-        """What ``swap`` gives, with what else is known of it."""
+    def drawn(self, faces: np.ndarray, points: np.ndarray, from_side: str, to_side: str, shapes: list | None = None,
+              fronts: bool = False) -> Drawing:  # fmt: skip
+        """What ``swap`` gives, with what else is known of it; with ``fronts``, what lies before the faces as well."""
         from keras import ops
 
         crops = self.crops(faces)
@@ -110,12 +114,20 @@ class SwapModel:
 
 
 class _Look(NamedTuple):
-    """What a person's ``mean`` texture tells: the ``light`` in which they were seen, inside ``area``, and ``hair``."""
+    """What a person's paint tells: their ``mean`` texture; the ``light`` in which they were seen, inside ``area``;
+    their ``hair``; how their texture follows their code, ``driven`` by what is beyond the ``middle``."""
 
     mean: np.ndarray
     area: np.ndarray
     light: np.ndarray
     hair: np.ndarray
+    middle: np.ndarray
+    driven: np.ndarray
+
+    def expected(self, codes: np.ndarray) -> np.ndarray:
+        """The textures that these codes (n, CODE) usually go with, as encoders see them: (n, 64, 64, 3) in 0..1."""
+        moved = np.einsum("nf,fyxc->nyxc", (codes - self.middle).astype(np.float32), self.driven)
+        return np.clip(reduced(self.mean, SEEN) + moved, 0, 1)
 
 
 @dataclass
@@ -132,8 +144,8 @@ class AppearanceModel(SwapModel):
         """Pixels of the textures that go in: the encoder looks at less than a whole one has."""
         return min(self.preset.size, 2 * SEEN)
 
-    def drawn(self, faces: np.ndarray, points: np.ndarray, from_side: str, to_side: str,
-              shapes: list | None = None) -> Drawing:  # fmt: skip
+    def drawn(self, faces: np.ndarray, points: np.ndarray, from_side: str, to_side: str, shapes: list | None = None,
+              fronts: bool = False) -> Drawing:  # fmt: skip
         from keras import ops
 
         layout, drawn_layout = (self.network.person(side)[1] for side in (from_side, to_side))
@@ -141,21 +153,41 @@ class AppearanceModel(SwapModel):
         if not len(points):
             return Drawing(np.empty((0, size, size, 3), np.float32))
         there, codes = self._driven(points, from_side, to_side, shapes)
-        made = np.empty((len(points), size, size, 3), np.float32)
         own = self._look(to_side).hair
+        made = np.empty((len(points), size, size, 3), np.float32)
         hair = np.empty((len(points), *own.shape), np.float32)
+        front = np.zeros((len(points), FRONT, FRONT), np.float32) if fronts else None
         for i in range(0, len(points), BATCH):
             batch = slice(i, min(i + BATCH, len(points)))
             fields = layout.fields(points[batch])
             seen = np.stack([unfolded(face, forth, self._seen, ALIGNED_MARGIN)
                              for face, forth in zip(faces[batch], fields, strict=True)])  # fmt: skip
-            seen = ops.convert_to_tensor(self._usual(seen.astype(np.float32) / 255, from_side))
-            some = ops.convert_to_tensor(codes[batch])
-            out = ops.convert_to_numpy(self.network.swap(seen, some, from_side, to_side))
+            seen = self._usual(seen.astype(np.float32) / 255, from_side)
+            if front is not None:
+                known = None if shapes is None else shapes[batch]
+                front[batch] = self._before(seen, points[batch], fields, from_side, known)
+            given = ops.convert_to_tensor(seen), ops.convert_to_tensor(codes[batch])
+            out = ops.convert_to_numpy(self.network.swap(*given, from_side, to_side))
             for k, (texture, forth) in enumerate(zip(out, drawn_layout.fields(there[batch]), strict=True), i):
                 back = inverted(forth)
                 made[k], hair[k] = sampled(texture, back, size, 1.0), sampled(own, back, len(own), 1.0)
-        return Drawing(np.clip(made, 0, 1, out=made), there, np.clip(hair, 0, 1, out=hair))
+        return Drawing(np.clip(made, 0, 1, out=made), there, np.clip(hair, 0, 1, out=hair), front)
+
+    def _before(self, seen: np.ndarray, points: np.ndarray, fields: np.ndarray, side: str,
+                shapes: list | None) -> np.ndarray:  # fmt: skip
+        """What lies before faces of a side, with their textures ``seen`` (n, s, s, 3) in usual light and landmarks: (n,
+        FRONT, FRONT) float32 of their crops. Their own hair does. Of a stranger nobody knows what is to be expected."""
+        from faceit.network.occluder import occluder
+
+        textures = np.stack([reduced(texture, SEEN) for texture in seen])
+        _, codes = self._driven(points, side, side, None)
+        before = occluder().before(textures, self._look(side).expected(codes))
+        hair = cv2.resize(self._look(side).hair, (SEEN, SEEN), interpolation=cv2.INTER_AREA)
+        front = np.zeros((len(seen), FRONT, FRONT), np.float32)
+        for i, forth in enumerate(fields):
+            if shapes is None or shapes[i] is None:
+                front[i] = sampled(np.maximum(before[i], hair), inverted(forth), FRONT, 1.0)
+        return np.clip(front, 0, 1, out=front)
 
     def _usual(self, textures: np.ndarray, side: str) -> np.ndarray:
         """Textures (n, s, s, 3) as this side's person was seen in training: a network knows no other light."""
@@ -163,12 +195,13 @@ class AppearanceModel(SwapModel):
         return np.stack([in_usual_light(texture, look.light, look.area) for texture in textures])
 
     def _look(self, side: str) -> _Look:
-        """What a side's mean texture tells; worked out anew only where that has changed."""
+        """What a side's paint tells; worked out anew only where that has changed."""
         mean, known = self.network.usual(side), self.looks.get(side)
         if known is None or not np.array_equal(known.mean, mean):
             points, size = self.network.person(side)[1].points, self._seen
             area = filled_outline(points * size - 0.5, size, False) > 127
-            known = _Look(mean, area, light_of(reduced(mean, size), area), hair_of(mean, points))
+            light = light_of(reduced(mean, size), area)
+            known = _Look(mean, area, light, hair_of(mean, points), *self.network.driven(side))
             self.looks[side] = known
         return known
 

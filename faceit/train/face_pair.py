@@ -15,6 +15,7 @@ from faceit.images import read_image
 from faceit.network.model_file import SIDES
 from faceit.network.presets import Preset
 from faceit.progress import say
+from faceit.train.uncovered import uncovered
 
 FEWEST_FACES = 16  # fewer cannot teach a face
 ODD = (1, 99)  # percentiles; a face that is turned further may be a bad landmark
@@ -67,6 +68,8 @@ def _load(project: Project, person: Person, preset: Preset) -> tuple[FaceSet, Fa
     if preset.network == "appearance":
         found = load_appearance(folders, preset.size, cache=cache)
         held = load_appearance(folders, preset.size, most=HELD_FACES, held_out=True, like=found.textures)
+        if found.textures is not None:
+            found = _without_covered(person.name, found)
     else:
         found = load_faceset(folders, preset.size, cache=cache)
         held = load_faceset(folders, preset.size, most=HELD_FACES, held_out=True)
@@ -77,6 +80,15 @@ def _load(project: Project, person: Person, preset: Preset) -> tuple[FaceSet, Fa
             f"{person.name} has {has}{kept}, and {FEWEST_FACES} are the least: run preprocess, or add videos of them."
         )
     return found, held
+
+
+def _without_covered(name: str, found: FaceSet) -> FaceSet:
+    """The faces that have nothing before them, where these are enough."""
+    free = uncovered(found)
+    if len(free) == len(found) or len(free) < FEWEST_FACES:
+        return found
+    say(f"{len(found) - len(free):,} of {len(found):,} faces of {name} are left out: something is before them.")
+    return free
 
 
 def face_pixels(project: Project, person: Person) -> float:

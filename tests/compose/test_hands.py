@@ -90,18 +90,18 @@ def test_the_hand_stays_in_the_frame_and_the_network_is_asked_once(portrait):
         def needed_size(self, side):
             return 256
 
-        def drawn(self, *faces):
-            return Drawing(self.swap(*faces))
-
-        def swap(self, faces, points, from_side, to_side, shapes):
-            asked.append((from_side, to_side))
-            return np.zeros((len(faces), 64, 64, 3), np.float32)
+        def drawn(self, faces, points, from_side, to_side, shapes, fronts):
+            asked.append((from_side, to_side, fronts))
+            return Drawing(np.zeros((len(faces), 64, 64, 3), np.float32))
 
     settings = ConvertSettings(occlusion="hands", color="none", blend="alpha", sharpen=0.0)
     hand = before(landmarks, (0.0, 0.6))
     faces = [(picture, SwapFace((0, 0, 9, 9), landmarks, hands=hands)) for hands in ((hand,), ())]
-    (made, _, front), (_, _, nothing) = Swapper(Model(), settings).swapped(faces)
-    assert asked == [("a", "b")] and nothing is None
+    swapper = Swapper(Model(), settings)
+    drawn = swapper.swapped(faces)
+    front, nothing = (swapper.front(face, new) for (_, face), new in zip(faces, drawn, strict=True))
+    made = drawn[0].picture
+    assert asked == [("a", "b", True)] and nothing is None
     frame = picture.copy()
     put_back(frame, landmarks, made, settings, front=front)
     finger = np.round(hand.points[10]).astype(int)

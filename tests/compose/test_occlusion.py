@@ -1,19 +1,20 @@
-"""What stands before a face: found where it comes from outside, and only there."""
-
-from types import SimpleNamespace
+"""What lies before a face: seen by a network that does not know the person, steadied, and left in the frame."""
 
 import cv2
 import numpy as np
 import pytest
 
 from faceit.compose.blend import put_back
-from faceit.compose.occlusion import occluded
+from faceit.compose.occlusion import steadied, together
+from faceit.config.project_file import load_project
 from faceit.config.settings import ConvertSettings
-from faceit.convert.painter import Swapper
+from faceit.convert.painter import Painter, Swapper
 from faceit.demo.portraits import portraits
 from faceit.faces.detect import FaceFinder
-from faceit.geometry import FACE, align, filled_outline
-from faceit.network.swapmodel import Drawing
+from faceit.geometry import align
+from faceit.media.video import read_frames
+from faceit.network.occluder import _without_specks
+from faceit.network.swapmodel import load_model
 from faceit.swap_face import SwapFace
 
 SIZE = 64
@@ -26,88 +27,105 @@ def portrait():
 
 
 @pytest.fixture(scope="module")
-def seen(portrait):
-    """The crop, what a network draws of it (softer), and the outline."""
-    picture, landmarks = portrait
-    place = align(landmarks, SIZE)
-    crop = place.warp(picture).astype(np.float32) / 255
-    return crop, cv2.GaussianBlur(crop, (0, 0), 1.5), filled_outline(place.points(landmarks.astype(float)), SIZE) > 127
+def model(trained):
+    return load_model(load_project(trained).model_dir("c2h"))
 
 
-def with_hand(crop, colour=(0.85, 0.6, 0.5)):
-    """A hand's width of skin from the right edge to the nose."""
-    out = crop.copy()
-    out[34:52, 36:] = colour
+@pytest.fixture(scope="module")
+def talking(people):
+    """Three frames of the woman who talks, (h, w, 3) each, and her face in each of them."""
+    finder, out = FaceFinder(), []
+    for at, (_, frame) in enumerate(read_frames(people / "talk.mp4")):
+        if at in (4, 5, 6):
+            face = finder.find(frame)[0]
+            out.append((frame, SwapFace(face.box, face.landmarks, track=0)))
     return out
 
 
-def test_a_face_with_nothing_before_it_is_whole(seen):
-    crop, own, outline = seen
-    assert occluded(crop, own, outline).max() < 0.5
+def with_thing(frame, landmarks, colour):
+    """Something as broad as her mouth from below to the middle of the nose."""
+    out = frame.copy()
+    left, right = landmarks[48, 0], landmarks[54, 0]
+    corners = [(left, landmarks[30, 1]), (right, landmarks[30, 1]), (right, out.shape[0]), (left, out.shape[0])]
+    cv2.fillConvexPoly(out, np.round(corners).astype(np.int32), colour, cv2.LINE_AA)
+    return out
 
 
-@pytest.mark.parametrize("colour", [(0.05, 0.05, 0.05), (0.2, 0.5, 0.9), (0.95, 0.8, 0.75)])
-def test_what_comes_in_from_outside_is_found(seen, colour):
-    crop, own, outline = seen
-    front = occluded(with_hand(crop, colour), own, outline)
-    assert front.dtype == np.float32 and front.shape == (SIZE, SIZE) and front.max() <= 1
-    hand = np.zeros((SIZE, SIZE), bool)
-    hand[36:50, 38:] = True
-    assert front[hand & outline].mean() > 0.75
-    far = np.zeros_like(hand)
-    far[:, :28] = True
-    assert front[far & outline].mean() < 0.05
+def seen(front, landmarks, point):
+    """What a mask over the crop says of a point of the frame."""
+    x, y = np.round(align(landmarks, len(front)).points(np.array([point], float))[0]).astype(int)
+    return front[y, x]
 
 
-def test_what_is_inside_the_face_is_the_face(seen):
-    crop, own, outline = seen
-    open_mouth = crop.copy()
-    cv2.ellipse(open_mouth, (32, 46), (9, 5), 0, 0, 360, (0.1, 0.02, 0.02), -1)
-    assert occluded(open_mouth, own, outline).max() < 0.5
+@pytest.mark.parametrize("colour", [(30, 30, 35), (60, 120, 220), (240, 235, 220)])
+def test_a_thing_before_the_mouth_is_seen_and_nothing_else(model, talking, colour):
+    frame, face = talking[0]
+    swapper = Swapper(model, ConvertSettings())
+    [plain, hidden] = swapper.swapped([(frame, face), (with_thing(frame, face.landmarks, colour), face)])
+    mouth, cheek = face.landmarks[62], (2 * face.landmarks[2] + face.landmarks[31]) / 3
+    assert hidden.front.dtype == np.float32 and hidden.front.min() >= 0 and hidden.front.max() <= 1
+    assert seen(hidden.front, face.landmarks, mouth) > 0.9
+    assert seen(hidden.front, face.landmarks, cheek) < 0.1
+    for point in (mouth, cheek, face.landmarks[30], face.landmarks[40], face.landmarks[8] - (0, 4)):
+        assert seen(plain.front, face.landmarks, point) < 0.1
 
 
-def test_a_drawing_of_somebody_else_says_nothing(seen):
-    crop, own, outline = seen
-    assert occluded(with_hand(crop), np.clip(own + 0.3, 0, 1), outline).max() == 0
-    assert occluded(crop, own, np.zeros_like(outline)).max() == 0
+def test_nobody_looks_where_nobody_asked_and_of_strangers_nothing_is_known(model, talking):
+    frame, face = talking[0]
+    hidden = with_thing(frame, face.landmarks, (30, 30, 35))
+    [unasked] = Swapper(model, ConvertSettings(occlusion="none")).swapped([(hidden, face)])
+    assert unasked.front is None
+    own, _ = model.network.person("a")
+    stranger = SwapFace(face.box, face.landmarks, shape=own)
+    [unknown] = Swapper(model, ConvertSettings()).swapped([(hidden, stranger)])
+    assert unknown.front.max() == 0
 
 
-def test_a_swapper_asks_the_driving_persons_own_decoder(portrait):
-    """A model whose drawing of the same side is the face without the hand."""
-    picture, landmarks = portrait
-    hidden = picture.copy()
-    x, y = landmarks[30].astype(int)
-    width = int(np.ptp(landmarks[:17, 0]))
-    hidden[y : y + width // 4, x : x + width] = (20, 60, 200)
+def test_what_one_frame_alone_shows_is_none_and_what_it_misses_is_there(model, talking):
+    painter = Painter(Swapper(model, ConvertSettings()))
+    dark = (30, 30, 35)
 
-    class Model:
-        preset, crop = SimpleNamespace(size=SIZE), FACE
-        asked = []
+    def mouths(*covered):
+        frames = [(with_thing(frame, face.landmarks, dark) if there else frame, [face])
+                  for (frame, face), there in zip(talking, covered, strict=True)]  # fmt: skip
+        return [seen(front, faces[0].landmarks, faces[0].landmarks[62])
+                for _, faces, [front] in painter.fronts(frames)]  # fmt: skip
 
-        def crops(self, faces):
-            self.shape = faces.shape
-            return np.stack([align(landmarks, SIZE).warp(hidden)]).astype(np.float32) / 255
+    assert min(mouths(True, False, True)) > 0.9
+    assert mouths(False, True, False)[1] < 0.1
+    assert np.round(mouths(True, True, False)).tolist() == [1, 1, 0]
 
-        def picture_size(self, side):
-            return 256
 
-        needed_size = picture_size
+def test_specks_are_doubts_and_no_things():
+    mask = np.zeros((SIZE, SIZE), np.float32)
+    mask[10:13, 10:13] = 0.9
+    mask[30:36, 40:46] = 0.7
+    kept = _without_specks(mask)
+    assert not kept[:20].any() and np.array_equal(kept[20:], mask[20:])
 
-        def drawn(self, *faces):
-            return Drawing(self.swap(*faces))
 
-        def swap(self, faces, points, from_side, to_side, shapes):
-            self.asked.append((from_side, to_side))
-            return np.stack([align(landmarks, SIZE).warp(picture)]).astype(np.float32) / 255
+def test_masks_are_steadied_and_joined():
+    def of(*values):
+        return np.array([values], np.float32)
 
-    model, face = Model(), SwapFace((0, 0, 10, 10), landmarks)
-    [(_, _, nothing)] = Swapper(model, ConvertSettings()).swapped([(hidden, face)])
-    assert nothing is None and model.asked == [("a", "b")]
-    [(_, _, front)] = Swapper(model, ConvertSettings(occlusion="residual"), reverse=True).swapped([(hidden, face)])
-    assert model.asked[1:] == [("b", "a"), ("b", "b")]
-    spot = align(landmarks, SIZE).points(np.array([[x + width * 0.3, y + width * 0.1], [x - width * 0.25, y]]))
-    inside, outside = (tuple(np.round(each).astype(int)[::-1]) for each in spot)
-    assert front[inside] > 0.8 and front[outside] < 0.1
+    assert steadied(of(0, 1, 0.4, 0), of(1, 1, 0.5, 0), of(1, 0, 0.9, 0)).tolist() == of(1, 1, 0.5, 0).tolist()
+    alone = of(0, 1)
+    assert steadied(alone, None, of(1, 1)) is alone and steadied(None, alone, alone) is None
+    assert together(None, alone) is alone and together(alone, None) is alone and together(None, None) is None
+    both = together(np.full((2, 2), 0.5, np.float32), np.eye(4, dtype=np.float32))
+    assert both.shape == (4, 4) and both.min() == 0.5 and both.max() == 1
+
+
+def test_a_mark_shows_where_the_face_goes_and_what_stays(model, talking):
+    frame, face = talking[0]
+    hidden = with_thing(frame, face.landmarks, (30, 30, 35))
+    shown = Painter(Swapper(model, ConvertSettings())).marked(hidden, [face]).astype(int)
+    change = shown - hidden
+    x, y = np.round((face.landmarks[2] + face.landmarks[31]) / 2).astype(int)
+    assert change[y, x].argmax() == 1  # green
+    x, y = np.round(face.landmarks[62]).astype(int)
+    assert change[y, x].argmax() == 0 and change[y, x, 0] > 30  # red
+    assert not change[:8].any()
 
 
 @pytest.mark.parametrize("scale", [1.0, 1.2])

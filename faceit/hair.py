@@ -2,14 +2,18 @@
 person, since in shape-free textures they stay in one place. They are never painted onto somebody else's forehead.
 
 What is hair is told by colour, against the skin of the cheeks and the nose: nobody's weights are needed. Brows, beards
-and glasses are below, and are part of a person's face.
+and glasses are below, and are part of a person's face. A fringe that hangs over one side hides a forehead and a brow
+that the other side shows: faces are symmetrical, so that is painted there, mirrored.
 """
+
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
-from faceit.geometry import LEFT_BROW, LEFT_EYE, OUTER_LIPS, RIGHT_BROW, RIGHT_EYE, filled_outline
+from faceit.geometry import LEFT_BROW, LEFT_EYE, MIRROR, OUTER_LIPS, RIGHT_BROW, RIGHT_EYE, filled_outline
 from faceit.light import tints_of
+from faceit.texture import Layout, sampled
 
 SIZE = 128  # pixels of the texture in which it is looked for
 SKIN_EDGE = 0.05  # of the width; so far inside the outline skin begins
@@ -20,6 +24,44 @@ SURELY = (2.2, 3.4)  # deviations from skin: what is nearer is skin, what is fur
 CORE, FEWEST = 5.0, 16  # deviations, pixels: hair has at least so many that are so far from skin
 STRANDS = 0.06  # of the width; skin between strands that lie as near as that is under the hair
 SOFT = 0.02  # likewise: of the edge
+WORTH = 0.01  # of the face; where less hair lies over one side alone, nothing is mirrored
+GROWN = 0.03  # of the width: so far around hair the other side is shown, too
+LIGHT = 0.12  # of the width: deviation of the blur in which the light on both sides is compared
+GAINS = 0.6, 1.6  # by which mirrored paint may be darker or brighter
+
+
+@dataclass(frozen=True)
+class Mirrored:
+    """What a person's textures show under the hair of one side: the other side's paint, in this side's light. Where it
+    goes, ``share`` (s, s, 1), by how much it is brighter, ``gain`` (s, s, 3), and the ``field`` of the mirrored
+    landmarks, as ``Layout.field``."""
+
+    field: np.ndarray
+    share: np.ndarray
+    gain: np.ndarray
+
+    def filled(self, texture: np.ndarray) -> np.ndarray:
+        """A texture (s, s, 3) float32 with that in place of the hair."""
+        other = sampled(np.ascontiguousarray(texture[:, ::-1]), self.field, len(texture), 1.0)
+        return texture + self.share * (self.gain * other - texture)
+
+
+def mirrored(mean: np.ndarray, layout: Layout, hair: np.ndarray) -> tuple[Mirrored | None, np.ndarray]:
+    """(what is known of the skin under ``hair`` (h, h) by the other side of the face, the hair under which nothing is),
+    for a person's ``mean`` texture (s, s, 3); None and all of the hair where it hides little on one side alone."""
+    points = layout.points[MIRROR] * (-1, 1) + (1, 0)
+    field, size = layout.field(points), len(mean)
+    other = np.clip(sampled(np.ascontiguousarray(hair[:, ::-1]), field, len(hair), 1.0), 0, 1)
+    wide = cv2.GaussianBlur(cv2.dilate(hair, _disc(GROWN)), (0, 0), SOFT * len(hair))  # its edge and shade as well
+    face = filled_outline(layout.points * len(hair) - 0.5, len(hair)).astype(np.float32) / 255
+    share = wide * (1 - other) * cv2.GaussianBlur(cv2.dilate(face, _disc(GROWN)), (0, 0), SOFT * len(hair))
+    if share[face > 0.5].mean() < WORTH:
+        return None, hair
+    skin = cv2.resize((1 - np.maximum(wide, other)) * face, (size, size), interpolation=cv2.INTER_LINEAR)[..., None]
+    both = (mean, sampled(np.ascontiguousarray(mean[:, ::-1]), field, size, 1.0))
+    here, there = (cv2.GaussianBlur(each * skin, (0, 0), LIGHT * size) + np.float32(1e-4) for each in both)
+    share = cv2.resize(share, (size, size), interpolation=cv2.INTER_LINEAR)[..., None]
+    return Mirrored(field, share, np.clip(here / there, *GAINS)), np.minimum(hair, other)
 
 
 def hair_of(texture: np.ndarray, points: np.ndarray) -> np.ndarray:

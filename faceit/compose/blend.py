@@ -15,7 +15,8 @@ from faceit.planes import TO_YUV, Layer, Planes, cut, in_colours
 SMALLEST, USUAL = 64, 256
 LIGHT_SIZE = 64  # pixels of the crop in which a face's light is measured
 BAND = 0.05  # of the crop's width: what is broader than that is shade
-BAND_EDGE = 0.2  # likewise: over so much of the face the frame's shades go over into the swapped face's
+BAND_EDGE = 0.15  # likewise: over so much of the face the frame's shades go over into the swapped face's
+SEEN_FROM = 0.02  # of the mask; what is less is not seen
 BAND_SIZE = 64  # pixels in which they are worked out
 
 
@@ -95,11 +96,13 @@ def _in_bands(face: np.ndarray, here: np.ndarray, mask: np.ndarray) -> np.ndarra
     """The face with its broad shades going over into the frame's, more gently than its detail, towards the mask's edge:
     blending in two bands (Burt and Adelson 1983)."""
     small = (BAND_SIZE, BAND_SIZE)
-    mine, theirs, little = (cv2.resize(each, small, interpolation=cv2.INTER_AREA) for each in (face, here, mask))
-    inside = (little > 0).astype(np.uint8)  # outside both are the frame: what is swapped there is nobody's
+    there = (mask > SEEN_FROM).astype(np.uint8)  # outside both are the frame: what is swapped there is nobody's
+    # measured in all its pixels: in fewer the depth jumps from frame to frame, and with it the face's brightness
+    depth = cv2.distanceTransform(there, cv2.DIST_L2, cv2.DIST_MASK_5) / (BAND_EDGE * len(mask))
+    mine, theirs = (cv2.resize(each, small, interpolation=cv2.INTER_AREA) for each in (face, here))
+    depth, inside = (cv2.resize(np.float32(each), small, interpolation=cv2.INTER_AREA) for each in (depth, there))
     shades: np.ndarray = cv2.GaussianBlur((theirs - mine) * inside[..., None], (0, 0), BAND * BAND_SIZE)
-    shades /= np.maximum(cv2.GaussianBlur(inside.astype(np.float32), (0, 0), BAND * BAND_SIZE), 1e-3)[..., None]
-    depth = cv2.distanceTransform(inside, cv2.DIST_L2, 3) / (BAND_EDGE * BAND_SIZE)
+    shades /= np.maximum(cv2.GaussianBlur(inside, (0, 0), BAND * BAND_SIZE), 1e-3)[..., None]
     shades *= (0.5 + 0.5 * np.cos(np.pi * np.minimum(depth, 1)))[..., None]
     return np.clip(face + cv2.resize(shades, (len(face), len(face)), interpolation=cv2.INTER_LINEAR), 0, 1)
 

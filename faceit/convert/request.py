@@ -29,7 +29,7 @@ from faceit.swap_face import SwapFace
 
 # of a task: what no swapped picture depends on
 NO_PICTURE = ("video", "output", "overwrite", "compare", "layer", "several")
-PAINTING = 2  # raised when the same settings paint other pictures, so that no result is made of both
+PAINTING = 3  # raised when the same settings paint other pictures, so that no result is made of both
 UPRIGHT = "Does the picture lie on its side or upside down? Then turn it upright first."
 TURNED_ON = 25.0  # degrees; so much further than it was seen a face can be turned before it fades
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from faceit.errors import WeightsError
 from faceit.geometry import ALIGNED_MARGIN, Crop, crop_points, filled_outline, reduced, work_size
-from faceit.hair import hair_of
+from faceit.hair import Mirrored, hair_of, mirrored
 from faceit.light import in_usual_light, light_of
 from faceit.network.backend import start_backend
 from faceit.network.model_file import SIDES, WEIGHTS, about_crop, about_pictures, read_about
@@ -115,12 +115,15 @@ class SwapModel:
 
 class _Look(NamedTuple):
     """What a person's paint tells: their ``mean`` texture; the ``light`` in which they were seen, inside ``area``;
-    their ``hair``; how their texture follows their code, ``driven`` by what is beyond the ``middle``."""
+    their ``hair``; what is known ``under`` some of it, and the ``rest``; how their texture follows their code,
+    ``driven`` by what is beyond the ``middle``."""
 
     mean: np.ndarray
     area: np.ndarray
     light: np.ndarray
     hair: np.ndarray
+    under: Mirrored | None
+    rest: np.ndarray
     middle: np.ndarray
     driven: np.ndarray
 
@@ -153,7 +156,8 @@ class AppearanceModel(SwapModel):
         if not len(points):
             return Drawing(np.empty((0, size, size, 3), np.float32))
         there, codes = self._driven(points, from_side, to_side, shapes)
-        own = self._look(to_side).hair
+        look = self._look(to_side)
+        own = look.rest
         made = np.empty((len(points), size, size, 3), np.float32)
         hair = np.empty((len(points), *own.shape), np.float32)
         front = np.zeros((len(points), FRONT, FRONT), np.float32) if fronts else None
@@ -170,6 +174,7 @@ class AppearanceModel(SwapModel):
             out = ops.convert_to_numpy(self.network.swap(*given, from_side, to_side))
             for k, (texture, forth) in enumerate(zip(out, drawn_layout.fields(there[batch]), strict=True), i):
                 back = inverted(forth)
+                texture = look.under.filled(texture) if look.under else texture
                 made[k], hair[k] = sampled(texture, back, size, 1.0), sampled(own, back, len(own), 1.0)
         return Drawing(np.clip(made, 0, 1, out=made), there, np.clip(hair, 0, 1, out=hair), front)
 
@@ -198,10 +203,10 @@ class AppearanceModel(SwapModel):
         """What a side's paint tells; worked out anew only where that has changed."""
         mean, known = self.network.usual(side), self.looks.get(side)
         if known is None or not np.array_equal(known.mean, mean):
-            points, size = self.network.person(side)[1].points, self._seen
-            area = filled_outline(points * size - 0.5, size, False) > 127
-            light = light_of(reduced(mean, size), area)
-            known = _Look(mean, area, light, hair_of(mean, points), *self.network.driven(side))
+            layout, size = self.network.person(side)[1], self._seen
+            area = filled_outline(layout.points * size - 0.5, size, False) > 127
+            light, hair = light_of(reduced(mean, size), area), hair_of(mean, layout.points)
+            known = _Look(mean, area, light, hair, *mirrored(mean, layout, hair), *self.network.driven(side))
             self.looks[side] = known
         return known
 

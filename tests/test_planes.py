@@ -124,7 +124,7 @@ def test_a_face_is_put_back_as_into_rgb(portrait, scale):
     if scale < 1:  # a small face in the same frame
         landmarks = (landmarks - landmarks.mean(0)) * scale + landmarks.mean(0)
     face = np.full((64, 64, 3), (0.8, 0.2, 0.1), np.float32)
-    settings = ConvertSettings(color="none", blend="alpha", sharpen=0.0)
+    settings = ConvertSettings(color="none", blend="alpha", sharpen=0.0, grain=False)
     rgb, out = frame.copy(), planes.copy()
     put_back(rgb, landmarks, face, settings)
     put_back(out, landmarks, face, settings)

@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 
 from faceit.compose.detail import sharpened
+from faceit.compose.grain import add_grain, skin_of
 from faceit.compose.masks import MASK_SIZE, disc, face_mask, kept_area, kept_mask, skin_area
 from faceit.config.settings import ConvertSettings
 from faceit.geometry import FACE, Alignment, Crop, align, halved
@@ -50,11 +51,14 @@ def put_back(
     mask = cv2.resize(mask, (size, size), interpolation=cv2.INTER_LINEAR)
     if settings.blend == "seamless":
         face = _seamless(face, cut(frame, place), mask)
+    grainy = skin_of(frame, place, landmarks, mask) if settings.grain else None
     if strength < 1:
         mask = mask * np.float32(max(strength, 0))
     _into_frame(frame, place, face, mask)
     if layer is not None:
         _into_layer(layer, place, face, mask)
+    if grainy is not None:
+        add_grain(grainy, frame, place, mask, *([] if layer is None else [layer.planes]))
 
 
 def face_light(frame: np.ndarray | Planes, landmarks: np.ndarray) -> np.ndarray:

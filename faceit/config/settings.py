@@ -210,6 +210,9 @@ class ConvertSettings:
         metavar="MOST", group=FACE, range=(0.0, 5.0),
         more="1: by at most as much as it has. Above 0 it is also lowered where motion or focus blurs the frame",
     )  # fmt: skip
+    grain: bool = setting(
+        True, "whether the swapped face gets the noise of the frame, as strong and as coarse as on the skin there"
+    )
     scale: float = setting(
         1.0, "size of the swapped face", option=True, metavar="TIMES", group=FACE, range=(0.8, 1.25)
     )

@@ -8,7 +8,7 @@ import pytest
 
 from faceit.compose.blend import face_light, put_back
 from faceit.compose.detail import sharpened
-from faceit.compose.masks import face_mask, skin_area
+from faceit.compose.masks import face_mask, kept_area, skin_area
 from faceit.config.settings import ConvertSettings
 from faceit.demo.portraits import portraits
 from faceit.faces.detect import FaceFinder
@@ -293,3 +293,14 @@ def test_a_face_becomes_as_sharp_or_as_soft_as_the_frame(portrait):
     assert np.abs(softer - soft)[area].mean() < 0.6 * np.abs(real - soft)[area].mean()
     assert sharpened(real, real, area, 5.0) is real
     assert sharpened(soft, real, np.zeros_like(area), 5.0) is soft
+
+
+def test_noise_is_no_detail(portrait):
+    picture, landmarks = portrait
+    place = align(landmarks, 128)
+    area = kept_area(place.points(landmarks.astype(float)), 128)
+    real = place.warp(picture).astype(np.float32) / 255
+    soft = cv2.GaussianBlur(real, (0, 0), 0.7)
+    noise = np.random.default_rng(1).normal(0, 0.05, (128, 128, 1)).astype(np.float32)
+    noisy, sharp = (np.abs(sharpened(soft, like, area, 5.0) - soft)[area].mean() for like in (soft + noise, real))
+    assert noisy < 0.25 * sharp

@@ -49,7 +49,7 @@ class Painter:
         for _, _, drawn in self._drawn([(frame, faces)]):
             for face, new in zip(faces, drawn, strict=True):
                 swapper = self.swappers[face.swap]
-                settings = replace(swapper.settings, color="none", blend="alpha", sharpen=0.0)
+                settings = replace(swapper.settings, color="none", blend="alpha", sharpen=0.0, grain=False)
                 front = swapper.front(face, new)
                 for colour, mask, hidden in ((GREEN, new.mask, front), (RED, front, None)):
                     if colour is GREEN or front is not None:

@@ -104,7 +104,8 @@ def _in_bands(face: np.ndarray, here: np.ndarray, mask: np.ndarray) -> np.ndarra
     # measured in all its pixels: in fewer the depth jumps from frame to frame, and with it the face's brightness
     depth = cv2.distanceTransform(there, cv2.DIST_L2, cv2.DIST_MASK_5) / (BAND_EDGE * len(mask))
     mine, theirs = (cv2.resize(each, small, interpolation=cv2.INTER_AREA) for each in (face, here))
-    depth, inside = (cv2.resize(np.float32(each), small, interpolation=cv2.INTER_AREA) for each in (depth, there))
+    areas = (depth, there.astype(np.float32))
+    depth, inside = (cv2.resize(each, small, interpolation=cv2.INTER_AREA) for each in areas)
     shades: np.ndarray = cv2.GaussianBlur((theirs - mine) * inside[..., None], (0, 0), BAND * BAND_SIZE)
     shades /= np.maximum(cv2.GaussianBlur(inside, (0, 0), BAND * BAND_SIZE), 1e-3)[..., None]
     shades *= (0.5 + 0.5 * np.cos(np.pi * np.minimum(depth, 1)))[..., None]

@@ -102,10 +102,10 @@ def _in_bands(face: np.ndarray, here: np.ndarray, mask: np.ndarray) -> np.ndarra
     small = (BAND_SIZE, BAND_SIZE)
     there = (mask > SEEN_FROM).astype(np.uint8)  # outside both are the frame: what is swapped there is nobody's
     # measured in all its pixels: in fewer the depth jumps from frame to frame, and with it the face's brightness
-    depth = cv2.distanceTransform(there, cv2.DIST_L2, cv2.DIST_MASK_5) / (BAND_EDGE * len(mask))
+    depth: np.ndarray = cv2.distanceTransform(there, cv2.DIST_L2, cv2.DIST_MASK_5) / (BAND_EDGE * len(mask))
     mine, theirs = (cv2.resize(each, small, interpolation=cv2.INTER_AREA) for each in (face, here))
-    areas = (depth, there.astype(np.float32))
-    depth, inside = (cv2.resize(each, small, interpolation=cv2.INTER_AREA) for each in areas)
+    depth = cv2.resize(depth, small, interpolation=cv2.INTER_AREA)
+    inside = cv2.resize(there.astype(np.float32), small, interpolation=cv2.INTER_AREA)
     shades: np.ndarray = cv2.GaussianBlur((theirs - mine) * inside[..., None], (0, 0), BAND * BAND_SIZE)
     shades /= np.maximum(cv2.GaussianBlur(inside, (0, 0), BAND * BAND_SIZE), 1e-3)[..., None]
     shades *= (0.5 + 0.5 * np.cos(np.pi * np.minimum(depth, 1)))[..., None]

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from faceit.geometry import FACE, LEFT_EYE, OUTER_LIPS, RIGHT_EYE, Crop, fill, filled_outline
+from faceit.geometry import FACE, JAW, LEFT_EYE, OUTER_LIPS, RIGHT_EYE, Crop, fill, filled_outline
 
 MASK_SIZE = 192  # pixels of the crop in which masks are worked out, at the most: they are soft
 BORDER = 0.06  # of the crop's width; the mask is gone before the crop ends, so that no box can show
@@ -20,17 +20,31 @@ def face_mask(
     of its tail), so what is outside the face stays the frame's; ``erode`` moves it further inside (or, below 0,
     outside), in crop widths. The crop's own border is 0.
     """
-    mask = filled_outline(points, size, forehead, crop)
+    return _softened(filled_outline(points, size, forehead, crop), feather, erode)
+
+
+def drawn_mask(points: np.ndarray, size: int, feather: float = 0.08, erode: float = 0.0) -> np.ndarray:
+    """Where a drawn face shows the person and not what is beside their jaw and cheeks; as ``face_mask``, but open above:
+    how high a forehead goes no landmark tells, and what is hair there is known (``hair.hair_of``)."""
+    mask, top = np.zeros((size, size), np.uint8), -float(size)
+    above = np.array([[points[JAW][0, 0], top], [points[JAW][-1, 0], top]])
+    fill(mask, cv2.convexHull(np.concatenate([points[JAW], above]).astype(np.float32))[:, 0])
+    return _softened(mask, feather, erode)
+
+
+def _softened(mask: np.ndarray, feather: float, erode: float) -> np.ndarray:
+    """A filled shape (size, size) uint8 with a soft edge, 0 at the crop's border: float32 in 0..1."""
+    size = len(mask)
     soft = max(1, round(size * feather / 2)) if feather > 0 else 0
     reach = round(size * erode) + soft
     if reach > 0:  # the crop's border erodes it too: raised brows lie close under the upper one
         mask = cv2.erode(mask, disc(reach), borderType=cv2.BORDER_CONSTANT, borderValue=0)
     elif reach < 0:
         mask = cv2.dilate(mask, disc(-reach))
-    mask = mask.astype(np.float32) / 255
+    out: np.ndarray = mask.astype(np.float32) / 255
     if soft:
-        mask = cv2.GaussianBlur(mask, (0, 0), soft / 2, borderType=cv2.BORDER_CONSTANT)
-    return np.minimum(mask, _inside(size))
+        out = cv2.GaussianBlur(out, (0, 0), soft / 2, borderType=cv2.BORDER_CONSTANT)
+    return np.minimum(out, _inside(size))
 
 
 def without(mask: np.ndarray | None, hair: np.ndarray) -> np.ndarray:

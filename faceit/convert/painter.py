@@ -9,7 +9,7 @@ import numpy as np
 
 from faceit.compose.blend import put_back
 from faceit.compose.hands import hands_before
-from faceit.compose.masks import MASK_SIZE, face_mask, of_crop, without
+from faceit.compose.masks import MASK_SIZE, drawn_mask, of_crop, without
 from faceit.compose.occlusion import steadied, together
 from faceit.config.settings import ConvertSettings
 from faceit.geometry import ALIGNED_MARGIN, align, crop_points
@@ -155,9 +155,8 @@ class Swapper:
         masks: list[np.ndarray | None] = [None] * len(drawing.faces)
         if self.settings.mask == "shared" and drawing.points is not None:
             size = min(drawing.faces.shape[1], MASK_SIZE)
-            settings, crop = self.settings, self.model.crop
-            masks = [face_mask(of_crop(each, size), size, feather=settings.feather, crop=crop, erode=settings.erode)
-                     for each in drawing.points]  # fmt: skip
+            how = size, self.settings.feather, self.settings.erode
+            masks = [drawn_mask(of_crop(each, size), *how) for each in drawing.points]
         if drawing.hair is not None:
             masks = [without(mask, hair) for mask, hair in zip(masks, drawing.hair, strict=True)]
         return masks

@@ -15,7 +15,7 @@ import numpy as np
 from faceit.casting.cast import Cast, Limits
 from faceit.casting.first_pass import SeenFaces, see_faces
 from faceit.compose.blend import put_back
-from faceit.compose.masks import face_mask, of_crop
+from faceit.compose.masks import drawn_mask, face_mask, of_crop
 from faceit.config.settings import ConvertSettings
 from faceit.errors import FaceitError
 from faceit.evaluate.reference import Reference
@@ -254,7 +254,8 @@ class VideoMeter:
         mask = face_mask(points, SEAM_SIZE, *how)
         if self._drawn is not None:  # the edge of a shared mask depends on the drawn face
             drawn = self._drawn(crop_points(face.landmarks, self._crop)[None])
-            mask = np.minimum(mask, face_mask(of_crop(drawn[0], SEAM_SIZE), SEAM_SIZE, *how))
+            shared = drawn_mask(of_crop(drawn[0], SEAM_SIZE), SEAM_SIZE, self._settings.feather, self._settings.erode)
+            mask = np.minimum(mask, shared)
         crops = [place.warp(frame) for frame in (job.driving, job.swapped)]
         driving, swapped = (pixels.seam_steps(crop, mask) for crop in crops)
         values |= {"seam": pixels.length_of(swapped), "seam_driving": pixels.length_of(driving),

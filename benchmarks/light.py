@@ -1,5 +1,5 @@
-"""How well a swapped face is lit, in frames whose light is changed: dark, gray, sepia, night, from a side, overexposed,
-faded to white. Run by hand.
+"""How well a swapped face is lit, in frames whose light is changed: dark, gray, sepia, night, from a side, from
+above or below, overexposed, faded to white. Run by hand.
 
     python -m benchmarks.light VIDEO --config FILE --swap NAME [--at S,...] [--reverse] [--out PICTURE]
 
@@ -37,6 +37,8 @@ LIGHTS = {
     "sepia": lambda x: gray(x) * [1.12, 0.98, 0.78],
     "night": lambda x: x * [0.25, 0.35, 0.65],
     "from a side": lambda x: x * np.linspace(0.25, 1.15, x.shape[1])[:, None],
+    "from above": lambda x: x * np.linspace(1.15, 0.25, x.shape[0])[:, None, None],
+    "from below": lambda x: x * np.linspace(0.25, 1.15, x.shape[0])[:, None, None],
     "overexposed": lambda x: 1.7 * x,
     "half white": lambda x: 0.5 * x + 127,
 }

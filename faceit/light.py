@@ -171,11 +171,10 @@ def tints_of(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _together(brightness: np.ndarray, tints: np.ndarray) -> np.ndarray:
-    """A picture of its parts. What is nearly white has no room for a tint, and black has none."""
+    """A picture of its parts. Black has no tint. What has no room in a channel is cut off there, as a camera does it:
+    an overexposed skin whose red is full still has less blue."""
     scale = brightness + np.float32(BLACK)
     green = -(LUMA32[0] / LUMA32[1] * tints[0] + LUMA32[2] / LUMA32[1] * tints[1])
-    most = np.maximum(np.maximum(tints[0], tints[1]), green) * scale
-    scale *= np.clip((1 - brightness) / np.maximum(most, np.float32(1e-6)), 0, 1)
     scale *= np.minimum(brightness / np.float32(BLACK), 1)
     return np.clip(cv2.merge([brightness + scale * each for each in (tints[0], green, tints[1])]), 0, 1)
 

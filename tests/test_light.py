@@ -68,6 +68,13 @@ def test_what_the_light_does_to_the_frame_it_does_to_the_face(name, faces):
     assert np.percentile(np.abs(error), 99) < 0.09
 
 
+@pytest.mark.parametrize("gain", [1.2, 1.4])
+def test_an_overexposed_face_is_as_pale_as_the_frames_and_no_paler(gain, faces):
+    out, frame = swapped(faces, lambda x: gain * x)
+    means = [255 * each[area].mean(0) for each, area in ((out, faces[3]), (frame, faces[2]))]
+    np.testing.assert_allclose(*(each - light.LUMA32 @ each for each in means), atol=7)
+
+
 def test_a_gray_frame_gets_a_gray_face(faces):
     out, frame = swapped(faces, gray)
     assert np.ptp(np.rint(255 * frame), axis=-1).max() == 0

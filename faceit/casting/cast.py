@@ -24,8 +24,10 @@ from faceit.swap_face import SwapFace
 
 # Light changes slowly, and what is measured of it trembles: seconds, deviation of the weights that smooth it; and how
 # far it may lie from another frame's to count, per cent, so that a lamp that is switched on lights the face at once.
+# What is dark changes by shares of itself: the 1 % of light with which a fade begins is nothing like the 3 % after it.
 LIGHT_S, LIGHT_STEP = 0.25, 3.0
 LIGHT_REACH = 2.0  # deviations to either side
+USUAL_LIGHT = 50.0  # per cent, brightness of which a share of 1 % is as far as 0.5 % are
 SMOOTHED_S, SMOOTHED_REACH = 0.03, 3.0  # seconds, deviation of the weights that smooth landmarks; deviations
 SHAPED = 100  # faces of a track and part, at the most, that tell a stranger's shape
 YAW_FADE = 15.0  # degrees in which a face that turns away fades out
@@ -267,9 +269,10 @@ def _by_track(placed: list[tuple],
 def _smoothed(times: np.ndarray, lights: np.ndarray) -> np.ndarray:
     """Weighted means of the lights (n, 8) at neighbouring times (n,) that are nearly the same: a bilateral filter."""
     out = np.empty_like(lights)
+    seen = np.column_stack([USUAL_LIGHT * np.log1p(lights[:, 0]), lights[:, 1:3]])
     for i, time in enumerate(times):
         near = slice(*np.searchsorted(times, [time - LIGHT_REACH * LIGHT_S, time + LIGHT_REACH * LIGHT_S]))
-        apart = np.linalg.norm(lights[near, :3] - lights[i, :3], axis=1)
+        apart = np.linalg.norm(seen[near] - seen[i], axis=1)
         weights = np.exp(-0.5 * (((times[near] - time) / LIGHT_S) ** 2 + (apart / LIGHT_STEP) ** 2))
         out[i] = weights @ lights[near] / weights.sum()
     return out

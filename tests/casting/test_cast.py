@@ -176,6 +176,26 @@ def test_light_that_trembles_is_steadied_and_a_lamp_that_is_switched_on_is_not()
     assert all(faces[0].light is None for faces in unknown.faces(0))
 
 
+def fade(seconds: float, fps: float, power: int) -> np.ndarray:
+    """Brightness in per cent, from where a face begins to be found in the dark."""
+    frames = int(seconds * fps)
+    rising = 60 * (np.arange(1, frames + 1) / frames) ** power
+    return np.concatenate([rising[rising > 1.5], np.full(frames, 60.0)])
+
+
+@pytest.mark.parametrize("brightness", [
+    *(fade(seconds, fps, power) for seconds in (0.5, 2.0) for fps in (25, 60) for power in (1, 2)),
+    *(np.repeat([dark, lit], 40) for dark, lit in ((2.0, 4.0), (5.0, 7.0), (10.0, 15.0), (30.0, 60.0))),
+])  # fmt: skip
+@pytest.mark.parametrize("way", [1, -1])
+def test_light_that_fades_or_changes_in_the_dark_is_followed(brightness, way):
+    light = np.full((len(brightness), WORDS), 40.0)
+    light[:, 0] = brightness[::way]
+    some = cast(seen(len(light), *[(i, 1, 10, None) for i in range(len(light))], light=light))
+    smoothed = np.array([faces[0].light[0] for faces in some.faces(0)])
+    np.testing.assert_allclose(smoothed, light[:, 0], rtol=0.1)
+
+
 def test_smoothed_landmarks_tremble_less_and_move_as_fast():
     """A head that goes 30 pixels a frame, with a chin that a detector throws up and down by two."""
     there = seen(20, *[(i, 1, 30 * i, None) for i in range(20)])

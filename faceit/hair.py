@@ -42,7 +42,7 @@ class Mirrored:
 
     def filled(self, texture: np.ndarray) -> np.ndarray:
         """A texture (s, s, 3) float32 with that in place of the hair."""
-        other = sampled(np.ascontiguousarray(texture[:, ::-1]), self.field, len(texture), 1.0)
+        other = sampled(cv2.flip(texture, 1), self.field, len(texture), 1.0)
         return texture + self.share * (self.gain * other - texture)
 
 
@@ -51,14 +51,14 @@ def mirrored(mean: np.ndarray, layout: Layout, hair: np.ndarray) -> tuple[Mirror
     for a person's ``mean`` texture (s, s, 3); None and all of the hair where it hides little on one side alone."""
     points = layout.points[MIRROR] * (-1, 1) + (1, 0)
     field, size = layout.field(points), len(mean)
-    other = np.clip(sampled(np.ascontiguousarray(hair[:, ::-1]), field, len(hair), 1.0), 0, 1)
+    other = np.clip(sampled(cv2.flip(hair, 1), field, len(hair), 1.0), 0, 1)
     wide = cv2.GaussianBlur(cv2.dilate(hair, _disc(GROWN)), (0, 0), SOFT * len(hair))  # its edge and shade as well
     face = filled_outline(layout.points * len(hair) - 0.5, len(hair)).astype(np.float32) / 255
     share = wide * (1 - other) * cv2.GaussianBlur(cv2.dilate(face, _disc(GROWN)), (0, 0), SOFT * len(hair))
     if share[face > 0.5].mean() < WORTH:
         return None, hair
     skin = cv2.resize((1 - np.maximum(wide, other)) * face, (size, size), interpolation=cv2.INTER_LINEAR)[..., None]
-    both = (mean, sampled(np.ascontiguousarray(mean[:, ::-1]), field, size, 1.0))
+    both = (mean, sampled(cv2.flip(mean, 1), field, size, 1.0))
     here, there = (cv2.GaussianBlur(each * skin, (0, 0), LIGHT * size) + np.float32(1e-4) for each in both)
     share = cv2.resize(share, (size, size), interpolation=cv2.INTER_LINEAR)[..., None]
     return Mirrored(field, share, np.clip(here / there, *GAINS)), np.minimum(hair, other)

@@ -24,8 +24,8 @@ def face_mask(
 
 
 def drawn_mask(points: np.ndarray, size: int, feather: float = 0.08, erode: float = 0.0) -> np.ndarray:
-    """Where a drawn face shows the person and not what is beside their jaw and cheeks; as ``face_mask``, but open above:
-    how high a forehead goes no landmark tells, and what is hair there is known (``hair.hair_of``)."""
+    """Where a drawn face shows the person and not what is beside jaw and cheeks; as ``face_mask``, but open above: how
+    high a forehead goes no landmark tells, and what is hair there is known (``hair.hair_of``)."""
     mask, top = np.zeros((size, size), np.uint8), -float(size)
     above = np.array([[points[JAW][0, 0], top], [points[JAW][-1, 0], top]])
     fill(mask, cv2.convexHull(np.concatenate([points[JAW], above]).astype(np.float32))[:, 0])

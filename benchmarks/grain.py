@@ -12,7 +12,6 @@ without and with `grain`, both over the frame's, and the deviation of what `grai
 noise over the frame's with `grain`, the mean of all with added noise.
 """
 
-import argparse
 import contextlib
 import itertools
 import subprocess
@@ -24,10 +23,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from benchmarks.one_swap import converter_of, parser_of
 from faceit.compose.masks import disc
-from faceit.config.project_file import load_project
 from faceit.convert.painter import Painter
-from faceit.convert.request import ConversionRequest, ConvertTask
 from faceit.geometry import (
     LEFT_BROW,
     LEFT_EYE,
@@ -117,18 +115,10 @@ def figures(frame: Planes, pictures: list[Planes], landmarks: np.ndarray) -> lis
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("video", type=Path)
-    parser.add_argument("--config", type=Path, required=True)
-    parser.add_argument("--swap", required=True)
+    parser = parser_of(__doc__)
     parser.add_argument("--at", default="1")
-    parser.add_argument("--reverse", action="store_true")
-    parser.add_argument("--out", type=Path)
     args = parser.parse_args()
-    task = ConvertTask(args.swap, str(args.video), reverse=args.reverse)
-    request = ConversionRequest(load_project(args.config), task, None)
-    request.learn(())
-    converter = request.converter()
+    converter = converter_of(args)
     rows, pictures = defaultdict(list), []
     for at in map(float, args.at.split(",")):
         frames, shown = first(args.video, at), []

@@ -8,16 +8,13 @@ darker by a quarter or more is counted as hair: other skin is not that much dark
 last the share of such pixels with the hair kept off, over the share without.
 """
 
-import argparse
 from contextlib import ExitStack
-from pathlib import Path
 from unittest.mock import patch
 
 import cv2
 import numpy as np
 
-from faceit.config.project_file import load_project
-from faceit.convert.request import ConversionRequest, ConvertTask
+from benchmarks.one_swap import converter_of, parser_of
 from faceit.faces.detect import FaceFinder
 from faceit.geometry import LEFT_BROW, RIGHT_BROW, align, filled_outline
 from faceit.images import write_image
@@ -38,23 +35,15 @@ def forehead(points: np.ndarray) -> np.ndarray:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("video", type=Path)
-    parser.add_argument("--config", type=Path, required=True)
-    parser.add_argument("--swap", required=True)
-    parser.add_argument("--reverse", action="store_true")
+    parser = parser_of(__doc__)
     parser.add_argument("--fps", type=float, default=5)
     parser.add_argument("--start", type=float, default=0.0)
-    parser.add_argument("--out", type=Path)
     args = parser.parse_args()
     shares, shown = {}, []
     frames = [frame for _, frame in read_frames(args.video, fps=args.fps, start=args.start)]
     faces = [(frame, found[0].landmarks) for frame in frames if (found := FaceFinder().find(frame))]
     for name in ("known", "not known"):
-        request = ConversionRequest(load_project(args.config), ConvertTask(args.swap, str(args.video),
-                                    reverse=args.reverse), None)  # fmt: skip
-        request.learn(())
-        converter, dark = request.converter(), []
+        converter, dark = converter_of(args), []
         with ExitStack() as stack:
             if name == "not known":
                 stack.enter_context(patch.object(swapmodel, "hair_of", lambda *seen: NOWHERE))

@@ -10,14 +10,11 @@ brightness spreads, as a share of itself, over the same in the frame as it was f
 the channels that is painted onto a gray frame.
 """
 
-import argparse
-from pathlib import Path
 
 import cv2
 import numpy as np
 
-from faceit.config.project_file import load_project
-from faceit.convert.request import ConversionRequest, ConvertTask
+from benchmarks.one_swap import converter_of, parser_of
 from faceit.faces.detect import FaceFinder
 from faceit.geometry import filled_outline
 from faceit.images import write_image
@@ -57,18 +54,10 @@ def measured(frame: np.ndarray, swapped: np.ndarray) -> tuple[float, float, floa
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("video", type=Path)
-    parser.add_argument("--config", type=Path, required=True)
-    parser.add_argument("--swap", required=True)
+    parser = parser_of(__doc__)
     parser.add_argument("--at", default="1")
-    parser.add_argument("--reverse", action="store_true")
-    parser.add_argument("--out", type=Path)
     args = parser.parse_args()
-    task = ConvertTask(args.swap, str(args.video), reverse=args.reverse)
-    request = ConversionRequest(load_project(args.config), task, None)
-    request.learn(())
-    converter = request.converter()
+    converter = converter_of(args)
     rows, spread, pictures = {name: [] for name in LIGHTS}, 0, []
     for at in map(float, args.at.split(",")):
         frame = frame_at(args.video, at).astype(float)

@@ -7,11 +7,11 @@ network adds what they do not say. Its first picture is that of the regression.
 Everything that belongs to a person is among the weights, their shape too: a model needs no faces to swap.
 """
 
-import cv2
 import keras
 import numpy as np
 from keras import layers, ops
 
+from faceit.geometry import reduced
 from faceit.network.layers import LANDMARKS, DepthToSpace, PersonInput, SpaceToDepth, leaky
 from faceit.network.model_file import SIDES
 from faceit.network.presets import Preset
@@ -156,7 +156,7 @@ class AppearanceNetwork(SwapNetwork):
         basis, regression, middle = (ops.convert_to_numpy(each)
                                      for each in (paint.basis, paint.regression, paint.middle))  # fmt: skip
         parts = basis.reshape(len(basis), paint.size, paint.size, 3)
-        small = np.stack([cv2.resize(part, (SEEN, SEEN), interpolation=cv2.INTER_AREA) for part in parts])
+        small = np.stack([reduced(part, SEEN) for part in parts])
         return middle, np.einsum("fk,kyxc->fyxc", regression, small)
 
     def materialise(self) -> None:

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-import cv2
 import numpy as np
 
 from faceit.errors import WeightsError
@@ -185,9 +184,9 @@ class AppearanceModel(SwapModel):
         from faceit.network.occluder import occluder
 
         textures = np.stack([reduced(texture, SEEN) for texture in seen])
-        _, codes = self._driven(points, side, side, None)
-        before = occluder().before(textures, self._look(side).expected(codes))
-        hair = cv2.resize(self._look(side).hair, (SEEN, SEEN), interpolation=cv2.INTER_AREA)
+        look, (_, codes) = self._look(side), self._driven(points, side, side, None)
+        before = occluder().before(textures, look.expected(codes))
+        hair = reduced(look.hair, SEEN)
         front = np.zeros((len(seen), FRONT, FRONT), np.float32)
         for i, forth in enumerate(fields):
             if shapes is None or shapes[i] is None:
